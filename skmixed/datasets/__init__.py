@@ -1,0 +1,1 @@
+"""Data sets of the multilevel literature, and a generator with known truth."""

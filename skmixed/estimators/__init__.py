@@ -1,0 +1,1 @@
+"""The scikit-learn face: estimators driven by one formula."""

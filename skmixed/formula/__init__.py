@@ -1,0 +1,1 @@
+"""Text and table to arrays: lme4 formulas on formulaic."""

@@ -1,0 +1,1 @@
+"""Fitted parameters to statements: tables and, later, tests and intervals."""

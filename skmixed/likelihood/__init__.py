@@ -1,0 +1,1 @@
+"""Arrays to fitted parameters: the exact likelihood of linear mixed models."""
