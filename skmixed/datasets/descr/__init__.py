@@ -1,0 +1,1 @@
+"""Descriptions, one per data set."""

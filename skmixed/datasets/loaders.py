@@ -1,0 +1,229 @@
+"""One function per data set that the package carries."""
+
+from skmixed.datasets.tables import load_table
+
+_PARAMETERS = """
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=True
+        Return pandas objects; factors are categorical columns whose first category is
+        the reference level. Otherwise `data` and `target` are arrays.
+
+    Returns
+    -------
+    data : Bunch
+        Dictionary-like object with the attributes
+
+        frame : DataFrame
+            The whole table, as a formula needs it; None where ``as_frame=False``.
+        data : DataFrame or ndarray
+            All columns but the response.
+        target : Series or ndarray of shape (n_rows,)
+            The response.
+        feature_names, target_names : list of str
+            Names of the columns of `data`, and of the response.
+        DESCR : str
+            What the columns are, where the data come from, and the usual model.
+        filename, data_module : str
+            The file, and the package that holds it.
+    (data, target) : tuple
+        If ``return_X_y=True``.
+"""
+
+
+def _documented(load):
+    """Write the parameters, which all loaders share, into the docstring."""
+    # None under python -OO
+    if load.__doc__ is not None:
+        load.__doc__ = load.__doc__.replace("\n    {parameters}\n", _PARAMETERS)
+    return load
+
+
+@_documented
+def load_london_schools(*, return_X_y=False, as_frame=True):
+    """Load exam scores of 4059 pupils in 65 schools in inner London.
+
+    The example of introductions to multilevel models: a random intercept and slope.
+    School and pupil numbers are integers, so that ``frame[frame.school == 28]`` works.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_london_schools
+    >>> schools = load_london_schools()
+    >>> schools.frame[["school", "exam", "lrt", "gender"]].head(3)
+       school      exam       lrt gender
+    0       1  0.261324  0.619059      F
+    1       1  0.134067  0.205802      F
+    2       1 -1.723882 -1.364576      M
+    """
+    return load_table("london_schools", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_sleepstudy(*, return_X_y=False, as_frame=True):
+    """Load reaction times of 18 sleep-deprived people, one a day over ten days.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> load_sleepstudy().frame.head(3)
+       Reaction  Days Subject
+    0  249.5600     0     308
+    1  258.7047     1     308
+    2  250.8006     2     308
+    """
+    return load_table("sleepstudy", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_penicillin(*, return_X_y=False, as_frame=True):
+    """Load a test of 6 penicillin samples on 24 plates: two crossed factors.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_penicillin
+    >>> X, y = load_penicillin(return_X_y=True)
+    >>> X.nunique().to_dict()
+    {'plate': 24, 'sample': 6}
+    """
+    return load_table("penicillin", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_pastes(*, return_X_y=False, as_frame=True):
+    """Load the strength of a chemical paste: 3 casks nested in each of 10 batches.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_pastes
+    >>> X, y = load_pastes(return_X_y=True)
+    >>> X.nunique().to_dict()
+    {'batch': 10, 'cask': 3, 'sample': 30}
+    """
+    return load_table("pastes", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_dyestuff(*, return_X_y=False, as_frame=True):
+    """Load the yield of dyestuff from 6 batches: the smallest variance components.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_dyestuff
+    >>> dyestuff = load_dyestuff()
+    >>> float(dyestuff.target.mean())
+    1527.5
+    """
+    return load_table("dyestuff", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_cake(*, return_X_y=False, as_frame=True):
+    """Load the breaking angle of chocolate cakes: a split-plot experiment.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_cake
+    >>> cake = load_cake()
+    >>> cake.frame["temperature"].cat.ordered
+    True
+    """
+    return load_table("cake", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_machines(*, return_X_y=False, as_frame=True):
+    """Load productivity scores of 6 workers on 3 machines: a categorical slope.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_machines
+    >>> machines = load_machines()
+    >>> machines.frame.groupby("Machine", observed=True)["score"].mean().round(2)
+    Machine
+    A    52.36
+    B    60.32
+    C    66.27
+    Name: score, dtype: float64
+    """
+    return load_table("machines", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_oxboys(*, return_X_y=False, as_frame=True):
+    """Load heights of 26 boys in Oxford on nine occasions: growth curves.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_oxboys
+    >>> X, y = load_oxboys(return_X_y=True)
+    >>> X.shape, y.name
+    ((234, 2), 'height')
+    """
+    return load_table("oxboys", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_scots_schools(*, return_X_y=False, as_frame=True):
+    """Load attainment of 3435 pupils, crossed by 148 primary and 19 secondary schools.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_scots_schools
+    >>> scots = load_scots_schools()
+    >>> scots.frame[["primary", "second"]].nunique().to_dict()
+    {'primary': 148, 'second': 19}
+    """
+    return load_table("scots_schools", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_chem97(*, return_X_y=False, as_frame=True):
+    """Load A-level chemistry scores of 31022 pupils in 2410 schools in 131 districts.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_chem97
+    >>> chem97 = load_chem97()
+    >>> chem97.frame[["lea", "school"]].nunique().to_dict()
+    {'lea': 131, 'school': 2410}
+    """
+    return load_table("chem97", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_insteval(*, return_X_y=False, as_frame=True):
+    """Load 73421 lecture ratings, crossed by 2972 students and 1128 lecturers.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_insteval
+    >>> ratings = load_insteval()
+    >>> ratings.frame[["s", "d"]].nunique().to_dict()
+    {'s': 2972, 'd': 1128}
+    """
+    return load_table("insteval", return_X_y=return_X_y, as_frame=as_frame)
