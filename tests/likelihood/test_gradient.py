@@ -1,0 +1,153 @@
+"""Every regime of elimination: the textbook's deviance, and its own derivatives.
+
+Not only the regime that a design would be given, but all that can do it.
+"""
+
+import numpy as np
+import pytest
+from conftest import SAME_ALGEBRA, SAME_DENSE
+from oracle import textbook
+from random_designs import SHAPES, random_design
+
+from skmixed.likelihood import cross_products
+from skmixed.likelihood.deviance import ProfiledDeviance
+from skmixed.likelihood.elimination import choose_elimination
+
+# Trees of factors, each within the one before; all other shapes with two factors cross.
+CHAINS = {shape for shape in SHAPES if "|s" not in shape and "|t" not in shape}
+
+
+def regimes(shape):
+    """Regimes that are exact for a shape; the first one is compared with the others."""
+    n_factors = len({term.split("|")[1] for term in shape.split()})
+    if n_factors == 1:
+        return ["dense", "batched"]
+    return ["dense", "crossed", "nested"] if shape in CHAINS else ["dense", "crossed"]
+
+
+every_regime = pytest.mark.parametrize(
+    ("index", "regime"),
+    [
+        pytest.param(index, regime, id=f"{shape}-{regime}")
+        for index, shape in enumerate(SHAPES)
+        for regime in regimes(shape)
+    ],
+)
+both_criteria = pytest.mark.parametrize("reml", [False, True], ids=["ML", "REML"])
+
+
+def deviance_of(design, regime, reml):
+    A = cross_products(design)
+    return ProfiledDeviance(A, choose_elimination(A, regime), reml)
+
+
+def some_theta(deviance, seed=0):
+    """Lambdas of ordinary size, so that every random effect counts."""
+    return np.random.default_rng(seed).normal(size=deviance.n_theta)
+
+
+def slope(function, theta, step=1e-3):
+    """Central differences of fourth order, one column per entry of theta."""
+    columns = []
+    for e in step * np.eye(len(theta)):
+        near = function(theta + e) - function(theta - e)
+        far = function(theta + 2 * e) - function(theta - 2 * e)
+        columns.append((8 * near - far) / (12 * step))
+    return np.stack(columns, axis=-1)
+
+
+def derivatives_at(deviance, theta):
+    deviance.evaluate(theta)
+    return deviance.derivatives()
+
+
+def assert_close(ours, expected, scale, tolerance):
+    np.testing.assert_allclose(ours / scale, expected / scale, rtol=0, atol=tolerance)
+
+
+@every_regime
+@both_criteria
+def test_deviance_is_the_textbook_one(index, regime, reml):
+    design = random_design(index)
+    deviance = deviance_of(design, regime, reml)
+    A, theta = deviance.A, some_theta(deviance)
+    Psis = []
+    for Lambda, frame in zip(
+        deviance.relative_factors(theta), A.frame.random, strict=True
+    ):
+        root = frame.to_raw @ Lambda
+        Psis.append(root @ root.T)
+    expected = textbook(design, Psis, reml=reml)
+    owed = A.sum_log_weights + (2 * A.frame.fixed.logdet if reml else 0)
+    value = deviance.evaluate(theta).value - owed
+    assert_close(value, expected.deviance, len(design.y), SAME_DENSE)
+    assert_close(
+        np.sqrt(deviance.at.r2 / deviance.nu),
+        expected.sigma,
+        expected.sigma,
+        SAME_DENSE,
+    )
+
+
+@every_regime
+@both_criteria
+def test_gradient_is_the_slope_of_the_deviance(index, regime, reml):
+    deviance = deviance_of(random_design(index), regime, reml)
+    theta = some_theta(deviance)
+    expected = slope(lambda at: deviance.evaluate(at).value, theta)
+    scale = deviance.A.n_obs + np.abs(expected).max()
+    gradient = derivatives_at(deviance, theta).gradient
+    assert_close(gradient, expected, scale, SAME_DENSE)
+
+
+@every_regime
+@both_criteria
+def test_exact_hessian_is_the_slope_of_the_gradient(index, regime, reml):
+    deviance = deviance_of(random_design(index), regime, reml)
+    theta = some_theta(deviance)
+    if not deviance.elimination.exact:
+        pytest.skip("average information by design")
+    expected = slope(lambda at: derivatives_at(deviance, at).gradient, theta)
+    scale = deviance.A.n_obs + np.abs(expected).max()
+    hessian = derivatives_at(deviance, theta).hessian
+    assert_close(hessian, expected, scale, SAME_DENSE)
+
+
+@every_regime
+@both_criteria
+def test_gradient_vanishes_in_the_directions_that_are_zero(index, regime, reml):
+    """A column of Lambda that is zero stays so: the boundary is a stationary point."""
+    deviance = deviance_of(random_design(index), regime, reml)
+    found = derivatives_at(deviance, np.zeros(deviance.n_theta))
+    assert not np.any(found.gradient)
+    expected = slope(
+        lambda at: derivatives_at(deviance, at).gradient, np.zeros(deviance.n_theta)
+    )
+    scale = deviance.A.n_obs + np.abs(expected).max()
+    assert_close(found.hessian, expected, scale, SAME_DENSE)
+
+
+@pytest.mark.parametrize(
+    ("index", "regime"),
+    [
+        pytest.param(index, regime, id=f"{shape}-{regime}")
+        for index, shape in enumerate(SHAPES)
+        for regime in regimes(shape)[1:]
+    ],
+)
+@both_criteria
+def test_regimes_agree(index, regime, reml):
+    design = random_design(index)
+    dense, other = (deviance_of(design, name, reml) for name in ("dense", regime))
+    theta = some_theta(dense)
+    expected, found = dense.evaluate(theta), other.evaluate(theta)
+    n = dense.A.n_obs
+    assert_close(found.value, expected.value, n, SAME_ALGEBRA)
+    assert_close(found.r2, expected.r2, expected.r2, SAME_ALGEBRA)
+    expected, found = dense.derivatives(), other.derivatives()
+    scale = n + np.abs(expected.gradient).max()
+    assert_close(found.gradient, expected.gradient, scale, SAME_ALGEBRA)
+    for ours, theirs in zip(
+        other.elimination.diagonal(), dense.elimination.diagonal(), strict=True
+    ):
+        assert_close(ours, theirs, n, SAME_ALGEBRA)

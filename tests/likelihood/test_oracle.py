@@ -1,0 +1,92 @@
+"""fit_linear against the dense textbook and its multi-start optimum."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SAME_DENSE, SAME_DEVIANCE
+from oracle import criterion, factors, textbook
+from random_designs import SHAPES, random_design
+
+from skmixed.likelihood import cross_products, fit_linear
+
+STORED = Path(__file__).parents[1] / "reference" / "random_optima.json"
+OPTIMA = json.loads(STORED.read_text())
+
+DESIGNS = [
+    pytest.param(index, id=f"{index}: {SHAPES[index % len(SHAPES)]}")
+    for index in range(len(OPTIMA))
+]
+every_design = pytest.mark.parametrize("index", DESIGNS)
+both_criteria = pytest.mark.parametrize("reml", [False, True], ids=["ML", "REML"])
+
+
+@cache
+def fit_design(index, reml):
+    design = random_design(index)
+    return design, fit_linear(cross_products(design), reml=reml)
+
+
+def assert_close(ours, expected, scale=1.0):
+    np.testing.assert_allclose(ours / scale, expected / scale, rtol=0, atol=SAME_DENSE)
+
+
+def effect_scales(result, design):
+    """Natural size of each random effect: its sd, or what moves y by sigma."""
+    for factor, cov in zip(factors(design), result.covariances, strict=True):
+        reach = result.sigma / np.sqrt((factor.z**2).mean(axis=0))
+        yield np.sqrt(np.diag(cov)) + reach
+
+
+@every_design
+@both_criteria
+def test_fit_is_what_the_textbook_gives_at_its_covariances(index, reml):
+    design, result = fit_design(index, reml)
+    Psis = [cov / result.sigma**2 for cov in result.covariances]
+    expected = textbook(design, Psis, reml=reml)
+    assert_close(result.deviance, expected.deviance, len(design.y))
+    assert_close(result.sigma, expected.sigma, expected.sigma)
+    se = np.sqrt(np.diag(expected.coef_cov))
+    assert_close(result.coef, expected.coef, se)
+    assert_close(result.coef_cov, expected.coef_cov, np.outer(se, se))
+    fitted = design.X @ result.coef + (0 if design.offset is None else design.offset)
+    for i, (factor, scale) in enumerate(
+        zip(factors(design), effect_scales(result, design), strict=True)
+    ):
+        assert_close(result.modes[i], expected.modes[i], scale)
+        assert_close(
+            result.mode_covariances[i],
+            expected.mode_covariances[i],
+            np.outer(scale, scale),
+        )
+        fitted += np.einsum("ik,ik->i", factor.z, result.modes[i][factor.codes])
+    assert_close(fitted, expected.fitted, result.sigma)
+
+
+@every_design
+@both_criteria
+def test_optimum_is_not_above_the_best_of_many_starts(index, reml):
+    design, result = fit_design(index, reml)
+    parameters, objective = criterion(design, reml=False)
+    fingerprint = objective(parameters.start(1.0))[0]
+    assert fingerprint == pytest.approx(OPTIMA[index][0], rel=0, abs=SAME_DEVIANCE), (
+        "not the design of the stored optimum: run tests/reference/random_optima.py"
+    )
+    assert result.converged
+    assert result.deviance <= OPTIMA[index][1 + reml] + 2 * SAME_DEVIANCE
+
+
+@every_design
+def test_singular_fits_are_reported_where_a_covariance_has_lost_rank(index):
+    design, result = fit_design(index, True)
+    smallest = []
+    for factor, cov in zip(factors(design), result.covariances, strict=True):
+        size = np.sqrt((factor.z**2).mean(axis=0)) / result.sigma
+        scaled = cov * np.outer(size, size)
+        for columns, _ in factor.terms:
+            smallest.append(np.linalg.eigvalsh(scaled[columns, columns])[0])
+    if min(smallest) < SAME_DENSE:
+        assert result.singular
+    assert result.singular == bool(result.singular_terms)
