@@ -1,0 +1,295 @@
+"""Grouping factors: who the groups are, as sorted levels and integer codes."""
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["GroupIndex"]
+
+# A table over the range of integer keys is faster than sorting while the range is at
+# most this many times the number of rows (or of levels, at prediction).
+DENSE_RANGE = 8
+SMALL_RANGE = 1 << 16
+
+
+class GroupIndex:
+    """The levels of one grouping factor, learnt from a table.
+
+    Parameters
+    ----------
+    name : str
+        For example "school", or "batch:cask" for an interaction.
+    columns : tuple of str
+        Columns of the factor.
+    column_levels : tuple of ndarray
+        Levels of each column: sorted, or in the order of the categories.
+    pair_keys : tuple of ndarray of int64
+        For the second column and each one after it, the sorted combinations that
+        occur: code so far times number of levels of the column, plus its code.
+
+    Attributes
+    ----------
+    n_levels : int
+        Number of groups.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmixed.formula import GroupIndex
+    >>> frame = pd.DataFrame({"batch": ["B", "A", "B"], "cask": [1, 1, 2]})
+    >>> groups, codes = GroupIndex.learn("batch:cask", ("batch", "cask"), frame)
+    >>> groups.labels.tolist(), codes.tolist()
+    (['A:1', 'B:1', 'B:2'], [1, 0, 2])
+    >>> groups.encode(pd.DataFrame({"batch": ["A", "A"], "cask": [1, 2]})).tolist()
+    [0, -1]
+    """
+
+    def __init__(self, name, columns, column_levels, pair_keys=()):
+        self.name = name
+        self.columns = tuple(columns)
+        self.column_levels = tuple(column_levels)
+        self.pair_keys = tuple(pair_keys)
+
+    @classmethod
+    def learn(cls, name, columns, frame, column_codes=None):
+        """Find the groups that occur in a table.
+
+        Parameters
+        ----------
+        name : str
+        columns : sequence of str
+        frame : pandas.DataFrame of n rows
+        column_codes : dict, optional
+            ``{column: (levels, codes)}`` found earlier; it is filled further.
+
+        Returns
+        -------
+        groups : GroupIndex
+        codes : ndarray of shape (n,) and dtype int32
+            Group of each row, -1 where a key is missing.
+        """
+        found = {} if column_codes is None else column_codes
+        for column in columns:
+            if column not in found:
+                found[column] = learn_keys(frame[column])
+        levels = [found[column][0] for column in columns]
+        codes, pair_keys = found[columns[0]][1], []
+        for column in columns[1:]:
+            more_levels, more_codes = found[column]
+            keys = combine(codes, more_codes, len(more_levels))
+            keys, codes = compact(keys, keys < 0)
+            pair_keys.append(keys)
+        return cls(name, columns, levels, pair_keys), codes
+
+    @property
+    def n_levels(self):
+        """Number of groups."""
+        return len(self.pair_keys[-1] if self.pair_keys else self.column_levels[0])
+
+    @property
+    def levels(self):
+        """Levels: an array, or for an interaction a tuple with one array per column."""
+        if not self.pair_keys:
+            return self.column_levels[0]
+        codes, out = np.arange(self.n_levels), []
+        for keys, levels in zip(
+            reversed(self.pair_keys), reversed(self.column_levels), strict=False
+        ):
+            codes, last = np.divmod(keys[codes], len(levels))
+            out.append(levels[last])
+        out.append(self.column_levels[0][codes])
+        return tuple(reversed(out))
+
+    @property
+    def labels(self):
+        """Labels for display: the levels themselves, or "A:a"."""
+        if not self.pair_keys:
+            return self.column_levels[0]
+        joined = [":".join(map(str, key)) for key in zip(*self.levels, strict=True)]
+        return np.array(joined, dtype=object)
+
+    def encode(self, frame):
+        """Find the group of each row of a table.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame of n rows
+
+        Returns
+        -------
+        ndarray of shape (n,) and dtype int32
+            -1 where the group was not seen in ``learn``, or is missing.
+
+        Raises
+        ------
+        ValueError
+            If numbers were learnt and the table holds text, or the reverse: then no
+            group can match.
+        """
+        codes = self.encode_column(frame, 0)
+        for place, keys in enumerate(self.pair_keys, start=1):
+            more = self.encode_column(frame, place)
+            combined = combine(codes, more, len(self.column_levels[place]))
+            codes = match_integers(combined, keys)
+        return codes
+
+    def encode_column(self, frame, place):
+        """Find the codes of one column."""
+        column, levels = self.columns[place], self.column_levels[place]
+        check_kind(frame[column], levels, column)
+        return encode_keys(frame[column], levels, self.find_index(place))
+
+    def find_index(self, place):
+        """Return a function that makes the hash table of a column's levels, once."""
+        cache = self.__dict__.setdefault("_indexes", {})
+
+        def index():
+            if place not in cache:
+                cache[place] = pd.Index(self.column_levels[place])
+            return cache[place]
+
+        return index
+
+    def __getstate__(self):
+        return {k: v for k, v in self.__dict__.items() if k != "_indexes"}
+
+    def __repr__(self):
+        return f"GroupIndex({self.name!r}, n_levels={self.n_levels})"
+
+
+def combine(codes, more_codes, n_more):
+    """Number the pairs of two codings; -1 where either is missing."""
+    keys = codes.astype(np.int64) * n_more + more_codes
+    keys[(codes < 0) | (more_codes < 0)] = -1
+    return keys
+
+
+def learn_keys(series):
+    """Return the levels of one column that occur, and the code of each row."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        used, codes = compact(np.asarray(series.cat.codes), series.isna().to_numpy())
+        return plain_levels(series.cat.categories[used]), codes
+    integers = as_integers(series)
+    if integers is not None:
+        return compact(integers)
+    values = series.to_numpy() if series.dtype.kind in "fb" else series
+    codes, levels = pd.factorize(values, sort=True)
+    return plain_levels(levels), codes.astype(np.int32)
+
+
+def as_integers(series):
+    """Return integer keys as an array, or None for keys of another kind."""
+    if series.dtype.kind not in "iu" or series.hasnans:
+        return None
+    values = np.asarray(series)
+    return values if values.dtype.kind in "iu" else values.astype(np.int64)
+
+
+def plain_levels(levels):
+    """Return levels as an array: numbers as they are, the rest as objects."""
+    levels = np.asarray(levels)
+    return levels if levels.dtype.kind in "iufbmM" else levels.astype(object)
+
+
+def compact(keys, missing=None):
+    """Return the sorted integers that occur, and the position of each key there.
+
+    Parameters
+    ----------
+    keys : ndarray of int, shape (n,)
+    missing : ndarray of bool, shape (n,), optional
+        Rows without a key, which get the code -1.
+    """
+    if missing is not None and missing.any():
+        levels, present = compact(keys[~missing])
+        codes = np.full(len(keys), -1, dtype=np.int32)
+        codes[~missing] = present
+        return levels, codes
+    if not len(keys):
+        return keys, np.empty(0, dtype=np.int32)
+    low, high = int(keys.min()), int(keys.max())
+    if high - low > max(DENSE_RANGE * len(keys), SMALL_RANGE):
+        codes, levels = pd.factorize(keys, sort=True)
+        return levels, codes.astype(np.int32)
+    steps = offsets(keys, low)
+    occurs = np.zeros(high - low + 1, dtype=bool)
+    occurs[steps] = True
+    table = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
+    return (np.flatnonzero(occurs) + low).astype(keys.dtype), table[steps]
+
+
+def offsets(keys, low):
+    """Return ``keys - low`` for indexing, without a copy if nothing changes."""
+    if low == 0:
+        return keys
+    return keys.astype(np.int64, copy=False) - low
+
+
+def match_integers(keys, levels):
+    """Return the position of each integer key in the sorted levels, -1 if absent."""
+    if not len(levels):
+        return np.full(len(keys), -1, dtype=np.int32)
+    low, high = int(levels[0]), int(levels[-1])
+    if len(keys) < len(levels) or high - low > max(
+        DENSE_RANGE * len(levels), SMALL_RANGE
+    ):
+        codes = np.searchsorted(levels, keys).clip(max=len(levels) - 1)
+        return np.where(levels[codes] == keys, codes, -1).astype(np.int32)
+    table = np.full(high - low + 1, -1, dtype=np.int32)
+    table[levels.astype(np.int64) - low] = np.arange(len(levels), dtype=np.int32)
+    inside = (keys >= low) & (keys <= high)
+    steps = np.where(inside, keys, low).astype(np.int64, copy=False) - low
+    return np.where(inside, table[steps], np.int32(-1))
+
+
+def encode_keys(series, levels, index):
+    """Return the code of each key among the levels, -1 if it is not there."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        table = find(index(), series.cat.categories)
+        codes = np.asarray(series.cat.codes)
+        return np.where(codes < 0, np.int32(-1), np.append(table, np.int32(-1))[codes])
+    integers = as_integers(series)
+    if integers is not None and levels.dtype.kind in "iu" and is_sorted(levels):
+        return match_integers(integers, levels)
+    return find(index(), series)
+
+
+def is_sorted(levels):
+    """Tell whether levels ascend; those of categories need not."""
+    return bool((levels[:-1] <= levels[1:]).all())
+
+
+def find(index, keys):
+    """Look keys up in a hash table of levels; missing keys get -1."""
+    values = keys.to_numpy()
+    if index.dtype == object and values.dtype != object:
+        values = values.astype(object)
+    codes = index.get_indexer(values).astype(np.int32)
+    missing = pd.isna(values)
+    if missing.any():
+        codes[missing] = -1
+    return codes
+
+
+def check_kind(series, levels, name):
+    """Raise if numbers were learnt and text is given, or the reverse."""
+    given = series
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        given = series.cat.categories
+    learnt, now = kind_of(pd.Index(levels[:1])), kind_of(given)
+    if {learnt, now} == {"numbers", "text"} and not series.isna().all():
+        raise ValueError(
+            f"The grouping factor '{name}' held {learnt} in fit (such as "
+            f"{levels[0]!r}) and holds {now} now, so no group can match."
+        )
+
+
+def kind_of(values):
+    """Return "numbers", "text" or "other" for a column or its categories."""
+    if values.dtype.kind in "iufb":
+        return "numbers"
+    inferred = pd.api.types.infer_dtype(values, skipna=True)
+    if inferred in ("string", "str"):
+        return "text"
+    if inferred in ("integer", "floating", "boolean", "mixed-integer-float"):
+        return "numbers"
+    return "other"
