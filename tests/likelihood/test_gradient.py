@@ -136,10 +136,11 @@ def test_theta_of_zero_is_stationary_and_its_curvature_exact(index, regime, reml
 
 @other_regimes
 @both_criteria
-def test_regimes_agree(index, regime, reml):
+@pytest.mark.parametrize("size", [1e-6, 1.0, 10.0])
+def test_regimes_agree(index, regime, reml, size):
     design = random_design(index)
     dense, other = (deviance_of(design, name, reml) for name in ("dense", regime))
-    theta = some_theta(dense)
+    theta = size * some_theta(dense)
     expected, found = dense.evaluate(theta), other.evaluate(theta)
     n = dense.A.n_obs
     assert_close(found.value, expected.value, n, SAME_ALGEBRA)
