@@ -1,0 +1,152 @@
+"""Covariance templates: theta to the relative covariance factor Lambda of a factor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class CovarianceTemplate:
+    """Which entries of one grouping factor's Lambda are free.
+
+    Several random terms of one factor sit side by side; their covariance is block
+    diagonal. ``b = Lambda u`` with ``u`` of variance sigma^2, as in Bates et al.
+    (2015), Journal of Statistical Software 67(1), section 2.3.
+
+    Parameters
+    ----------
+    blocks : tuple of tuple (start, stop, diagonal)
+        One entry per random term: its effects ``start:stop`` and whether their
+        covariance is diagonal.
+    """
+
+    blocks: tuple[tuple[int, int, bool], ...]
+
+    @property
+    def n_effects(self):
+        """Number of effects k of the factor."""
+        return self.blocks[-1][1]
+
+    @property
+    def entries(self):
+        """Rows and columns of the free entries, each term's lower triangle by columns.
+
+        Returns
+        -------
+        rows, cols : ndarray of int of shape (m,)
+        """
+        pairs = [pair for block in self.blocks for pair in block_entries(*block)]
+        rows, cols = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+        return rows, cols
+
+    def relative_factor(self, theta):
+        """Relative covariance factor Lambda.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (m,)
+
+        Returns
+        -------
+        ndarray of shape (k, k)
+            Lower triangular.
+        """
+        Lambda = np.zeros((self.n_effects, self.n_effects))
+        Lambda[self.entries] = theta
+        return Lambda
+
+    def nearest_theta(self, Psi, floor=0.0):
+        """Parameters of the template's covariance nearest to a given one.
+
+        Parameters
+        ----------
+        Psi : ndarray of shape (k, k)
+            Symmetric; need not be positive definite, nor follow the template.
+        floor : float, default=0.0
+            Smallest eigenvalue of each term's block.
+
+        Returns
+        -------
+        ndarray of shape (m,)
+        """
+        Lambda = np.zeros_like(Psi, dtype=float)
+        for start, stop, diagonal in self.blocks:
+            block = Psi[start:stop, start:stop]
+            if diagonal:
+                block = np.diag(np.diag(block))
+            values, vectors = np.linalg.eigh(block)
+            root = vectors * np.sqrt(np.maximum(values, floor))
+            Lambda[start:stop, start:stop] = lower_root(root)
+        return Lambda[self.entries]
+
+    def restrict(self, matrix):
+        """Keep a matrix where the template is free, zero elsewhere.
+
+        Parameters
+        ----------
+        matrix : ndarray of shape (k, k)
+
+        Returns
+        -------
+        ndarray of shape (k, k)
+        """
+        kept = np.zeros_like(matrix)
+        for start, stop, diagonal in self.blocks:
+            block = matrix[start:stop, start:stop]
+            kept[start:stop, start:stop] = (
+                np.diag(np.diag(block)) if diagonal else block
+            )
+        return kept
+
+    def free_blocks(self):
+        """Index sets whose covariance is unrestricted: terms, or single effects.
+
+        Returns
+        -------
+        list of slice
+        """
+        return [
+            slice(a, b)
+            for start, stop, diagonal in self.blocks
+            for a, b in (
+                [(i, i + 1) for i in range(start, stop)]
+                if diagonal
+                else [(start, stop)]
+            )
+        ]
+
+
+def block_entries(start, stop, diagonal):
+    """Free entries of one term's Lambda, its lower triangle by columns as in lme4.
+
+    Parameters
+    ----------
+    start, stop : int
+    diagonal : bool
+
+    Returns
+    -------
+    list of tuple (row, column)
+    """
+    if diagonal:
+        return [(i, i) for i in range(start, stop)]
+    return [(i, j) for j in range(start, stop) for i in range(j, stop)]
+
+
+def lower_root(root):
+    """Lower-triangular L with ``L L' = root root'`` and a nonnegative diagonal.
+
+    Works for singular covariances, where a Cholesky factorisation does not.
+
+    Parameters
+    ----------
+    root : ndarray of shape (k, r)
+
+    Returns
+    -------
+    ndarray of shape (k, k)
+    """
+    R = np.linalg.qr(root.T, mode="r")
+    L = np.zeros((len(root), len(root)))
+    L[:, : len(R)] = R.T
+    return L * np.where(np.diag(L) < 0, -1.0, 1.0)

@@ -1,0 +1,284 @@
+"""Elimination of crossed factors: one in batches, the others in a dense complement."""
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import blas, lapack
+
+from skmixed.likelihood.grouped import (
+    cholesky,
+    multiply,
+    shared_left,
+    shared_right,
+    solve_lower,
+)
+from skmixed.likelihood.kronecker import directional_sums
+from skmixed.likelihood.scatter import LevelScatter
+
+# Below this a Lambda is too near singular for P = Lambda^-T (I - H) Lambda^-1, which
+# loses as many digits as its square has.
+INVERTIBLE = 1e-4
+
+
+class CrossedElimination:
+    """Random effects of crossed factors integrated out by a Schur complement.
+
+    See :class:`skmixed.likelihood.elimination.Elimination` for the contract.
+
+    Parameters
+    ----------
+    A : CrossProducts
+
+    Notes
+    -----
+    The leading factor (1) has the most random effects; the m2 others (2) are dense.
+    With W1 = Lambda1 (I + Lambda1'A11 Lambda1)^-1 Lambda1', block diagonal,
+
+        S22 = A22 - A21 W1 A12,  M = I + Lambda2'S22 Lambda2 = L L',  H = M^-1,
+        log|V| = log|I + Lambda1'A11 Lambda1| + log|M|,
+        W2 = Lambda2 H Lambda2',  B2 = W2 (C2 - A21 W1 C1),  B1 = W1 (C1 - A12 B2),
+        F1 = C1 - A11 B1 - A12 B2,  F2 = C2 - A21 B1 - A22 B2,
+        P1_gg = D A11 - D A12 W2 A21 D',  D = I - A11 W1,
+        P2_hh = Lambda^-T (I - H_hh) Lambda^-1.
+
+    Cost m2^3 per evaluation and O(pairs of levels). The curvature is the average
+    information.
+    """
+
+    solver = "crossed"
+    exact = False
+
+    def __init__(self, A):
+        sizes = [factor.size for factor in A.factors]
+        self.leading = int(np.argmax(sizes))
+        self.rest = [j for j in range(len(sizes)) if j != self.leading]
+        self.gram = A.gram
+        self.A11, self.C1 = A.ZtZ[self.leading], A.ZtXy[self.leading]
+        self.shapes = [
+            (A.factors[j].n_levels, A.factors[j].n_effects) for j in self.rest
+        ]
+        ends = np.cumsum([0, *(G * k for G, k in self.shapes)])
+        self.spans = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        self.m2 = int(ends[-1])
+        self.C2 = np.vstack([levels_major(A.ZtXy[j]) for j in self.rest])
+        products = {}
+        for pair in A.pairs:
+            products[pair.first, pair.second] = pair.to_csr()
+            products[pair.second, pair.first] = products[pair.first, pair.second].T
+        self.A12 = sparse.hstack(
+            [products[self.leading, j] for j in self.rest], format="csr"
+        )
+        self.A12.sort_indices()
+        self.A21 = self.A12.T.tocsr()
+        self.A22 = self.complement(A, products)
+        self.scatter = LevelScatter(self.A12, len(self.A11))
+        lower = sparse.tril(self.A22).tocoo()
+        self.lower_positions = lower.row.astype(np.int64) + lower.col * np.int64(
+            self.m2
+        )
+        self.lower_values = lower.data
+        self.buffer = np.empty((self.m2, self.m2), order="F")
+        self.flat = self.buffer.reshape(-1, order="F")
+
+    def complement(self, A, products):
+        """Z_2'Z_2 of all factors but the leading one, sparse."""
+        blocks = [[products.get((i, j)) for j in self.rest] for i in self.rest]
+        for at, j in enumerate(self.rest):
+            G, k = self.shapes[at]
+            level = np.arange(G + 1)
+            data = np.ascontiguousarray(A.ZtZ[j].transpose(2, 0, 1))
+            blocks[at][at] = sparse.bsr_array(
+                (data, level[:-1], level), shape=(G * k, G * k)
+            )
+        return sparse.block_array(blocks, format="csr")
+
+    def factor(self, Lambdas):
+        """Factor V at some Lambdas."""
+        Lambda = Lambdas[self.leading]
+        self.Lambdas = [Lambdas[j] for j in self.rest]
+        M = shared_right(shared_left(Lambda.T, self.A11), Lambda)
+        for i in range(len(Lambda)):
+            M[i, i] += 1.0
+        logdet = cholesky(M)
+        scaled = np.repeat(Lambda.T[:, :, None], M.shape[2], axis=2)
+        self.N = solve_lower(M, scaled)
+        self.W1 = multiply(self.N, self.N, transpose_A=True)
+        logdet += self.factor_complement()
+        NC = multiply(self.N, self.C1)
+        S2 = self.C2 - self.A21 @ levels_major(multiply(self.N, NC, transpose_A=True))
+        self.Y = blas.dtrsm(1.0, self.buffer, self.scale(S2, transpose=True), lower=1)
+        S = self.gram - sum(rows @ rows.T for rows in NC) - self.Y.T @ self.Y
+        return logdet, S
+
+    def factor_complement(self):
+        """Form M = I + Lambda2'S22 Lambda2 in the buffer and factor it."""
+        self.flat.fill(0.0)
+        self.scatter.subtract(self.W1, self.flat)
+        self.flat[self.lower_positions] += self.lower_values
+        self.inverted = False
+        self.thin = {
+            at: self.columns_of(span)
+            for at, (span, Lambda) in enumerate(
+                zip(self.spans, self.Lambdas, strict=True)
+            )
+            if np.linalg.svd(Lambda, compute_uv=False)[-1] < INVERTIBLE
+        }
+        self.scale_symmetric(self.Lambdas)
+        self.flat[:: self.m2 + 1] += 1.0
+        _, info = lapack.dpotrf(self.buffer, lower=1, clean=0, overwrite_a=1)
+        if info:
+            raise np.linalg.LinAlgError(
+                "I + Lambda'Z'Z Lambda is not positive definite"
+            )
+        return 2.0 * float(np.log(self.flat[:: self.m2 + 1]).sum())
+
+    def columns_of(self, span):
+        """Columns of the symmetric matrix whose lower triangle is in the buffer."""
+        columns = self.buffer[:, span].copy(order="F")
+        columns[: span.start] = self.buffer[span, : span.start].T
+        square = np.tril(columns[span])
+        columns[span] = square + np.tril(square, -1).T
+        return columns
+
+    def scale_symmetric(self, factors):
+        """Lambda'S Lambda in place, block by block, for the lower triangle."""
+        columns = self.buffer.T
+        if all(k == 1 for _, k in self.shapes):
+            scale = np.concatenate(
+                [
+                    np.full(G, L[0, 0])
+                    for (G, _), L in zip(self.shapes, factors, strict=True)
+                ]
+            )
+            columns *= scale
+            columns *= scale[:, None]
+            return
+        for (G, k), span, L in zip(self.shapes, self.spans, factors, strict=True):
+            self.mirror_blocks(span, k)
+            rows = columns[span].reshape(G, k, self.m2)
+            columns[span] = np.matmul(L.T, rows).reshape(G * k, self.m2)
+        for (G, k), span, L in zip(self.shapes, self.spans, factors, strict=True):
+            block = columns[:, span].reshape(self.m2, G, k)
+            columns[:, span] = (block @ L).reshape(self.m2, G * k)
+
+    def mirror_blocks(self, span, k):
+        """Copy the lower triangles of a factor's diagonal blocks to the upper ones."""
+        starts = np.arange(span.start, span.stop, k)
+        for a in range(k):
+            for b in range(a):
+                self.buffer[starts + b, starts + a] = self.buffer[
+                    starts + a, starts + b
+                ]
+
+    def scale(self, matrix, transpose=False):
+        """Lambda2, or its transpose, times a matrix of m2 rows."""
+        scaled = np.empty_like(matrix)
+        for Lambda, span, (G, k) in zip(
+            self.Lambdas, self.spans, self.shapes, strict=True
+        ):
+            left = Lambda.T if transpose else Lambda
+            rows = matrix[span].reshape(G, k, -1)
+            scaled[span] = np.matmul(left, rows).reshape(G * k, -1)
+        return scaled
+
+    def solve(self):
+        """Z'V^-1[X y]."""
+        U2 = blas.dtrsm(1.0, self.buffer, self.Y, lower=1, trans_a=1)
+        return self.reduce(self.C1, self.C2, self.scale(U2))
+
+    def reduce(self, C1, C2, B2):
+        """Subtract the fitted random effects: Z'V^-1 of columns, given W2's part."""
+        rest = C1 - groups_last(self.A12 @ B2, C1.shape)
+        B1 = multiply(self.W1, rest)
+        F1 = rest - multiply(self.A11, B1)
+        F2 = C2 - self.A21 @ levels_major(B1) - self.A22 @ B2
+        return self.in_factor_order(F1, F2)
+
+    def in_factor_order(self, leading, stacked):
+        """List by factor from the leading block and the m2 rows of the others."""
+        ordered = [None] * (len(self.rest) + 1)
+        ordered[self.leading] = leading
+        for j, span, (G, k) in zip(self.rest, self.spans, self.shapes, strict=True):
+            ordered[j] = stacked[span].reshape(G, k, -1).transpose(1, 2, 0)
+        return ordered
+
+    def invert(self):
+        """Replace the factor in the buffer by W2, and keep the diagonal blocks."""
+        if self.inverted:
+            return
+        thin = {at: self.thin_blocks(at) for at in self.thin}
+        _, info = lapack.dpotri(self.buffer, lower=1, overwrite_c=1)
+        blocks = []
+        for at, (span, (_, k)) in enumerate(zip(self.spans, self.shapes, strict=True)):
+            if at in thin:
+                blocks.append(thin[at])
+                continue
+            self.mirror_blocks(span, k)
+            inverse = np.linalg.inv(self.Lambdas[at])
+            remainder = np.eye(k)[:, :, None] - self.diagonal_blocks(span, k)
+            blocks.append(shared_right(shared_left(inverse.T, remainder), inverse))
+        self.scale_symmetric([Lambda.T for Lambda in self.Lambdas])
+        diagonal = self.flat[:: self.m2 + 1]
+        diagonal *= 0.5
+        spread = self.scatter.gather(self.flat)
+        diagonal *= 2.0
+        D = np.eye(len(self.A11))[:, :, None] - multiply(self.A11, self.W1)
+        leading = multiply(D, self.A11 - multiply(spread, D.transpose(1, 0, 2)))
+        self.blocks = [None] * (len(self.rest) + 1)
+        self.blocks[self.leading] = leading
+        for j, block in zip(self.rest, blocks, strict=True):
+            self.blocks[j] = block
+        self.inverted = True
+
+    def diagonal_blocks(self, span, k):
+        """Diagonal (k, k) blocks of a factor in the buffer, group axis last."""
+        starts = np.arange(span.start, span.stop, k)
+        return np.array(
+            [
+                [self.buffer[starts + max(a, b), starts + min(a, b)] for b in range(k)]
+                for a in range(k)
+            ]
+        )
+
+    def thin_blocks(self, at):
+        """P_hh of a factor whose Lambda is nearly singular: S22 - S22 W2 S22."""
+        columns, span, (G, k) = self.thin[at], self.spans[at], self.shapes[at]
+        Y = blas.dtrsm(1.0, self.buffer, self.scale(columns, transpose=True), lower=1)
+        Y = Y.reshape(self.m2, G, k)
+        blocks = np.einsum("gagb->abg", columns[span].reshape(G, k, G, k))
+        return blocks - np.einsum("rga,rgb->abg", Y, Y)
+
+    def diagonal(self):
+        """Diagonal blocks of Z'V^-1 Z per level of every factor."""
+        self.invert()
+        return self.blocks
+
+    def traces(self):
+        """Sum of the diagonal blocks."""
+        return [block.sum(axis=2) for block in self.diagonal()]
+
+    def apply(self, directions):
+        """Z'V^-1 Z times some directions."""
+        self.invert()
+        U1 = directions[self.leading]
+        U2 = np.vstack([levels_major(directions[j]) for j in self.rest])
+        C1 = multiply(self.A11, U1) + groups_last(self.A12 @ U2, U1.shape)
+        C2 = self.A21 @ levels_major(U1) + self.A22 @ U2
+        right = C2 - self.A21 @ levels_major(multiply(self.W1, C1))
+        B2 = blas.dsymm(1.0, self.buffer, np.asfortranarray(right), lower=1)
+        return self.reduce(C1, C2, B2)
+
+    def kronecker_sums(self, f, whitened):
+        """Sums of P (x) ff' over pairs of levels, all that average information needs."""
+        return None, directional_sums(self.apply, [block[:, None] for block in f]), None
+
+
+def levels_major(block):
+    """Array of shape (k, c, G) as a matrix of shape (G k, c)."""
+    k, c, G = block.shape
+    return block.transpose(2, 0, 1).reshape(G * k, c)
+
+
+def groups_last(matrix, shape):
+    """Matrix of shape (G k, c) as an array of shape (k, c, G)."""
+    k, c, G = shape
+    return matrix.reshape(G, k, c).transpose(1, 2, 0)

@@ -1,0 +1,274 @@
+"""The profiled deviance and its derivatives in theta, for any regime."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The deviance at one theta, and what comes with it.
+
+    Parameters
+    ----------
+    value : float
+        Deviance, or REML criterion, in the frame of the cross-products and without the
+        weights' constant.
+    beta : ndarray of shape (p,)
+    r2 : float
+        Penalised residual sum of squares.
+    RX : ndarray of shape (p, p)
+        Lower triangular, ``RX RX' = X'V^-1 X``.
+    """
+
+    value: float
+    beta: np.ndarray
+    r2: float
+    RX: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Derivatives:
+    """Gradient and curvature of the deviance in theta.
+
+    Parameters
+    ----------
+    gradient : ndarray of shape (m,)
+    hessian : ndarray of shape (m, m)
+        Exact, or the average information plus the exact gradient terms.
+    G_Psi : list of ndarray of shape (k_j, k_j)
+        Derivative in each factor's relative covariance Psi.
+    scale : list of float
+        Mean eigenvalue of ``sum_g P_gg`` per factor: the unit of ``G_Psi``.
+    """
+
+    gradient: np.ndarray
+    hessian: np.ndarray
+    G_Psi: list
+    scale: list
+
+
+class ProfiledDeviance:
+    """Deviance of a linear mixed model with beta and sigma profiled out.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    elimination : Elimination
+    reml : bool
+
+    Notes
+    -----
+    With S = [X y]'V^-1[X y] = R R' (lower triangular), r^2 = R[p, p]^2 and nu = n for ML
+    or n - p for REML,
+
+        d(theta) = log|V| + nu (1 + log(2 pi r^2 / nu)) [+ log|X'V^-1 X|],
+
+    Bates et al. (2015), J. Stat. Softw. 67(1), equations 33-42. In Psi_j, with
+    P = Z'V^-1 Z, F = Z'V^-1[X y], f = F [-beta; 1] and Rx = X'V^-1 X,
+
+        G_j = sum_g P_gg - (nu / r^2) f_g f_g' [- F_Xg Rx^-1 F_Xg'],
+
+    and dPsi_j = D = E Lambda' + Lambda E' for a unit matrix E, so that the gradient is
+    2 (G_j Lambda_j) at the free entries. Second derivatives follow from
+    dP = -P D P, df = -P D f + F_X Rx^-1 F_X' D f.
+    """
+
+    def __init__(self, A, elimination, reml):
+        self.A = A
+        self.elimination = elimination
+        self.reml = reml
+        self.templates = [factor.template for factor in A.factors]
+        self.nu = A.n_obs - A.n_fixed if reml else A.n_obs
+        self.entries = [template.entries for template in self.templates]
+        sizes = [len(rows) for rows, _ in self.entries]
+        ends = np.cumsum([0, *sizes])
+        self.spans = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        self.n_theta = int(ends[-1])
+        self.n_evaluations = 0
+
+    def relative_factors(self, theta):
+        """Lambda of every factor.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (m,)
+
+        Returns
+        -------
+        list of ndarray of shape (k_j, k_j)
+        """
+        return [
+            template.relative_factor(theta[span])
+            for template, span in zip(self.templates, self.spans, strict=True)
+        ]
+
+    def evaluate(self, theta):
+        """Deviance at theta; an infinite value where it cannot be computed.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (m,)
+
+        Returns
+        -------
+        Evaluation
+        """
+        self.n_evaluations += 1
+        self.theta, self.Lambdas = theta, self.relative_factors(theta)
+        self.f = None
+        p = self.A.n_fixed
+        try:
+            logdet_V, S = self.elimination.factor(self.Lambdas)
+            R, info = lapack.dpotrf(S, lower=1, clean=1)
+        except np.linalg.LinAlgError:
+            info = 1
+        if info or not np.isfinite(logdet_V):
+            self.at = Evaluation(np.inf, np.zeros(p), np.inf, np.eye(p))
+            return self.at
+        r2, RX = float(R[p, p] ** 2), R[:p, :p]
+        value = logdet_V + self.nu * (1.0 + np.log(2.0 * np.pi * r2 / self.nu))
+        if self.reml:
+            value += 2.0 * float(np.log(np.diag(RX)).sum())
+        self.at = Evaluation(float(value), solve_upper(RX, R[p, :p]), r2, RX)
+        return self.at
+
+    def derivatives(self):
+        """Gradient and Hessian at the theta evaluated last.
+
+        Returns
+        -------
+        Derivatives
+        """
+        p, r2 = self.A.n_fixed, self.at.r2
+        F = self.elimination.solve()
+        f = self.scores(F)
+        whitened = [whiten(block[:, :p], self.at.RX) for block in F]
+        traces = self.elimination.traces()
+        G_Psi = []
+        for f_j, W, trace in zip(f, whitened, traces, strict=True):
+            G = trace - (self.nu / r2) * (f_j @ f_j.T)
+            if self.reml:
+                flat = W.reshape(len(W), -1)
+                G = G - flat @ flat.T
+            G_Psi.append((G + G.T) / 2)
+        gradient = np.concatenate(
+            [
+                2.0 * (G @ Lambda)[entries]
+                for G, Lambda, entries in zip(
+                    G_Psi, self.Lambdas, self.entries, strict=True
+                )
+            ]
+        )
+        hessian = self.hessian(f, whitened, G_Psi)
+        scale = [np.trace(trace) / len(trace) for trace in traces]
+        return Derivatives(gradient, hessian, G_Psi, scale)
+
+    def scores(self, F):
+        """``f = Z'V^-1(y - X beta)`` of every factor, of shape (k_j, G_j)."""
+        v = np.append(-self.at.beta, 1.0)
+        self.f = [np.matmul(v, block) for block in F]
+        return self.f
+
+    def conditional_scores(self, theta):
+        """``Z'V^-1(y - X beta)`` at theta; the conditional modes are Psi times it.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (m,)
+
+        Returns
+        -------
+        list of ndarray of shape (k_j, G_j)
+        """
+        if self.theta is not theta:
+            self.evaluate(theta)
+        if self.f is None:
+            self.scores(self.elimination.solve())
+        return self.f
+
+    def hessian(self, f, whitened, G_Psi):
+        """Second derivatives in theta: see the class.
+
+        Parameters
+        ----------
+        f : list of ndarray of shape (k_j, G_j)
+        whitened : list of ndarray of shape (k_j, p, G_j)
+            ``F_X RX^-T``.
+        G_Psi : list of ndarray of shape (k_j, k_j)
+
+        Returns
+        -------
+        ndarray of shape (m, m)
+        """
+        exact, ratio = self.elimination.exact, self.nu / self.at.r2
+        PP, Pff, PFF = self.elimination.kronecker_sums(
+            f, whitened if self.reml and exact else None
+        )
+        D = [self.psi_directions(j) for j in range(len(f))]
+        weight = 2.0 * ratio if exact else ratio
+        H = np.empty((self.n_theta, self.n_theta))
+        for (j, l), tensor in Pff.items():
+            K = weight * tensor
+            if exact:
+                K = K - PP[j, l] + (2.0 * PFF[j, l] if self.reml else 0.0)
+            k_j, k_l = len(f[j]), len(f[l])
+            # tr(D_j P_gh D_l Q_hg) = sum D_j[c, a] P[a, b] D_l[b, d] Q[c, d]
+            K = K.transpose(2, 0, 1, 3).reshape(k_j**2, k_l**2)
+            H[self.spans[j], self.spans[l]] = (
+                D[j].reshape(-1, k_j**2) @ K @ D[l].reshape(-1, k_l**2).T
+            )
+        g, d = self.mean_directions(f, whitened, D)
+        H -= weight * (g @ g.T) + (self.nu / self.at.r2**2) * np.outer(d, d)
+        if self.reml and exact:
+            N = self.fixed_directions(whitened, D)
+            H -= N @ N.T
+        for G, span, (rows, cols) in zip(G_Psi, self.spans, self.entries, strict=True):
+            H[span, span] += 2.0 * G[np.ix_(rows, rows)] * (cols[:, None] == cols)
+        return (H + H.T) / 2
+
+    def psi_directions(self, j):
+        """dPsi_j in each theta of factor j, of shape (m_j, k_j, k_j)."""
+        rows, cols = self.entries[j]
+        Lambda = self.Lambdas[j]
+        E_Lambda = np.zeros((len(rows), *Lambda.shape))
+        E_Lambda[np.arange(len(rows)), rows] = Lambda.T[cols]
+        return E_Lambda + E_Lambda.transpose(0, 2, 1)
+
+    def mean_directions(self, f, whitened, D):
+        """Whitened F_X'D f, of shape (m, p), and f'D f, of shape (m,)."""
+        g, d = [], []
+        for f_j, W, D_j in zip(f, whitened, D, strict=True):
+            k, p, G = W.shape
+            cross = W.reshape(k * p, G) @ f_j.T
+            cross = cross.reshape(k, p, k).transpose(0, 2, 1).reshape(k * k, p)
+            flat = D_j.reshape(-1, k * k)
+            g.append(flat @ cross)
+            d.append(flat @ (f_j @ f_j.T).ravel())
+        return np.vstack(g), np.concatenate(d)
+
+    def fixed_directions(self, whitened, D):
+        """Whitened F_X'D F_X, of shape (m, p^2)."""
+        N = []
+        for W, D_j in zip(whitened, D, strict=True):
+            k, p, G = W.shape
+            flat = W.reshape(k * p, G)
+            cross = (flat @ flat.T).reshape(k, p, k, p).transpose(0, 2, 1, 3)
+            N.append(D_j.reshape(-1, k * k) @ cross.reshape(k * k, p * p))
+        return np.vstack(N)
+
+
+def solve_upper(RX, right):
+    """Solve ``RX' x = right``; an empty system has an empty solution."""
+    if not len(RX):
+        return np.zeros(0)
+    return lapack.dtrtrs(RX, right, lower=1, trans=1)[0]
+
+
+def whiten(FX, RX):
+    """``F_X RX^-T`` for blocks of shape (k, p, G)."""
+    if not len(RX):
+        return FX
+    inverse = lapack.dtrtri(RX, lower=1)[0]
+    return np.matmul(np.tril(inverse), FX)

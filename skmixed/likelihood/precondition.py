@@ -1,0 +1,100 @@
+"""A basis of the random effects in which theta has no units."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skmixed.likelihood.cross_products import CrossProducts
+
+# A direction of z shorter than this, squared and relative, is held at this length.
+COLLINEAR = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Preconditioned:
+    """Cross-products in a basis where every term's mean Z'Z is the identity.
+
+    Parameters
+    ----------
+    original : CrossProducts
+    A : CrossProducts
+        In the basis.
+    bases : tuple of ndarray of shape (k_j, k_j)
+        ``z = z_frame @ basis``; upper triangular, within terms.
+
+    Notes
+    -----
+    An unstructured covariance is the same model in any basis of its term's columns; a
+    diagonal one only under scaling of each column. Start, steps and tolerances of the
+    optimiser and the verdict on singularity are then free of the covariates' scales.
+    """
+
+    original: CrossProducts
+    A: CrossProducts
+    bases: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, A):
+        """Precondition some cross-products.
+
+        Parameters
+        ----------
+        A : CrossProducts
+
+        Returns
+        -------
+        Preconditioned
+        """
+        bases = tuple(
+            whitening(ZtZ.sum(axis=2) / A.n_obs, factor.template)
+            for ZtZ, factor in zip(A.ZtZ, A.factors, strict=True)
+        )
+        return cls(
+            A,
+            replace(
+                A,
+                ZtZ=tuple(
+                    np.matmul(
+                        B.T, (B.T @ block.reshape(len(B), -1)).reshape(block.shape)
+                    )
+                    for B, block in zip(bases, A.ZtZ, strict=True)
+                ),
+                ZtXy=tuple(
+                    (B.T @ block.reshape(len(B), -1)).reshape(block.shape)
+                    for B, block in zip(bases, A.ZtXy, strict=True)
+                ),
+                pairs=tuple(
+                    replace(
+                        pair,
+                        data=bases[pair.first].T @ pair.data @ bases[pair.second],
+                    )
+                    for pair in A.pairs
+                ),
+            ),
+            bases,
+        )
+
+
+def whitening(S, template):
+    """Upper-triangular B with ``B'S B = I`` within every free block of a template.
+
+    Parameters
+    ----------
+    S : ndarray of shape (k, k)
+        Mean of Z'Z.
+    template : CovarianceTemplate
+
+    Returns
+    -------
+    ndarray of shape (k, k)
+    """
+    B = np.zeros_like(S)
+    for block in template.free_blocks():
+        scale = np.sqrt(np.maximum(np.diag(S[block, block]), np.finfo(float).tiny))
+        scale = np.where(scale > 1e-150, scale, 1.0)
+        unit = S[block, block] / np.outer(scale, scale)
+        ridge = COLLINEAR * np.eye(len(unit))
+        B[block, block] = (
+            np.linalg.inv(np.linalg.cholesky(unit + ridge)).T / scale[:, None]
+        )
+    return B

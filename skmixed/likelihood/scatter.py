@@ -1,0 +1,199 @@
+"""Weighted sums of outer products of sparse rows, into and out of a dense triangle."""
+
+import numpy as np
+from scipy import sparse
+
+try:  # writes straight into the buffer; the public product allocates another one
+    from scipy.sparse._sparsetools import csc_matvec, csr_matvec
+except ImportError:  # pragma: no cover
+    csc_matvec = csr_matvec = None
+
+# Pairs of columns listed at the most, for one weight per level.
+PAIR_BUDGET = 60_000_000
+# Seconds per listed pair and per multiplication of a dense product, on one core: only
+# their ratio matters, for the choice between the two.
+PAIR_COST, DENSE_COST = 1e-8, 1.0 / 35e9
+# Pairs listed at a time, so that the work stays in cache.
+PAIR_CHUNK = 1 << 19
+# Rows made dense at a time.
+DENSE_ROWS = 256
+
+
+class LevelScatter:
+    """A21 W A12 for a block-diagonal W: sums over levels of outer products.
+
+    A level g of the leading factor has k sparse rows A_g of one pattern. Light levels
+    list the products of their entries once, at their positions in the triangle, so that
+    a sum is one sparse product whatever W is. Heavy ones are multiplied densely.
+
+    Parameters
+    ----------
+    A12 : csr_array of shape (G k, m2)
+        The k rows of a level have the same pattern, sorted.
+    k : int
+    """
+
+    def __init__(self, A12, k):
+        self.k, self.m2 = k, A12.shape[1]
+        self.n_levels = A12.shape[0] // k
+        counts = np.diff(A12.indptr)[::k].astype(np.int64)
+        light = light_levels(counts, k, self.m2)
+        self.heavy = np.flatnonzero(~light)
+        self.heavy_rows = A12[(self.heavy[:, None] * k + np.arange(k)).ravel()]
+        self.list_pairs(A12, counts, light)
+
+    def list_pairs(self, A12, counts, light):
+        """List the positions and products of the light levels' pairs of entries."""
+        k, m2 = self.k, self.m2
+        entries = np.repeat(light, counts)
+        rows = [A12[i::k] for i in range(k)]
+        columns = rows[0].indices[entries]
+        values = [row.data[entries] for row in rows]
+        listed = np.where(light, counts, 0)
+        ends = np.concatenate([[0], np.cumsum(listed * (listed + 1) // 2)])
+        index = np.int32 if max(m2 * m2, ends[-1]) < 2**31 else np.int64
+        self.indptr = ends.astype(index)
+        self.positions = np.empty(ends[-1], dtype=index)
+        self.products = {
+            (i, j): np.empty(ends[-1]) for i in range(k) for j in range(i, k)
+        }
+        starts = np.concatenate([[0], np.cumsum(listed)])
+        first = 0
+        while first < self.n_levels:
+            last = (
+                int(np.searchsorted(ends, ends[first] + PAIR_CHUNK, side="right")) - 1
+            )
+            last = min(max(last, first + 1), self.n_levels)
+            span = slice(ends[first], ends[last])
+            one, other = pairs_within(listed[first:last], starts[first])
+            self.positions[span] = columns[other] + columns[one].astype(index) * m2
+            for (i, j), out in self.products.items():
+                out[span] = values[i][other] * values[j][one]
+                if i != j:
+                    out[span] += values[j][other] * values[i][one]
+            first = last
+
+    def subtract(self, W, flat):
+        """Subtract ``sum_g A_g' W_g A_g`` from a lower triangle.
+
+        Parameters
+        ----------
+        W : ndarray of shape (k, k, G)
+            Symmetric for every level.
+        flat : ndarray of shape (m2 * m2,)
+            The triangle's matrix, columns one after the other; changed in place.
+        """
+        for (i, j), values in self.products.items():
+            weights = np.ascontiguousarray(-W[i, j])
+            if csc_matvec is not None:
+                csc_matvec(
+                    self.m2**2,
+                    self.n_levels,
+                    self.indptr,
+                    self.positions,
+                    values,
+                    weights,
+                    flat,
+                )
+            else:  # pragma: no cover
+                flat += self.as_csc(values) @ weights
+        matrix = flat.reshape(self.m2, self.m2)
+        for levels, rows in self.dense_rows():
+            weighted = np.matmul(W[:, :, levels].transpose(2, 0, 1), rows)
+            matrix -= rows.reshape(-1, self.m2).T @ weighted.reshape(-1, self.m2)
+
+    def gather(self, flat):
+        """Blocks ``A_g T A_g'`` of every level, for a symmetric T.
+
+        Parameters
+        ----------
+        flat : ndarray of shape (m2 * m2,)
+            T's lower triangle, its diagonal halved.
+
+        Returns
+        -------
+        ndarray of shape (k, k, G)
+        """
+        blocks = np.empty((self.k, self.k, self.n_levels))
+        for (i, j), values in self.products.items():
+            sums = np.zeros(self.n_levels)
+            if csr_matvec is not None:
+                csr_matvec(
+                    self.n_levels,
+                    self.m2**2,
+                    self.indptr,
+                    self.positions,
+                    values,
+                    flat,
+                    sums,
+                )
+            else:  # pragma: no cover
+                sums = self.as_csc(values).T @ flat
+            blocks[i, j] = blocks[j, i] = sums if i != j else 2.0 * sums
+        if len(self.heavy):
+            lower = np.tril(flat.reshape(self.m2, self.m2).T)
+            for levels, rows in self.dense_rows():
+                product = np.matmul(rows @ lower, rows.transpose(0, 2, 1))
+                blocks[:, :, levels] = (product + product.transpose(0, 2, 1)).transpose(
+                    1, 2, 0
+                )
+        return blocks
+
+    def as_csc(self, values):
+        """Sparse matrix of products, a column per level."""
+        shape = (self.m2**2, self.n_levels)
+        return sparse.csc_array((values, self.positions, self.indptr), shape=shape)
+
+    def dense_rows(self):
+        """Yield the heavy levels and their rows of shape (levels, k, m2), in chunks."""
+        step = max(1, DENSE_ROWS // self.k)
+        for start in range(0, len(self.heavy), step):
+            levels = self.heavy[start : start + step]
+            rows = self.heavy_rows[start * self.k : (start + step) * self.k].toarray()
+            yield levels, rows.reshape(len(levels), self.k, self.m2)
+
+
+def light_levels(counts, k, m2):
+    """Levels whose pairs are cheaper listed than multiplied densely.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (G,)
+        Entries per row.
+    k, m2 : int
+
+    Returns
+    -------
+    ndarray of bool of shape (G,)
+    """
+    weights = k * (k + 1) // 2
+    pairs = counts * (counts + 1) // 2
+    light = pairs * weights * PAIR_COST <= 3.0 * k * m2**2 * DENSE_COST + PAIR_COST
+    order = np.argsort(pairs, kind="stable")
+    affordable = np.cumsum(pairs[order]) * weights <= PAIR_BUDGET
+    light[order[~affordable]] = False
+    return light
+
+
+def pairs_within(counts, offset):
+    """All pairs (one, other) of entries of the same level with ``other >= one``.
+
+    Parameters
+    ----------
+    counts : ndarray of int of shape (levels,)
+        Entries of consecutive levels.
+    offset : int
+        Index of the first level's first entry.
+
+    Returns
+    -------
+    one, other : ndarray of int
+    """
+    n_entries = int(counts.sum())
+    entry = np.arange(n_entries)
+    level_end = np.repeat(np.cumsum(counts), counts)
+    length = level_end - entry
+    one = np.repeat(entry, length)
+    start = np.cumsum(length) - length
+    other = np.arange(len(one)) - np.repeat(start - entry, length)
+    return one + offset, other + offset

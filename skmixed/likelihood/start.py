@@ -1,0 +1,172 @@
+"""Starting values from weighted moment equations, without an evaluation."""
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from skmixed.likelihood.grouped import multiply
+
+# Relative covariances never start nearer to the boundary: theta = 0 is stationary.
+START_FLOOR = 1e-3
+# The residual variance is at least this share of the response's mean square.
+RESIDUAL_SHARE = 0.02
+
+
+def starting_theta(A):
+    """Estimate theta from the second moments of the group totals.
+
+    Parameters
+    ----------
+    A : CrossProducts
+        Preconditioned.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+
+    Notes
+    -----
+    With r = M_X y the least-squares residual, D_g = (I + A_gg)^-1 and
+    B_gh = D_g Z_g'M_X Z_h, the moments
+
+        E sum_g D_g Z_g'r r'Z_g D_g = sum_l sum_gh B_gh Phi_l B_gh'
+                                      + sigma^2 sum_g D_g Z_g'M_X Z_g D_g,
+        E r'r = sum_l tr(Phi_l sum_h Z_h'M_X Z_h) + sigma^2 (n - p)
+
+    are linear in Phi_l = sigma^2 Psi_l and sigma^2: a MINQUE with block-diagonal
+    weights (Rao 1971, J. Multivariate Anal. 1). For balanced designs its solution is the
+    REML estimate.
+    """
+    U, totals = project_fixed(A)
+    D = [inverse_blocks(block) for block in A.ZtZ]
+    DU = [multiply(D_j, U_j) for D_j, U_j in zip(D, U, strict=True)]
+    symmetric = [symmetric_units(factor.template) for factor in A.factors]
+    sizes = [len(units) for units in symmetric]
+    ends = np.cumsum([0, *sizes])
+    M, right = np.zeros((ends[-1] + 1, ends[-1] + 1)), np.zeros(ends[-1] + 1)
+    residual = A.gram[-1, -1] - totals @ totals
+    for j, S_j in enumerate(symmetric):
+        rows, own = slice(ends[j], ends[j + 1]), A.ZtZ[j]
+        r = A.ZtXy[j][:, -1] - np.tensordot(U[j], totals, axes=(1, 0))
+        e = np.einsum("abg,bg->ag", D[j], r)
+        flat = S_j.reshape(len(S_j), -1)
+        right[rows] = flat @ (e @ e.T).ravel()
+        spread = multiply(D[j], multiply(own, D[j])).sum(axis=2)
+        spread -= np.einsum("axg,bxg->ab", DU[j], DU[j])
+        M[rows, -1] = flat @ spread.ravel()
+        M[-1, rows] = (
+            flat @ (own.sum(axis=2) - np.einsum("axg,bxg->ab", U[j], U[j])).ravel()
+        )
+        for l, S_l in enumerate(symmetric):
+            E = moment_tensor(A, j, l, D[j], DU[j], U[l])
+            M[rows, ends[l] : ends[l + 1]] = flat @ E @ S_l.reshape(len(S_l), -1).T
+    M[-1, -1], right[-1] = A.n_obs - A.n_fixed, residual
+    scale = np.sqrt(np.abs(np.diag(M))) + np.finfo(float).tiny
+    solution = np.linalg.lstsq(M / np.outer(scale, scale), right / scale, rcond=None)[0]
+    solution = solution / scale
+    sigma2 = max(solution[-1], RESIDUAL_SHARE * residual / A.n_obs)
+    return np.concatenate(
+        [
+            factor.template.nearest_theta(
+                np.tensordot(solution[ends[j] : ends[j + 1]], S_j, 1) / sigma2,
+                START_FLOOR,
+            )
+            for j, (factor, S_j) in enumerate(zip(A.factors, symmetric, strict=True))
+        ]
+    )
+
+
+def project_fixed(A):
+    """Z'Q and Q'y for an orthonormal basis Q of the fixed-effects columns.
+
+    Parameters
+    ----------
+    A : CrossProducts
+
+    Returns
+    -------
+    U : list of ndarray of shape (k_j, p, G_j)
+    totals : ndarray of shape (p,)
+    """
+    p = A.n_fixed
+    if not p:
+        return [block[:, :0] for block in A.ZtXy], np.zeros(0)
+    root = np.linalg.cholesky(A.gram[:p, :p])
+    inverse = solve_triangular(root, np.eye(p), lower=True)
+    return [np.matmul(inverse, block[:, :p]) for block in A.ZtXy], inverse @ A.gram[
+        :p, p
+    ]
+
+
+def inverse_blocks(ZtZ):
+    """(I + Z_g'Z_g)^-1 of every group, of shape (k, k, G)."""
+    blocks = ZtZ.transpose(2, 0, 1) + np.eye(len(ZtZ))
+    return np.ascontiguousarray(np.linalg.inv(blocks).transpose(1, 2, 0))
+
+
+def symmetric_units(template):
+    """Unit matrices of a template's free covariances, of shape (m, k, k)."""
+    rows, cols = template.entries
+    units = np.zeros((len(rows), template.n_effects, template.n_effects))
+    units[np.arange(len(rows)), rows, cols] = 1.0
+    units[np.arange(len(rows)), cols, rows] = 1.0
+    return units
+
+
+def moment_tensor(A, j, l, D, DU, U):
+    """``sum_gh B_gh (x) B_gh`` for B_gh = D_g (Z_g'Z_h - U_g U_h').
+
+    Parameters
+    ----------
+    A : CrossProducts
+    j, l : int
+        Factors of the levels g and h.
+    D : ndarray of shape (k_j, k_j, G_j)
+    DU : ndarray of shape (k_j, p, G_j)
+    U : ndarray of shape (k_l, p, G_l)
+
+    Returns
+    -------
+    ndarray of shape (k_j * k_j, k_l * k_l)
+        Maps Phi_l to the moments of factor j.
+    """
+    products, g, h = level_products(A, j, l)
+    k_j, k_l, _ = products.shape
+    DA = multiply(D if g is None else D[:, :, g], products).reshape(k_j * k_l, -1)
+    fitted = np.einsum(
+        "axn,bxn->abn",
+        DU if g is None else DU[:, :, g],
+        U if h is None else U[:, :, h],
+    ).reshape(k_j * k_l, -1)
+    cross = DA @ fitted.T
+    far = np.einsum(
+        "axcy,bxdy->abcd",
+        np.einsum("axg,cyg->axcy", DU, DU, optimize=True),
+        np.einsum("bxh,dyh->bxdy", U, U, optimize=True),
+        optimize=True,
+    )
+    E = (DA @ DA.T - cross - cross.T).reshape(k_j, k_l, k_j, k_l) + far
+    return E.transpose(0, 2, 1, 3).reshape(k_j * k_j, k_l * k_l)
+
+
+def level_products(A, j, l):
+    """Blocks Z_g'Z_h of the pairs of levels that meet, with their levels.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    j, l : int
+
+    Returns
+    -------
+    products : ndarray of shape (k_j, k_l, n_pairs)
+    g, h : ndarray of int of shape (n_pairs,), or None
+        None where the pairs are the levels themselves.
+    """
+    if j == l:
+        return A.ZtZ[j], None, None
+    for pair in A.pairs:
+        if (pair.first, pair.second) == (j, l):
+            return pair.data.transpose(1, 2, 0), pair.rows, pair.indices
+        if (pair.first, pair.second) == (l, j):
+            return pair.data.transpose(2, 1, 0), pair.indices, pair.rows
+    raise LookupError(f"no products of factors {j} and {l}")

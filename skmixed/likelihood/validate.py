@@ -1,0 +1,82 @@
+"""Designs whose parameters the data cannot tell apart, and fits that do not fit in."""
+
+import os
+
+import numpy as np
+
+# Share of the machine's memory that an exact fit may take.
+MEMORY_SHARE = 0.8
+
+
+def check_identified(A):
+    """Refuse a design whose variances the data cannot tell apart.
+
+    Parameters
+    ----------
+    A : CrossProducts
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, fewer rows than fixed effects, a grouping factor has one
+        level or one per row, or a random term has as many effects as there are rows.
+    """
+    n, p = A.n_obs, A.n_fixed
+    if A.factors and n <= p:
+        raise ValueError(
+            f"{n} rows cannot tell {p} fixed effects and a residual variance apart; "
+            "leave out fixed effects or add rows."
+        )
+    for factor in A.factors:
+        if factor.n_levels < 2:
+            raise ValueError(
+                f"The grouping factor `{factor.group}` has {factor.n_levels} level in "
+                f"{n} rows; its variance needs at least 2."
+            )
+        if factor.n_levels >= n:
+            raise ValueError(
+                f"The grouping factor `{factor.group}` has {factor.n_levels} levels for "
+                f"{n} rows; with one level per row its variance cannot be told from the "
+                "residual variance. Is it an identifier of rows, or a number?"
+            )
+    for j, effects, _ in A.terms:
+        factor = A.factors[j]
+        if len(effects) * factor.n_levels >= n:
+            names = " + ".join(factor.effects[e] for e in effects)
+            raise ValueError(
+                f"The random term ({names} | {factor.group}) has "
+                f"{len(effects) * factor.n_levels} random effects for {n} rows; they "
+                "cannot be told from the residuals. Use fewer effects per level."
+            )
+
+
+def check_not_exact(A):
+    """Refuse a response that the fixed effects reproduce without a residual.
+
+    Parameters
+    ----------
+    A : CrossProducts
+
+    Raises
+    ------
+    ValueError
+    """
+    if is_exact(A):
+        raise ValueError(
+            "The fixed effects reproduce the response exactly, so there is no residual "
+            "variance to compare the random effects with. Is the response constant, or "
+            "computed from the predictors?"
+        )
+
+
+def is_exact(A):
+    """Whether least squares leaves nothing but rounding of the response."""
+    return bool(A.gram[-1, -1] <= A.n_obs * A.frame.y_rounding**2)
+
+
+def available_memory():
+    """Bytes of memory of the machine; infinite where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return np.inf
