@@ -1,0 +1,455 @@
+"""A formula and a table make a design: the arrays, and what it takes to replay them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .columns import ColumnTable, check_columns, missing_rows
+from .groups import GroupIndex
+from .materializer import materialize, model_spec
+from .operators import factor_columns
+from .parse import parse_formula
+
+__all__ = ["Design", "DesignSpec", "RandomBlock"]
+
+# Dummies that add up to 1 do so exactly; spline bases up to rounding.
+PARTITION_OF_UNITY = 1e-12
+FIRST_ROWS = 64
+
+
+@dataclass(frozen=True)
+class RandomBlock:
+    """The arrays of one random-effects term of n rows with k effects.
+
+    Attributes
+    ----------
+    group : str
+        Name of the grouping factor; terms of one factor share name and codes.
+    effects : tuple of str
+        Names of the effects, for example ``("Intercept", "lrt")``.
+    z : ndarray of shape (n, k)
+        Columns of the effects, in Fortran order.
+    codes : ndarray of shape (n,)
+        Group of each row, -1 if it is unknown.
+    n_levels : int
+        Number of groups.
+    diagonal : bool
+        Whether the effects are independent, as in ``diag(x | g)``.
+    constant : ndarray of shape (k,) or None
+        Weights with ``z @ constant == 1`` in every row, if there are any.
+    """
+
+    group: str
+    effects: tuple
+    z: np.ndarray
+    codes: np.ndarray
+    n_levels: int
+    diagonal: bool
+    constant: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Design:
+    """The arrays of a mixed model with n rows and p fixed-effects columns.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, p)
+        Fixed-effects columns, in Fortran order.
+    y : ndarray of shape (n,) or None
+        Response.
+    offset : ndarray of shape (n,) or None
+        Sum of the ``offset()`` terms.
+    weights : ndarray of shape (n,) or None
+    random : tuple of RandomBlock
+        One for each random-effects term, in the order of the formula.
+    constant : ndarray of shape (p,) or None
+        Weights with ``X @ constant == 1`` in every row, if there are any.
+    """
+
+    X: np.ndarray
+    y: np.ndarray | None
+    offset: np.ndarray | None
+    weights: np.ndarray | None
+    random: tuple
+    constant: np.ndarray | None
+
+
+class DesignSpec:
+    """What a formula learnt from a table; replays the design on new rows.
+
+    Made by ``DesignSpec.learn``. The state is plain: text, numbers, lists and arrays.
+
+    Attributes
+    ----------
+    formula_text : str
+        The formula with ``.``, ``||`` and nesting written out.
+    coef_names : tuple of str
+        Names of the columns of X.
+    effects : list of (str, tuple of str, bool)
+        Grouping factor, effects and diagonal flag of each random-effects term.
+    groups : dict of str to GroupIndex
+        Grouping factors in order of first appearance.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmixed.formula import DesignSpec, parse_formula
+    >>> frame = pd.DataFrame({"x": [1.0, 2.0, 4.0], "g": ["b", "a", "b"]})
+    >>> spec, design = DesignSpec.learn(parse_formula("y ~ log2(x) + (1 | g)"), frame)
+    >>> spec.coef_names, design.random[0].codes.tolist()
+    (('Intercept', 'log2(x)'), [1, 0, 1])
+    >>> spec.build(pd.DataFrame({"x": [8.0], "g": ["z"]})).X.tolist()
+    [[1.0, 3.0]]
+    """
+
+    def __init__(self, formula_text):
+        self.formula_text = formula_text
+        self.levels = {}
+        self.transform_state = {}
+        self.coef_names = ()
+        self.effects = []
+        self.groups = {}
+        self.constant = None
+        self.random_constants = []
+
+    @classmethod
+    def learn(cls, formula, frame):
+        """Learn levels, transforms and groups from a table, and make its design.
+
+        Parameters
+        ----------
+        formula : MixedFormula
+        frame : pandas.DataFrame of n rows
+            Without missing values in the columns of the formula.
+
+        Returns
+        -------
+        spec : DesignSpec
+        design : Design
+            With ``y`` and ``weights`` left None.
+
+        Raises
+        ------
+        FormulaError
+            If a call of the formula cannot be evaluated.
+        ValueError
+            If a column is missing, of a kind that cannot enter a model, has a single
+            level, or gives values that are not finite.
+        """
+        check_columns(frame, formula.predictor_columns)
+        spec = cls(str(formula))
+        table = ColumnTable.learn(frame, formula.design_columns)
+        spec.levels = table.levels
+        matrices = materialize(spec.parts(formula, range(len(formula.random))), table)
+        spec.keep_names(formula, matrices)
+        codes = spec.learn_groups(formula, frame)
+        design = spec.assemble(formula, matrices, table, codes)
+        spec.learn_response(formula, frame)
+        return spec, design
+
+    def keep_names(self, formula, matrices):
+        """Keep the columns' names, the transforms' state and the constant vectors."""
+        fixed = matrices["fixed"].model_spec
+        self.coef_names = tuple(fixed.column_names)
+        self.constant = find_constant(fixed, matrices["fixed"].__wrapped__)
+        for matrix in matrices.values():
+            self.transform_state.update(matrix.model_spec.transform_state)
+        names = name_groups(formula)
+        for place, term in enumerate(formula.random):
+            effects, constant = ("Intercept",), np.ones(1)
+            if part_name(place) in matrices:
+                matrix = matrices[part_name(place)]
+                effects = tuple(matrix.model_spec.column_names)
+                constant = find_constant(matrix.model_spec, matrix.__wrapped__)
+            diagonal = term.covariance == "diagonal"
+            self.effects.append((names[place], effects, diagonal))
+            self.random_constants.append(constant)
+
+    def learn_groups(self, formula, frame):
+        """Learn the grouping factors; return their codes by name."""
+        codes, column_codes = {}, {}
+        for name, term in zip(name_groups(formula), formula.random, strict=True):
+            if name not in codes:
+                self.groups[name], codes[name] = GroupIndex.learn(
+                    name, term.columns, frame, column_codes
+                )
+        return codes
+
+    def learn_response(self, formula, frame):
+        """Learn the transforms of the left side, if the table holds its columns."""
+        columns = formula.response_columns
+        if formula.response_is_column or not set(columns) <= set(frame.columns):
+            return
+        table = ColumnTable.learn(frame, columns)
+        parts = {"response": model_spec(formula.response_terms, self.transform_state)}
+        matrix = materialize(parts, table)["response"]
+        self.transform_state.update(matrix.model_spec.transform_state)
+        self.levels.update(table.levels)
+
+    def build(self, frame, *, random_effects=True):
+        """Replay the design on new rows; each row depends on itself alone.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame of n rows
+            Rows with missing values give NaN, or the group code -1.
+        random_effects : bool or tuple of str
+            Which random-effects terms to build: all, none, or those of some grouping
+            factors. Columns that only the others need may be absent.
+
+        Returns
+        -------
+        Design
+
+        Raises
+        ------
+        ValueError
+            If a column is missing or of another kind than in fit, if a fixed factor
+            has a level that fit did not see, or if a transform is not finite.
+        """
+        check_columns(frame, self.columns_for(random_effects))
+        formula, places = self.formula, self.places_for(random_effects)
+        table = ColumnTable.read(
+            frame, {c: self.levels[c] for c in self.design_columns_for(random_effects)}
+        )
+        matrices = materialize(self.parts(formula, places), table)
+        names = dict.fromkeys(self.effects[place][0] for place in places)
+        codes = {name: self.groups[name].encode(frame) for name in names}
+        return self.assemble(formula, matrices, table, codes)
+
+    def parts(self, formula, places):
+        """Return formulaic's specifications of the parts to be evaluated."""
+        state = self.transform_state
+        parts = {"fixed": model_spec(formula.fixed, state)}
+        for place in places:
+            terms = formula.random[place].terms
+            if list(map(str, terms)) != ["1"]:
+                parts[part_name(place)] = model_spec(terms, state)
+        if formula.offsets:
+            parts["offset"] = model_spec(formula.offsets, state)
+        return parts
+
+    def assemble(self, formula, matrices, table, codes):
+        """Make the design from its evaluated parts and the codes of the groups."""
+        X = finished(matrices["fixed"], formula.fixed, table)
+        offset = None
+        if "offset" in matrices:
+            offset = finished(matrices["offset"], formula.offsets, table).sum(axis=1)
+        blocks = []
+        for place, (group, effects, diagonal) in enumerate(self.effects):
+            if group not in codes:
+                continue
+            z = np.broadcast_to(1.0, (table.n_rows, 1))
+            if part_name(place) in matrices:
+                matrix = matrices[part_name(place)]
+                z = finished(matrix, formula.random[place].terms, table)
+            n_levels = self.groups[group].n_levels
+            constant = self.random_constants[place]
+            blocks.append(
+                RandomBlock(
+                    group, effects, z, codes[group], n_levels, diagonal, constant
+                )
+            )
+        return Design(X, None, offset, None, tuple(blocks), self.constant)
+
+    @property
+    def formula(self):
+        """The ``MixedFormula``, read again from its text."""
+        return parse_formula(self.formula_text)
+
+    @property
+    def predictor_columns(self):
+        """Columns that ``build`` needs."""
+        return self.formula.predictor_columns
+
+    @property
+    def response_columns(self):
+        """Columns that ``read_response`` needs."""
+        return self.formula.response_columns
+
+    @property
+    def group_columns(self):
+        """Columns of the grouping factors."""
+        return self.formula.group_columns
+
+    def places_for(self, random_effects):
+        """Return the positions of the random-effects terms that are wanted."""
+        if isinstance(random_effects, bool):
+            return list(range(len(self.effects) if random_effects else 0))
+        unknown = [name for name in random_effects if name not in self.groups]
+        if unknown:
+            raise ValueError(
+                f"The formula has no grouping factor {unknown}; it has: "
+                f"{list(self.groups)}."
+            )
+        wanted = set(random_effects)
+        return [k for k, (group, *_) in enumerate(self.effects) if group in wanted]
+
+    def design_columns_for(self, random_effects):
+        """List the design columns that some of the random-effects terms need."""
+        formula = self.formula
+        effects = [
+            column
+            for place in self.places_for(random_effects)
+            for term in formula.random[place].terms
+            for factor in term.factors
+            for column in factor_columns(factor)
+        ]
+        return list(dict.fromkeys([*formula.fixed_columns, *effects]))
+
+    def columns_for(self, random_effects=True):
+        """List the columns that ``build`` needs for these random effects.
+
+        Parameters
+        ----------
+        random_effects : bool or tuple of str
+            As in ``build``.
+        """
+        groups = [
+            column
+            for place in self.places_for(random_effects)
+            for column in self.groups[self.effects[place][0]].columns
+        ]
+        return list(
+            dict.fromkeys([*self.design_columns_for(random_effects), *groups])
+        )
+
+    def incomplete_rows(self, frame, *, random_effects=True):
+        """Tell which rows lack a value that ``build`` needs.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame of n rows
+        random_effects : bool or tuple of str
+            As in ``build``.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        return missing_rows(frame, self.columns_for(random_effects))
+
+    def read_response(self, frame):
+        """Read the response, transformed as the left side says.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame of n rows
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            NaN where the columns of the response are missing.
+
+        Raises
+        ------
+        ValueError
+            If a column is absent, if the response is text, or if its transform is not
+            finite.
+        """
+        formula, columns = self.formula, self.response_columns
+        check_columns(frame, columns)
+        if all(column in self.levels for column in columns):
+            levels = {column: self.levels[column] for column in columns}
+            table = ColumnTable.read(frame, levels)
+        else:
+            table = ColumnTable.learn(frame, columns)
+        parts = {"response": model_spec(formula.response_terms, self.transform_state)}
+        matrix = materialize(parts, table)["response"]
+        if matrix.shape[1] != 1 or list(table.levels.values()) != [None]:
+            check_response(matrix, table, formula)
+        if formula.response_is_column:
+            return matrix.__wrapped__[:, 0]
+        return finished(matrix, formula.response_terms, table)[:, 0]
+
+    def __repr__(self):
+        return f"DesignSpec({self.formula_text!r})"
+
+
+def part_name(place):
+    """Name the part of the random-effects term at ``place``."""
+    return f"random{place}"
+
+
+def name_groups(formula):
+    """Name the grouping factor of each term; ``a:b`` and ``b:a`` are one factor."""
+    names = {}
+    return [
+        names.setdefault(frozenset(term.columns), term.group_name)
+        for term in formula.random
+    ]
+
+
+def find_constant(spec, matrix):
+    """Find weights of the columns that add up to 1 in every row.
+
+    Parameters
+    ----------
+    spec : formulaic ModelSpec
+        With the columns of each term.
+    matrix : ndarray of shape (n, k)
+
+    Returns
+    -------
+    ndarray of shape (k,) or None
+        The intercept, else the dummies of one term.
+    """
+    starts = np.cumsum([0, *(len(term.columns) for term in spec.structure)])
+    pairs = zip(starts, starts[1:], strict=False)
+    for start, stop in sorted(pairs, key=lambda p: spec.column_names[p[0] : p[0] + 1] != ("Intercept",)):
+        columns = matrix[:, start:stop]
+        if stop > start and adds_up(columns[:FIRST_ROWS]) and adds_up(columns):
+            constant = np.zeros(matrix.shape[1])
+            constant[start:stop] = 1.0
+            return constant
+    return None
+
+
+def adds_up(columns):
+    """Tell whether the columns add up to 1 in every row."""
+    total = columns[:, 0] if columns.shape[1] == 1 else columns.sum(axis=1)
+    return bool(np.all(np.abs(total - 1.0) <= PARTITION_OF_UNITY))
+
+
+def finished(matrix, terms, table):
+    """Put NaN where the table lacks a value; raise for other non-finite values.
+
+    Parameters
+    ----------
+    matrix : ModelMatrix of shape (n, k)
+    terms : sequence of formulaic Term
+        The terms that made it.
+    table : ColumnTable of n rows
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+    """
+    names, array = matrix.model_spec.column_names, matrix.__wrapped__
+    columns = [c for t in terms for f in t.factors for c in factor_columns(f)]
+    missing = table.missing_rows(columns)
+    for name, values in zip(names, array.T, strict=True):
+        if np.isfinite(values.sum()):
+            continue
+        wrong = ~np.isfinite(values)
+        if missing is not None:
+            wrong &= ~missing
+        if wrong.any():
+            raise ValueError(
+                f"`{name}` is not finite in {int(wrong.sum())} rows (first at position "
+                f"{int(wrong.argmax())})."
+            )
+    if missing is not None and array.shape[1]:
+        array[missing] = np.nan
+    return array
+
+
+def check_response(matrix, table, formula):
+    """Raise unless the left side gives one column of numbers."""
+    text = [c for c, levels in table.levels.items() if levels is not None]
+    if matrix.shape[1] != 1 or (formula.response_is_column and text):
+        raise ValueError(
+            f"The response `{formula.response}` must be one column of numbers"
+            + (f"; {text} holds text or categories." if text else ".")
+        )
