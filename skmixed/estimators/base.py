@@ -1,0 +1,206 @@
+"""What every estimator with a formula shares: its input, its score, its tags."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skmixed.estimators.input import (
+    REQUIRES_Y,
+    check_response_rules,
+    read_features,
+    read_response,
+    read_weights,
+    refuse_missing,
+    response_label,
+)
+from skmixed.formula.columns import missing_rows
+from skmixed.formula.design import DesignSpec
+from skmixed.formula.parse import parse_formula
+
+
+class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
+    """Read formulas, tables, responses and weights; score; tell scikit-learn.
+
+    A subclass has the parameters `formula`, `na_action` and `unseen_groups`, calls
+    `_learn_design` in `fit` and `_replay_design` in `predict`, and gets ``formula_``,
+    ``n_obs_``, ``n_dropped_``, ``n_features_in_`` and ``feature_names_in_``.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "formula": [str, None],
+        "na_action": [StrOptions({"raise", "drop"})],
+        "unseen_groups": [StrOptions({"population", "error"})],
+    }
+
+    _doc_link_module = "skmixed"
+    _doc_link_template = (
+        "https://skmixed.readthedocs.io/en/stable/api/{estimator_name}.html"
+    )
+
+    def _doc_link_url_param_generator(self):
+        return {"estimator_name": type(self).__name__}
+
+    def _learn_design(self, X, y, sample_weight):
+        """Turn the arguments of `fit` into arrays, and learn how to do it again.
+
+        Rows with missing values (``na_action="drop"``) and rows of weight zero are
+        left out; only the former count in ``n_dropped_``.
+
+        Returns
+        -------
+        Design
+            With the response, and with the weights if there are any.
+        """
+        label = response_label(y)
+        frame = read_features(self, X, reset=True)
+        y = None if y is None else read_response(y, len(frame))
+        weights = read_weights(
+            sample_weight, len(frame), allow_missing=self.na_action == "drop"
+        )
+        formula = parse_formula(
+            "~ ." if self.formula is None else self.formula,
+            columns=tuple(c for c in frame.columns if c != label),
+        )
+        check_response_rules(formula, frame, y, label)
+        if y is None:
+            self._require_response_in(frame, formula)
+        keep = self._choose_rows(frame, formula, y, weights)
+        frame = (frame if keep.all() else frame[keep]).reset_index(drop=True)
+        self._spec, design = DesignSpec.learn(formula, frame)
+        y = self._spec.read_response(frame) if y is None else y[keep]
+        if not np.isfinite(y).all():
+            raise ValueError(
+                "Input y contains infinity or a value too large: the response is not "
+                f"finite in {int((~np.isfinite(y)).sum())} rows."
+            )
+        self.formula_ = self._spec.formula_text
+        self.n_obs_ = len(y)
+        weights = None if weights is None else weights[keep]
+        return dataclasses.replace(design, y=y, weights=weights)
+
+    def _require_response_in(self, frame, formula):
+        if formula.response is None:
+            raise ValueError(REQUIRES_Y.format(type(self).__name__))
+        lacking = [c for c in formula.response_columns if c not in frame.columns]
+        if lacking:
+            raise ValueError(
+                f"X lacks the response {lacking} of the formula and no y was passed. "
+                "Call fit(X, y), or pass a data frame that has the response."
+            )
+
+    def _choose_rows(self, frame, formula, y, weights):
+        """Choose the rows that enter the fit; sets ``n_dropped_``."""
+        columns = list(formula.predictor_columns)
+        if y is None:
+            columns += formula.response_columns
+        missing = missing_rows(frame, columns)
+        for values in (y, weights):
+            if values is not None:
+                missing |= np.isnan(values)
+        if missing.any() and self.na_action == "raise":
+            remedy = "Impute them, or set na_action='drop' to leave those rows out."
+            refuse_missing(frame, columns, missing, remedy)
+        self.n_dropped_ = int(missing.sum())
+        keep = ~missing
+        if weights is not None:
+            keep &= weights > 0
+        if not keep.any():
+            raise ValueError(
+                f"None of the {len(frame)} rows is left to fit: {self.n_dropped_} have "
+                "missing values, the others weight zero."
+            )
+        return keep
+
+    def _replay_design(self, X, random_effects=True):
+        """Turn new rows into the arrays of the fitted design.
+
+        Parameters
+        ----------
+        X : data frame or array-like
+        random_effects : bool or tuple of str
+            Which grouping factors enter, as `DesignSpec.build` takes it.
+
+        Returns
+        -------
+        design : Design
+        missing : ndarray of shape (n_samples,), dtype bool
+            Rows for which there is nothing to predict (``na_action="drop"``).
+        """
+        frame = read_features(self, X, reset=False)
+        columns = self._spec.columns_for(random_effects)
+        missing = missing_rows(frame, columns)
+        if missing.any() and self.na_action == "raise":
+            remedy = "Impute them; with na_action='drop' predict gives NaN for them."
+            refuse_missing(frame, columns, missing, remedy)
+        design = self._spec.build(frame, random_effects=random_effects)
+        if self.unseen_groups == "error":
+            for block in design.random:
+                self._refuse_unseen(frame, block, (block.codes < 0) & ~missing)
+        return design, missing
+
+    def _refuse_unseen(self, frame, block, unseen):
+        if not unseen.any():
+            return
+        columns = list(self._spec.groups[block.group].columns)
+        rows = frame.loc[unseen, columns].drop_duplicates().astype(str)
+        labels = [":".join(row) for row in rows.itertuples(index=False)]
+        more = ", ..." if len(labels) > 10 else ""
+        raise ValueError(
+            f"{int(unseen.sum())} rows of X have a `{block.group}` that fit did not "
+            f"see: {', '.join(labels[:10])}{more}. Set unseen_groups='population' to "
+            "predict them from the fixed effects."
+        )
+
+    def score(self, X, y=None, sample_weight=None):
+        """Coefficient of determination (R2) of ``predict(X)``.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            Rows to predict.
+        y : array-like of shape (n_samples,), default=None
+            True values, on the scale of `predict`. By default the left side of the
+            formula is read from `X`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the squared errors.
+
+        Returns
+        -------
+        float
+            1 is perfect, 0 as good as the mean of `y`. With ``na_action="drop"``, of
+            the rows that have a prediction and a response.
+        """
+        check_is_fitted(self)
+        y_pred = self.predict(X)
+        if y is None:
+            y = self._response_of(X)
+        if self.na_action == "drop":
+            y = read_response(y, len(y_pred))
+            complete = ~(np.isnan(y) | np.isnan(y_pred))
+            y, y_pred = y[complete], y_pred[complete]
+            if sample_weight is not None:
+                sample_weight = np.asarray(sample_weight)[complete]
+        return r2_score(y, y_pred, sample_weight=sample_weight)
+
+    def _response_of(self, X):
+        frame = read_features(self, X, reset=False)
+        if self._spec.formula.response is None:
+            raise ValueError(
+                "score() needs y: the formula has no left side to read it from X."
+            )
+        self._require_response_in(frame, self._spec.formula)
+        return self._spec.read_response(frame)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        left, tilde, _ = str(self.formula).partition("~")
+        tags.target_tags.required = not (tilde and left.strip())
+        tags.input_tags.allow_nan = self.na_action == "drop"
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags

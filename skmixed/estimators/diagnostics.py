@@ -1,0 +1,164 @@
+"""Warn about a model that is not what its author means, and say what would be."""
+
+import re
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skmixed.estimators.warnings import RankDeficiencyWarning, SingularFitWarning
+from skmixed.formula.operators import write_term
+from skmixed.formula.parse import columns_of
+
+# Rows that settle most questions about a column, before all rows are read.
+_FIRST_ROWS = 1000
+
+
+def warn_about_design(formula, design):
+    """Warn about random terms that the fixed part or the groups contradict.
+
+    Parameters
+    ----------
+    formula : MixedFormula
+    design : Design
+
+    Warns
+    -----
+    UserWarning
+        For a slope whose variable is not in the fixed part, for a slope that does not
+        vary within any group, and for a factor that is both fixed and grouping.
+    """
+    fixed = set(columns_of(formula.fixed))
+    for random, block in zip(formula.random, design.random, strict=True):
+        for term in random.terms:
+            if not set(columns_of([term])) <= fixed:
+                slope = write_term(term)
+                _warn(
+                    f"The random slope `{slope}` of `{block.group}` has no fixed "
+                    f"effect: the mean of the slopes is held at 0. Add `{slope}` to "
+                    "the fixed part unless you mean that."
+                )
+        if block.constant is not None:
+            _warn_about_intercept(design, block)
+
+
+def warn_about_result(result, formula, aliased, tol):
+    """Warn about columns left out, a boundary and an optimiser that gave up.
+
+    Parameters
+    ----------
+    result : FitResult
+    formula : MixedFormula
+    aliased : sequence of str
+        Names of the fixed-effects columns left out.
+    tol : float
+        What the optimiser was asked for.
+
+    Warns
+    -----
+    RankDeficiencyWarning, SingularFitWarning, ConvergenceWarning
+    """
+    if aliased:
+        _warn(
+            f"Fixed effects that earlier columns determine are left out: {aliased}. "
+            "Predictions do not depend on it.",
+            RankDeficiencyWarning,
+        )
+    if result.singular:
+        _warn(_describe_boundary(result, formula), SingularFitWarning)
+    if not result.converged:
+        _warn(
+            f"No convergence in {result.n_iter} steps: another step would lower the "
+            f"deviance by about {result.decrement:.2g}, tol is {tol:.2g}. Raise "
+            "max_iter; if that does not help, leave out random effects.",
+            ConvergenceWarning,
+        )
+
+
+def _warn(text, category=UserWarning):
+    # one place in the code: Python shows a repeated text (folds, grids) once
+    warnings.warn(text, category, stacklevel=2)
+
+
+def _warn_about_intercept(design, block):
+    group = block.group
+    for effect, z in zip(block.effects, block.z.T, strict=True):
+        if effect != "Intercept" and not _varies_within(z, block.codes):
+            _warn(
+                f"`{effect}` does not vary within any `{group}`; its random slope can "
+                "hardly be told from the random intercept."
+            )
+    X, G = design.X, block.n_levels
+    if X.shape[1] >= G:
+        between = [x for x in X.T if not _varies_within(x, block.codes)]
+        member = _members(block.codes)
+        means = np.array([x[member] for x in between])
+        if len(between) >= G and np.linalg.matrix_rank(means) >= G:
+            _warn(
+                f"The fixed effects give every `{group}` a mean of its own (is "
+                f"`{group}` both a fixed effect and a grouping factor?) and leave "
+                "nothing for its random intercept."
+            )
+
+
+def _members(codes):
+    """Find one row of every group."""
+    member = np.zeros(codes.max() + 1, dtype=np.intp)
+    member[codes] = np.arange(len(codes))
+    return member
+
+
+def _varies_within(column, codes):
+    """Tell whether some group has two values in a column."""
+    for rows in (slice(_FIRST_ROWS), slice(None)):
+        values, group = column[rows], codes[rows]
+        if (values != values[_members(group)][group]).any():
+            return True
+    return False
+
+
+def _describe_boundary(result, formula):
+    """Say which terms are at the boundary, and which formula would not be."""
+    found, text = [], str(formula)
+    for term, zeros in result.singular_terms:
+        factor, positions, _ = result.terms[term]
+        effects = [result.effects[factor][p] for p in positions]
+        group, random = result.groups[factor], formula.random[term]
+        if zeros:
+            named = [_name_effect(effects[z], group) for z in zeros]
+            found.append(f"{', '.join(named)}: sd 0")
+        else:
+            found.append(f"correlation of the effects of `{group}`: -1 or +1")
+        zero = {effects[z] for z in zeros}
+        text = _replace_term(text, random, _simplify(random, effects, zero))
+    return (
+        f"Singular fit ({'; '.join(found)}). The random part is richer than the data "
+        f"support; the fit is valid, but try the simpler `{text}`."
+    )
+
+
+def _name_effect(effect, group):
+    if effect == "Intercept":
+        return f"intercept of `{group}`"
+    return f"slope `{effect}` of `{group}`"
+
+
+def _simplify(random, effects, zero):
+    """Write a random term without its zero effects, or without its correlations."""
+    terms = [write_term(t) for t in random.terms]
+    lost = {re.sub(r"\[[^\[\]]*\]", "", e) for e in effects if e in zero}
+    lost = {"1" if e == "Intercept" else e for e in lost}
+    kept = [t for t in terms if t not in lost]
+    if not kept:
+        return ""
+    inside = " + ".join(kept if "1" in kept else ["0", *kept])
+    group = str(random).rpartition(" | ")[2].removesuffix(")")
+    if zero or len(kept) > 1:
+        return f"({inside} {'|' if zero else '||'} {group})"
+    return f"diag({inside} | {group})"
+
+
+def _replace_term(formula, random, simpler):
+    if simpler:
+        return formula.replace(str(random), simpler)
+    return formula.replace(f" + {random}", "")

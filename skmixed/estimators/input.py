@@ -1,0 +1,267 @@
+"""Read what `fit`, `predict` and `score` are given: tables, responses, weights.
+
+Nothing here knows a model: every estimator that takes a formula reads its input so.
+"""
+
+import warnings
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
+
+REQUIRES_Y = (
+    "This {} estimator requires y to be passed, but the target y is None. Call "
+    "fit(X, y), or name the response in the formula ('y ~ ...') and keep it in X."
+)
+
+
+def read_table(X):
+    """Turn a data frame of any library into a pandas one.
+
+    Parameters
+    ----------
+    X : object
+        What the user gave.
+
+    Returns
+    -------
+    DataFrame or None
+        ``None`` where `X` is no data frame: an array, a list, a sparse matrix.
+
+    Raises
+    ------
+    TypeError
+        For a dict and for a lazy table.
+    ValueError
+        Where two columns have one name.
+    """
+    # scipy's dok_matrix is a subclass of dict
+    if type(X) is dict:
+        raise TypeError("X is a dict; pass a data frame: pd.DataFrame(X).")
+    if isinstance(X, pd.DataFrame):
+        frame = X
+    else:
+        table = nw.from_native(X, pass_through=True)
+        if isinstance(table, nw.LazyFrame):
+            method = "compute" if hasattr(X, "compute") else "collect"
+            raise TypeError(
+                f"X is a {type(X).__name__}, which holds no rows yet; pass "
+                f"X.{method}()."
+            )
+        if not isinstance(table, nw.DataFrame):
+            return None
+        frame = table.to_pandas()
+    if not frame.columns.is_unique:
+        twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
+        raise ValueError(f"X has several columns with one name: {twice}.")
+    return frame
+
+
+def read_features(estimator, X, *, reset):
+    """Read the table of `fit` (``reset=True``) or `predict`.
+
+    Arrays pass through scikit-learn's own validation and get its names ``x0, x1, ...``.
+    In `fit`, sets ``n_features_in_`` and ``feature_names_in_``. Afterwards an estimator
+    without a formula asks for the same columns in the same order; one with a formula
+    needs the formula's columns only, as `ColumnTransformer` does.
+
+    Returns
+    -------
+    DataFrame of shape (n_samples, n_columns)
+    """
+    frame = read_table(X)
+    if frame is None:
+        return _read_array(estimator, X, reset)
+    if reset or estimator.formula is None:
+        validate_data(estimator, frame, skip_check_array=True, reset=reset)
+    if len(frame) == 0:
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={frame.shape}) while a minimum of 1 "
+            "is required."
+        )
+    if not all(isinstance(column, str) for column in frame.columns):
+        if estimator.formula is not None:
+            names = [c for c in frame.columns if not isinstance(c, str)]
+            raise TypeError(
+                f"A formula needs column names that are strings; X has {names[:5]}. "
+                "Write X.columns = X.columns.astype(str)."
+            )
+        frame = frame.set_axis(array_names(frame.shape[1]), axis=1)
+    return frame
+
+
+def _read_array(estimator, X, reset):
+    check = {
+        "dtype": "numeric",
+        "ensure_all_finite": "allow-nan" if estimator.na_action == "drop" else True,
+    }
+    names = getattr(estimator, "feature_names_in_", None)
+    if reset or names is None or estimator.formula is None:
+        X = validate_data(estimator, X, reset=reset, **check)
+    else:
+        raise ValueError(
+            f"X came as an array ({type(X).__name__}) without column names; the "
+            f"formula needs {sorted(estimator._spec.predictor_columns)}. Pass a data "
+            "frame, or call set_output(transform='pandas') on the step before."
+        )
+    # an array after a fit on a frame: by position (scikit-learn has warned)
+    if reset or names is None:
+        names = array_names(X.shape[1])
+    return pd.DataFrame(X, columns=names)
+
+
+def array_names(n_columns):
+    """Name the columns of an array as scikit-learn does."""
+    return [f"x{j}" for j in range(n_columns)]
+
+
+def response_label(y):
+    """Find the name that `y` carries: of a series, or of a frame with one column."""
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        name = y.columns[0]
+    else:
+        name = getattr(y, "name", None)
+    return name if isinstance(name, str) and name else None
+
+
+def read_response(y, n_samples):
+    """Read `y` as numbers, missing values as NaN.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+    n_samples : int
+        Number of rows of `X`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        Where `y` has another length, another shape, or is not numeric.
+    """
+    if isinstance(y, pd.Series) and pd.api.types.is_extension_array_dtype(y):
+        y = y.astype(object).where(y.notna(), None).to_numpy()
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(np.empty((n_samples, 0)), y)
+    kind = getattr(y.dtype, "kind", "O")
+    if kind == "O":
+        held = pd.api.types.infer_dtype(y, skipna=True)
+        kind = {"string": "U", "complex": "c"}.get(held, kind)
+    if kind == "c":
+        raise ValueError("Complex data not supported: y holds complex numbers.")
+    if kind not in "UScmM":
+        try:
+            return np.asarray(y, dtype=float)
+        except (TypeError, ValueError):
+            pass
+    raise ValueError(
+        f"The response y is not numeric (dtype {y.dtype}, first value {y[0]!r})."
+    )
+
+
+def check_response_rules(formula, frame, y, label):
+    """Hold the formula, `X` and `y` against each other.
+
+    Raises
+    ------
+    ValueError
+        Where the response is also a predictor, and where the formula transforms its
+        response while `y` is given too.
+
+    Warns
+    -----
+    UserWarning
+        Where `y` has another name than the left side, or other values than the
+        column of that name.
+    """
+    named = set(formula.response_columns)
+    if y is not None:
+        named |= {label} & set(frame.columns)
+    leak = sorted(named & set(formula.predictor_columns))
+    if leak:
+        raise ValueError(
+            f"The response {leak} is also a predictor in the formula `{formula}`."
+        )
+    if y is None or formula.response is None:
+        return
+    if not formula.response_is_column:
+        raise ValueError(
+            f"The formula transforms its response (`{formula.response}`) and y was "
+            "passed as well, so the scale of predict() would differ from y's. Call "
+            "fit(X) alone, with the response in X, or wrap a formula without a left "
+            "side in TransformedTargetRegressor."
+        )
+    _warn_of_another_response(formula.response_columns[0], frame, y, label)
+
+
+def _warn_of_another_response(column, frame, y, label):
+    if label not in (None, column):
+        warnings.warn(
+            f"y is named {label!r} but the formula's response is {column!r}; y is "
+            "used.",
+            UserWarning,
+            stacklevel=2,
+        )
+    elif column in frame.columns:
+        held = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=float)
+        if not np.array_equal(held, y, equal_nan=True):
+            warnings.warn(
+                f"y differs from column {column!r} of X; y is used as the response.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def read_weights(sample_weight, n_samples, *, allow_missing):
+    """Read precision weights, missing ones as NaN.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+
+    Raises
+    ------
+    ValueError
+        For negative or infinite weights, for another length, and for missing ones
+        unless `allow_missing`.
+    """
+    if sample_weight is None:
+        return None
+    missing = None
+    if allow_missing and not np.isscalar(sample_weight):
+        missing = np.asarray(pd.isna(sample_weight))
+        if missing.ndim == 1 and missing.any():
+            sample_weight = np.where(missing, 0.0, sample_weight).astype(float)
+    weights = _check_sample_weight(
+        sample_weight,
+        np.empty((n_samples, 1)),
+        dtype=np.float64,
+        ensure_non_negative=True,
+    )
+    if missing is not None and missing.any():
+        weights[missing] = np.nan
+    return weights
+
+
+def refuse_missing(frame, columns, missing, remedy):
+    """Raise for the rows that are `missing`, naming the columns that lack values.
+
+    Raises
+    ------
+    ValueError
+    """
+    holes = [c for c in columns if c in frame.columns and frame[c].isna().any()]
+    where = f"columns {holes} of X" if holes else "y or sample_weight"
+    raise ValueError(
+        f"Input contains NaN: {int(missing.sum())} of {len(frame)} rows have missing "
+        f"values ({where}). {remedy}"
+    )

@@ -1,0 +1,324 @@
+"""The linear mixed model."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skmixed.estimators.base import BaseFormulaRegressor
+from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
+from skmixed.estimators.effects import EffectsMixin
+from skmixed.inference.tables import information_criteria, summarize
+from skmixed.likelihood.cross_products import cross_products
+from skmixed.likelihood.fit import fit_linear
+
+
+class MixedLinearRegressor(EffectsMixin, BaseFormulaRegressor):
+    """Linear mixed model, written as a formula of lme4.
+
+    Fixed effects hold for everybody; random effects vary between groups and are drawn
+    towards the common mean, the more so the fewer rows a group has. Variances are
+    estimated by restricted or by ordinary maximum likelihood.
+
+    Parameters
+    ----------
+    formula : str, default=None
+        For example ``"exam ~ lrt + gender + (1 + lrt | school)"``. The left side names
+        the response in `X`; it may be left out where `fit` gets `y`. By default
+        ``"~ ."``: every column is a fixed effect and there are no random effects.
+        Arrays have the columns ``x0, x1, ...``, so that ``"~ . + (1 | x2)"`` works.
+    reml : bool, default=True
+        Restricted maximum likelihood; False is maximum likelihood.
+    na_action : {"raise", "drop"}, default="raise"
+        What to do with rows that have missing values in a column of the formula, in the
+        response or in the weights. "drop" leaves them out of the fit and counts them in
+        ``n_dropped_``; `predict` gives NaN for them, so that rows stay aligned.
+    unseen_groups : {"population", "error"}, default="population"
+        What `predict` does with a group that `fit` did not see: predict from the fixed
+        effects and the other factors, or raise. An unseen level of a *fixed* effect
+        always raises.
+    solver : {"auto", "exact", "stochastic"}, default="auto"
+        How the random effects are integrated out. "auto" and "exact" are exact;
+        "stochastic", for very large crossed designs, is not available yet.
+    tol : float, default=1e-8
+        The fit ends when another Newton step would lower the deviance by less.
+    max_iter : int, default=100
+        Most evaluations of the deviance.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the stochastic solver; the exact ones draw nothing.
+    verbose : int, default=0
+        1 shows a progress bar, 2 a line per evaluation.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_coef,)
+        Fixed effects without the intercept.
+    coef_names_ : list of str of length n_coef
+        Their names.
+    intercept_ : float
+        Fixed intercept, 0.0 where the formula has none.
+    aliased_ : list of str
+        Fixed-effects columns left out because earlier ones determine them.
+    fixed_effects_ : Series
+        Fixed effects with the intercept (lme4: ``fixef``).
+    fixed_effects_cov_ : DataFrame
+        Their covariance matrix (lme4: ``vcov``).
+    random_effects_ : dict of str to DataFrame
+        For every grouping factor the conditional modes, groups by effects (``ranef``).
+    random_effects_cov_ : dict of str to DataFrame
+        For every grouping factor the covariance matrix of its effects (``VarCorr``).
+    conditional_cov_ : dict of str to ndarray of shape (n_groups, n_effects, n_effects)
+        Covariances of the random effects given the data, the fixed effects and the
+        variances (lme4: ``ranef(condVar=TRUE)``).
+    group_coef_ : dict of str to DataFrame
+        Fixed plus random effects of every group (lme4: ``coef``).
+    sigma_ : float
+        Residual standard deviation.
+    theta_ : ndarray of shape (n_theta,)
+        Variance parameters relative to ``sigma_``, in lme4's order.
+    loglik_, deviance_ : float
+        Log-likelihood (restricted if `reml`), and -2 times it.
+    aic_, bic_ : float
+        Information criteria as R computes them.
+    converged_ : bool
+        Whether the optimiser reached `tol`.
+    n_iter_ : int
+        Evaluations of the deviance.
+    singular_ : bool
+        Whether a variance is at zero or a correlation at -1 or +1.
+    n_obs_, n_dropped_ : int
+        Rows in the fit, and rows left out for missing values.
+    n_groups_ : dict of str to int
+        Groups of every grouping factor.
+    df_resid_ : int
+        Rows less parameters, variances included (lme4: ``df.residual``).
+    formula_ : str
+        The formula in full, ``.`` and ``||`` written out.
+    solver_ : str
+        How the random effects were integrated out.
+    result_ : FitResult
+        The fit as arrays.
+    n_features_in_ : int
+        Number of columns of `X` in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where all are strings.
+
+    Notes
+    -----
+    ``sample_weight`` are precision weights as in lme4: a row of weight 2 has half the
+    residual variance. This is not the same as the row occurring twice, unless there
+    are no random effects. Rows of weight zero do not enter.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> sleep = load_sleepstudy().frame
+    >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(sleep)
+    >>> model.fixed_effects_.round(2)
+    Intercept    251.41
+    Days          10.47
+    Name: estimate, dtype: float64
+    >>> model.predict(sleep.head(2)).round(1)
+    array([253.7, 273.3])
+    >>> model.predict(sleep.head(2), random_effects=False).round(1)
+    array([251.4, 261.9])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseFormulaRegressor._parameter_constraints,
+        "reml": ["boolean"],
+        "solver": [StrOptions({"auto", "exact", "stochastic"})],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        formula=None,
+        *,
+        reml=True,
+        na_action="raise",
+        unseen_groups="population",
+        solver="auto",
+        tol=1e-8,
+        max_iter=100,
+        random_state=None,
+        verbose=0,
+    ):
+        self.formula = formula
+        self.reml = reml
+        self.na_action = na_action
+        self.unseen_groups = unseen_groups
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            A pandas, polars, pyarrow or narwhals frame, or an array. Grouping columns
+            are columns of `X`.
+        y : array-like of shape (n_samples,), default=None
+            Response. By default the left side of the formula is read from `X`; where
+            both are given, `y` is used.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Precision weights.
+
+        Returns
+        -------
+        self : MixedLinearRegressor
+
+        Raises
+        ------
+        FormulaError
+            Where the formula cannot be read.
+        ValueError
+            Where data and formula do not fit together.
+
+        Warns
+        -----
+        SingularFitWarning, RankDeficiencyWarning, ConvergenceWarning, UserWarning
+        """
+        if self.solver == "stochastic":
+            raise ValueError(
+                "solver='stochastic' is not available yet; use 'auto' or 'exact'."
+            )
+        design = self._learn_design(X, y, sample_weight)
+        warn_about_design(self._spec.formula, design)
+        result = fit_linear(
+            cross_products(design),
+            reml=self.reml,
+            solver=self.solver,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            verbose=self.verbose,
+        )
+        self._publish(result)
+        warn_about_result(result, self._spec.formula, self.aliased_, self.tol)
+        return self
+
+    def _publish(self, result):
+        """Set the fitted attributes that cost nothing."""
+        self.result_ = result
+        kept = self._kept_names()
+        has_intercept = kept[:1] == ["Intercept"]
+        self.intercept_ = float(result.coef[0]) if has_intercept else 0.0
+        self.coef_ = np.array(result.coef[has_intercept:])
+        self.coef_names_ = kept[has_intercept:]
+        self.aliased_ = [c for c in self._spec.coef_names if c not in kept]
+        self.sigma_, self.theta_ = result.sigma, result.theta
+        self.loglik_, self.deviance_ = result.loglik, result.deviance
+        self.aic_, self.bic_ = information_criteria(result)
+        self.converged_, self.n_iter_ = result.converged, result.n_iter
+        self.singular_, self.solver_ = result.singular, result.solver
+        self.df_resid_ = result.df_resid
+        self.n_groups_ = dict(zip(result.groups, result.n_levels, strict=True))
+
+    def predict(self, X, *, random_effects=True):
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            Needs the columns of the formula only; their order does not matter.
+        random_effects : bool, str or list of str, default=True
+            True adds the random effects of the groups that `fit` saw, False leaves all
+            out (the grouping columns are not needed then), and names of grouping
+            factors add only theirs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            With ``na_action="drop"``, NaN where a needed column is missing. A group
+            that is merely unseen adds nothing (``unseen_groups="population"``).
+
+        Raises
+        ------
+        ValueError
+            For unknown names of grouping factors, missing columns, unseen levels of
+            fixed effects, and missing values unless ``na_action="drop"``.
+        """
+        check_is_fitted(self)
+        design, missing = self._replay_design(X, self._choose_factors(random_effects))
+        coef = np.zeros(design.X.shape[1])
+        coef[self.result_.kept] = self.result_.coef
+        predicted = design.X @ coef
+        if design.offset is not None:
+            predicted += design.offset
+        for block, effects in zip(
+            design.random, self._effects_of(design.random), strict=True
+        ):
+            # code -1 (unseen) finds the row of zeros at the end
+            padded = np.vstack([effects, np.zeros(effects.shape[1])])
+            predicted += np.einsum("ij,ij->i", block.z, padded[block.codes])
+        predicted[missing] = np.nan
+        return predicted
+
+    def _choose_factors(self, random_effects):
+        """Check the argument of `predict`: True, False or a tuple of names."""
+        if isinstance(random_effects, (bool, np.bool_)):
+            return bool(random_effects)
+        named = [random_effects] if isinstance(random_effects, str) else random_effects
+        known = list(self.result_.groups)
+        if not isinstance(named, (list, tuple)) or not set(named) <= set(known):
+            raise ValueError(
+                f"random_effects={random_effects!r} should be True, False, or names of "
+                f"the model's grouping factors, which are {known}."
+            )
+        return tuple(named)
+
+    def _effects_of(self, blocks):
+        """Conditional modes of the terms of some factors, in the order of `blocks`."""
+        result = self.result_
+        wanted = {block.group for block in blocks}
+        return [
+            result.modes[factor][:, list(positions)]
+            for factor, positions, _ in result.terms
+            if result.groups[factor] in wanted
+        ]
+
+    def summary(self):
+        """Tables of the fit, printed as lme4 prints them.
+
+        Returns
+        -------
+        Summary
+            With the data frames ``fixed``, ``random`` and ``fit``.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> print(model.fit(load_sleepstudy().frame).summary())
+        Linear mixed model fit by REML
+        Formula: Reaction ~ 1 + Days + (1 + Days | Subject)
+        <BLANKLINE>
+        REML criterion at convergence: 1743.6
+        <BLANKLINE>
+        Random effects:
+        Groups   Name      Variance Std.Dev. Corr
+        Subject  Intercept   612.10   24.741
+                 Days         35.07    5.922 0.07
+        Residual             654.94   25.592
+        Number of obs: 180, groups:  Subject, 18
+        <BLANKLINE>
+        Fixed effects:
+                  Estimate Std. Error t value
+        Intercept  251.405      6.825  36.838
+        Days        10.467      1.546   6.771
+        """
+        check_is_fitted(self)
+        return summarize(self.result_, self.formula_, self._kept_names(), self.aliased_)

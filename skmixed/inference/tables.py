@@ -1,0 +1,284 @@
+"""Tables of a fitted model: fixed effects, random effects, fit; and lme4's print."""
+
+import html
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+# lme4 prints four significant digits of the smallest number in a column.
+_DIGITS = 4
+# Beyond this many decimals a column is unreadable; numbers go their own way.
+_MOST_DECIMALS = 8
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Tables of a fitted model, printed as lme4 prints them.
+
+    Attributes
+    ----------
+    fixed : DataFrame
+        One row per coefficient: ``estimate``, ``std_error``, ``t_value``.
+    random : DataFrame
+        One row per random effect and one for the residual: ``group``, ``effect``,
+        ``variance``, ``sd``, and ``corr_1``, ``corr_2``, ... with the effects before it
+        in the same term.
+    fit : DataFrame
+        One row: rows, criterion, AIC, BIC and how the fit ended.
+    n_groups : dict of str to int
+        Number of levels of every grouping factor.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+    >>> summary = model.fit(load_sleepstudy().frame).summary()
+    >>> summary.fixed.round(2)
+               estimate  std_error  t_value
+    Intercept    251.41       6.82    36.84
+    Days          10.47       1.55     6.77
+    """
+
+    fixed: pd.DataFrame
+    random: pd.DataFrame
+    fit: pd.DataFrame
+    n_groups: dict[str, int]
+    heading: tuple[str, ...] = field(repr=False)
+    footing: tuple[str, ...] = field(repr=False)
+
+    def __str__(self):
+        parts = ["\n".join(self.heading), _print_criterion(self.fit.iloc[0])]
+        counts = f"Number of obs: {self.fit['n_obs'].iloc[0]}"
+        if self.n_groups:
+            sizes = "; ".join(f"{name}, {size}" for name, size in self.n_groups.items())
+            counts += f", groups:  {sizes}"
+        parts.append(f"Random effects:\n{_print_random(self.random)}\n{counts}")
+        if len(self.fixed):
+            parts.append("Fixed effects:\n" + _print_fixed(self.fixed))
+        if self.footing:
+            parts.append("\n".join(self.footing))
+        return "\n\n".join(parts)
+
+    def __repr__(self):
+        return str(self)
+
+    def _repr_html_(self):
+        heading, *rest = self.heading
+        parts = [f"<h4>{html.escape(heading)}</h4>"]
+        parts += [f"<p><code>{html.escape(line)}</code></p>" for line in rest]
+        for title, table in (
+            ("Random effects", self.random.replace({np.nan: ""})),
+            ("Fixed effects", self.fixed),
+            ("Fit", self.fit),
+        ):
+            index = table is self.fixed
+            text = table.to_html(index=index, float_format="{:.5g}".format, border=0)
+            parts.append(f"<h5>{title}</h5>\n{text}")
+        parts += [f"<p>{html.escape(line)}</p>" for line in self.footing]
+        return "\n".join(parts)
+
+
+def information_criteria(result):
+    """Akaike's and the Bayesian information criterion, as R defines them.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    aic, bic : float
+        ``-2 loglik + 2 k`` and ``-2 loglik + k log(n)`` with ``k`` fixed effects,
+        variance parameters and the residual variance. Of a REML fit they rest on the
+        restricted likelihood: compare only models with the same fixed effects.
+    """
+    k = result.n_parameters
+    deviance = -2.0 * result.loglik
+    return deviance + 2.0 * k, deviance + k * float(np.log(result.n_obs))
+
+
+def fixed_effects_table(result, names):
+    """Estimates and standard errors of the fixed effects.
+
+    Parameters
+    ----------
+    result : FitResult
+    names : sequence of str of length r
+        Names of the columns that were kept.
+
+    Returns
+    -------
+    DataFrame of shape (r, 3)
+        ``estimate``, ``std_error`` and ``t_value``, their ratio.
+    """
+    std_error = np.sqrt(np.diag(result.coef_cov))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t_value = result.coef / std_error
+    table = {"estimate": result.coef, "std_error": std_error, "t_value": t_value}
+    return pd.DataFrame(table, index=list(names))
+
+
+def random_effects_table(result):
+    """Variances, standard deviations and correlations of the random effects.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    DataFrame
+        ``group``, ``effect``, ``variance``, ``sd`` and as many ``corr_j`` as needed:
+        the correlation with the j-th effect of the same term. The last row is the
+        residual.
+    """
+    rows = [row for term in result.terms for row in _term_rows(result, *term)]
+    residual = {"variance": result.sigma**2, "sd": result.sigma}
+    rows.append({"group": "Residual", "effect": "", **residual})
+    return pd.DataFrame(rows)
+
+
+def _term_rows(result, factor, positions, diagonal):
+    """Describe one random term; rows of a correlated one have ``corr_j``."""
+    positions = list(positions)
+    covariance = np.asarray(result.covariances[factor])[np.ix_(positions, positions)]
+    sd = np.sqrt(np.diag(covariance))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = covariance / np.outer(sd, sd)
+    for i, position in enumerate(positions):
+        row = {
+            "group": result.groups[factor],
+            "effect": result.effects[factor][position],
+            "variance": float(covariance[i, i]),
+            "sd": float(sd[i]),
+        }
+        if not diagonal:
+            row |= {f"corr_{j + 1}": float(correlation[i, j]) for j in range(i)}
+        yield row
+
+
+def fit_table(result):
+    """Describe the fit in one row.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    DataFrame of shape (1, 12)
+    """
+    aic, bic = information_criteria(result)
+    row = {
+        "n_obs": result.n_obs,
+        "reml": result.reml,
+        "loglik": result.loglik,
+        "deviance": result.deviance,
+        "aic": aic,
+        "bic": bic,
+        "sigma": result.sigma,
+        "n_parameters": result.n_parameters,
+        "df_resid": result.df_resid,
+        "converged": result.converged,
+        "singular": result.singular,
+        "solver": result.solver,
+    }
+    return pd.DataFrame([row])
+
+
+def summarize(result, formula, names, aliased=()):
+    """Gather the tables of a fitted model.
+
+    Parameters
+    ----------
+    result : FitResult
+    formula : str
+        The formula, as the heading shows it.
+    names : sequence of str
+        Names of the fixed-effects columns that were kept.
+    aliased : sequence of str, default=()
+        Names of those that were left out.
+
+    Returns
+    -------
+    Summary
+    """
+    kind = "Linear mixed model" if result.groups else "Linear model"
+    method = "REML" if result.reml else "maximum likelihood"
+    footing = []
+    if len(aliased):
+        footing.append(f"Columns left out (rank deficiency): {', '.join(aliased)}")
+    if result.singular:
+        footing.append(
+            "Boundary (singular) fit: a variance is 0 or a correlation is -1 or +1."
+        )
+    if not result.converged:
+        footing.append("The optimiser did not converge.")
+    return Summary(
+        fixed=fixed_effects_table(result, names),
+        random=random_effects_table(result),
+        fit=fit_table(result),
+        n_groups=dict(zip(result.groups, result.n_levels, strict=True)),
+        heading=(f"{kind} fit by {method}", f"Formula: {formula}"),
+        footing=tuple(footing),
+    )
+
+
+def _print_criterion(fit):
+    if fit["reml"]:
+        return f"REML criterion at convergence: {fit['deviance']:.1f}"
+    names = ("AIC", "BIC", "logLik", "deviance", "df.resid")
+    cells = [f"{fit[key]:.1f}" for key in ("aic", "bic", "loglik", "deviance")]
+    return _align([names, [*cells, f"{fit['df_resid']:d}"]], left=())
+
+
+def _print_random(random):
+    groups = random["group"].where(random["group"] != random["group"].shift(), "")
+    head = ["Groups", "Name", "Variance", "Std.Dev."]
+    columns = [
+        groups.tolist(),
+        random["effect"].tolist(),
+        _format_column(random["variance"]),
+        _format_column(random["sd"]),
+    ]
+    for name in random.columns[4:]:
+        head.append("Corr" if len(head) == 4 else "")
+        columns.append(["" if np.isnan(r) else f"{r:.2f}" for r in random[name]])
+    return _align([head, *zip(*columns, strict=True)], left=(0, 1))
+
+
+def _print_fixed(fixed):
+    numbers = fixed[["estimate", "std_error"]].to_numpy()
+    cells = np.reshape(_format_column(numbers.ravel()), numbers.shape)
+    rows = [
+        [name, *pair, f"{t:.3f}"]
+        for name, pair, t in zip(fixed.index, cells, fixed["t_value"], strict=True)
+    ]
+    return _align([["", "Estimate", "Std. Error", "t value"], *rows], left=(0,))
+
+
+def _format_column(numbers):
+    """Write numbers with as many decimals as the smallest needs."""
+    numbers = np.asarray(numbers, dtype=float)
+    size = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
+    decimals = _DIGITS - 1
+    if size.size:
+        decimals -= int(np.floor(np.log10(size.min())))
+    if decimals > _MOST_DECIMALS:
+        return [f"{v:.{_DIGITS}g}" for v in numbers]
+    return [f"{v:.{max(decimals, 0)}f}" for v in numbers]
+
+
+def _align(rows, left):
+    """Lay cells out in columns; those at the positions `left` start at the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if j in left else cell.rjust(width)
+            for j, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(" ".join(cells).rstrip())
+    return "\n".join(lines)
