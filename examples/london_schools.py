@@ -57,17 +57,17 @@ def cross_validate(model, schools):
     print("- pupils of schools that it has never seen (GroupKFold).\n")
     without_schools = MixedLinearRegressor("exam ~ lrt + gender")
     situations = {
-        "known schools": KFold(5, shuffle=True, random_state=0),
-        "new schools": GroupKFold(5),
+        "known schools": {"cv": KFold(5, shuffle=True, random_state=0)},
+        "new schools": {"cv": GroupKFold(5), "groups": schools["school"]},
     }
     scores = {
         situation: {
             candidate.formula: cross_val_score(
-                candidate, schools, schools["exam"], groups=schools["school"], cv=cv
+                candidate, schools, schools["exam"], **splitting
             ).mean()
             for candidate in (model, without_schools)
         }
-        for situation, cv in situations.items()
+        for situation, splitting in situations.items()
     }
     print(pd.DataFrame(scores).round(3).to_string())
     print("\nKnowing the school helps where the school is known. For a new school the")
