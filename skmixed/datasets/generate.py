@@ -225,7 +225,9 @@ def _add_second_factor(rng, X, truth, kind, n_second, second_sd):
     effects = _draw_effects(rng, covariance, n_levels, ["Intercept"])
     contribution = effects["Intercept"].to_numpy()[codes]
     if kind == "nested":
-        effects.index = [f"{i // n_second}:{i % n_second}" for i in effects.index]
+        effects.index = pd.MultiIndex.from_product(
+            [range(n_levels // n_second), range(n_second)], names=["group", column]
+        )
     truth.formula += f" + (1 | {factor})"
     truth.covariances[factor] = covariance
     truth.random_effects[factor] = effects

@@ -52,7 +52,7 @@ def test_response_without_noise_is_the_model(second_factor):
     if second_factor == "crossed":
         expected += truth.random_effects["item"]["Intercept"].to_numpy()[X["item"]]
     if second_factor == "nested":
-        labels = X["group"].astype(str) + ":" + X["subgroup"].astype(str)
+        labels = pd.MultiIndex.from_frame(X[["group", "subgroup"]])
         w = truth.random_effects["group:subgroup"].loc[labels, "Intercept"]
         expected += w.to_numpy()
     np.testing.assert_allclose(y, expected, atol=SAME_ALGEBRA)
@@ -118,7 +118,8 @@ def test_nested_subgroups_are_numbered_anew_in_every_group():
     )
     assert (X.groupby("group")["subgroup"].nunique() == 4).all()
     effects = truth.random_effects["group:subgroup"]
-    assert list(effects.index[:5]) == ["0:0", "0:1", "0:2", "0:3", "1:0"]
+    assert list(effects.index[:5]) == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]
+    assert effects.index.names == ["group", "subgroup"]
 
 
 @pytest.mark.parametrize(
