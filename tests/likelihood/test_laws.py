@@ -26,12 +26,9 @@ def fit(design, *, reml=True):
 
 
 def sizes(result, design):
-    """Natural size of every random effect: its sd, or a tenth of what moves y by sigma.
-
-    The criterion does not know smaller variances apart.
-    """
+    """Natural size of every random effect: its sd and what moves y by sigma."""
     return [
-        np.maximum(np.sqrt(np.diag(cov)), 0.1 * result.sigma / rms(factor.z))
+        np.hypot(np.sqrt(np.diag(cov)), result.sigma / rms(factor.z))
         for cov, factor in zip(result.covariances, factors(design), strict=True)
     ]
 
