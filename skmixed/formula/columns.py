@@ -62,7 +62,8 @@ class ColumnTable(Mapping):
             if absent is not None:
                 missing[name] = absent
             if known is LEARN:
-                known = learn_levels(series, name)
+                in_order = isinstance(frame[name].dtype, pd.CategoricalDtype)
+                known = learn_levels(series, name, in_order)
             else:
                 check_kind(series, known, name)
             coded = known is not None
@@ -191,7 +192,7 @@ def missing_rows(frame, names):
 
 
 def plain_series(series, name):
-    """Return a column of numbers, categories or text; refuse dates and complex."""
+    """Return a numeric or categorical column; refuse dates and complex numbers."""
     kind = series.dtype.kind
     if kind == "c":
         raise ValueError(f"Complex data not supported: column {name!r}.")
@@ -207,7 +208,10 @@ def plain_series(series, name):
         raise ValueError(f"Complex data not supported: column {name!r}.")
     if inferred in NUMBERS:
         return pd.Series(np.asarray(pd.to_numeric(series), dtype=float))
-    return series
+    if is_numeric(series) or isinstance(series.dtype, pd.CategoricalDtype):
+        return series
+    codes, distinct = pd.factorize(series)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=distinct))
 
 
 def is_numeric(series):
@@ -228,15 +232,23 @@ def numbers(series):
     return series.to_numpy(dtype=kinds.get(series.dtype.kind, float))
 
 
-def learn_levels(series, name):
-    """Return the levels of a categorical column that occur, None for numbers."""
+def learn_levels(series, name, in_order):
+    """Return the levels of a categorical column that occur, None for numbers.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        Numeric or categorical.
+    name : str
+    in_order : bool
+        Whether the order of the categories is meant; otherwise they are sorted.
+    """
     if is_numeric(series):
         return None
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        used = np.unique(series.cat.codes.to_numpy())
-        levels = plain_labels(series.cat.categories[used[used >= 0]])
-    else:
-        levels = plain_labels(sorted_labels(series))
+    used = np.unique(series.cat.codes.to_numpy())
+    levels = plain_labels(series.cat.categories[used[used >= 0]])
+    if not in_order:
+        levels = sort_labels(levels)
     if len(levels) < 2:
         raise ValueError(
             f"Column {name!r} has a single level ({levels}); its effect cannot be "
@@ -245,13 +257,12 @@ def learn_levels(series, name):
     return levels
 
 
-def sorted_labels(series):
-    """Return the distinct values of a column in order."""
-    found = series.dropna().unique()
+def sort_labels(labels):
+    """Sort labels; mixed kinds by their text."""
     try:
-        return sorted(found)
+        return sorted(labels)
     except TypeError:
-        return sorted(found, key=str)
+        return sorted(labels, key=str)
 
 
 def plain_labels(values):
@@ -274,28 +285,24 @@ def check_kind(series, levels, name):
 
 
 def code(series, levels, name):
-    """Code a column by known levels.
+    """Code a categorical column by known levels.
 
     Returns
     -------
     pandas.Series of dtype category, with missing values where the column has them
     """
     table = pd.Index(levels, dtype=object)
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        labels = np.array(plain_labels(series.cat.categories), dtype=object)
-        rows = series.cat.codes.to_numpy()
-        codes = np.append(table.get_indexer(labels), -1)[rows]
-    else:
-        values = series.to_numpy(dtype=object)
-        codes = table.get_indexer(values)
-        rows = np.where(series.isna(), -1, 0) if series.hasnans else None
-        labels = None
-    unseen = codes < 0 if rows is None else (codes < 0) & (rows >= 0)
-    if unseen.any():
-        new = series[unseen].unique()
-        raise ValueError(
-            f"Column {name!r} has levels that fit did not see: "
-            f"{sorted(map(str, new))[:SHOWN]}; seen: {levels[:SHOWN]}. A fixed effect "
-            "cannot be predicted for a new level."
-        )
+    labels = plain_labels(series.cat.categories)
+    places = table.get_indexer(np.array(labels, dtype=object))
+    rows = series.cat.codes.to_numpy()
+    if (places < 0).any():
+        occurs = np.unique(rows)
+        new = [labels[k] for k in occurs[occurs >= 0] if places[k] < 0]
+        if new:
+            raise ValueError(
+                f"Column {name!r} has levels that fit did not see: "
+                f"{sorted(map(str, new))[:SHOWN]}; seen: {levels[:SHOWN]}. A fixed "
+                "effect cannot be predicted for a new level."
+            )
+    codes = np.append(places, -1)[rows]
     return pd.Series(pd.Categorical.from_codes(codes, categories=table))

@@ -1,9 +1,8 @@
 """A formula and a table make a design: the arrays, and what it takes to replay them."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from .arrays import Design, RandomBlock, find_constant, finished
 from .columns import ColumnTable, check_columns, missing_rows
 from .groups import GroupIndex
 from .materializer import materialize, model_spec
@@ -11,68 +10,6 @@ from .operators import factor_columns
 from .parse import parse_formula
 
 __all__ = ["Design", "DesignSpec", "RandomBlock"]
-
-# Dummies that add up to 1 do so exactly; spline bases up to rounding.
-PARTITION_OF_UNITY = 1e-12
-FIRST_ROWS = 64
-
-
-@dataclass(frozen=True)
-class RandomBlock:
-    """The arrays of one random-effects term of n rows with k effects.
-
-    Attributes
-    ----------
-    group : str
-        Name of the grouping factor; terms of one factor share name and codes.
-    effects : tuple of str
-        Names of the effects, for example ``("Intercept", "lrt")``.
-    z : ndarray of shape (n, k)
-        Columns of the effects, in Fortran order.
-    codes : ndarray of shape (n,)
-        Group of each row, -1 if it is unknown.
-    n_levels : int
-        Number of groups.
-    diagonal : bool
-        Whether the effects are independent, as in ``diag(x | g)``.
-    constant : ndarray of shape (k,) or None
-        Weights with ``z @ constant == 1`` in every row, if there are any.
-    """
-
-    group: str
-    effects: tuple
-    z: np.ndarray
-    codes: np.ndarray
-    n_levels: int
-    diagonal: bool
-    constant: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class Design:
-    """The arrays of a mixed model with n rows and p fixed-effects columns.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n, p)
-        Fixed-effects columns, in Fortran order.
-    y : ndarray of shape (n,) or None
-        Response.
-    offset : ndarray of shape (n,) or None
-        Sum of the ``offset()`` terms.
-    weights : ndarray of shape (n,) or None
-    random : tuple of RandomBlock
-        One for each random-effects term, in the order of the formula.
-    constant : ndarray of shape (p,) or None
-        Weights with ``X @ constant == 1`` in every row, if there are any.
-    """
-
-    X: np.ndarray
-    y: np.ndarray | None
-    offset: np.ndarray | None
-    weights: np.ndarray | None
-    random: tuple
-    constant: np.ndarray | None
 
 
 class DesignSpec:
@@ -311,9 +248,7 @@ class DesignSpec:
             for place in self.places_for(random_effects)
             for column in self.groups[self.effects[place][0]].columns
         ]
-        return list(
-            dict.fromkeys([*self.design_columns_for(random_effects), *groups])
-        )
+        return list(dict.fromkeys([*self.design_columns_for(random_effects), *groups]))
 
     def incomplete_rows(self, frame, *, random_effects=True):
         """Tell which rows lack a value that ``build`` needs.
@@ -379,70 +314,6 @@ def name_groups(formula):
         names.setdefault(frozenset(term.columns), term.group_name)
         for term in formula.random
     ]
-
-
-def find_constant(spec, matrix):
-    """Find weights of the columns that add up to 1 in every row.
-
-    Parameters
-    ----------
-    spec : formulaic ModelSpec
-        With the columns of each term.
-    matrix : ndarray of shape (n, k)
-
-    Returns
-    -------
-    ndarray of shape (k,) or None
-        The intercept, else the dummies of one term.
-    """
-    starts = np.cumsum([0, *(len(term.columns) for term in spec.structure)])
-    pairs = zip(starts, starts[1:], strict=False)
-    for start, stop in sorted(pairs, key=lambda p: spec.column_names[p[0] : p[0] + 1] != ("Intercept",)):
-        columns = matrix[:, start:stop]
-        if stop > start and adds_up(columns[:FIRST_ROWS]) and adds_up(columns):
-            constant = np.zeros(matrix.shape[1])
-            constant[start:stop] = 1.0
-            return constant
-    return None
-
-
-def adds_up(columns):
-    """Tell whether the columns add up to 1 in every row."""
-    total = columns[:, 0] if columns.shape[1] == 1 else columns.sum(axis=1)
-    return bool(np.all(np.abs(total - 1.0) <= PARTITION_OF_UNITY))
-
-
-def finished(matrix, terms, table):
-    """Put NaN where the table lacks a value; raise for other non-finite values.
-
-    Parameters
-    ----------
-    matrix : ModelMatrix of shape (n, k)
-    terms : sequence of formulaic Term
-        The terms that made it.
-    table : ColumnTable of n rows
-
-    Returns
-    -------
-    ndarray of shape (n, k)
-    """
-    names, array = matrix.model_spec.column_names, matrix.__wrapped__
-    columns = [c for t in terms for f in t.factors for c in factor_columns(f)]
-    missing = table.missing_rows(columns)
-    for name, values in zip(names, array.T, strict=True):
-        if np.isfinite(values.sum()):
-            continue
-        wrong = ~np.isfinite(values)
-        if missing is not None:
-            wrong &= ~missing
-        if wrong.any():
-            raise ValueError(
-                f"`{name}` is not finite in {int(wrong.sum())} rows (first at position "
-                f"{int(wrong.argmax())})."
-            )
-    if missing is not None and array.shape[1]:
-        array[missing] = np.nan
-    return array
 
 
 def check_response(matrix, table, formula):

@@ -130,7 +130,7 @@ def columns_in(tree):
 def quote_name(name):
     """Write a column's name as a formula must: in back-ticks unless it is plain."""
     plain = name.replace(".", "_").replace("_", "a")
-    starts_a_number = name[:1].isdecimal() or name[:1] == "." and name[1:2].isdecimal()
+    starts_a_number = name.lstrip(".")[:1].isdecimal()
     if plain.isalnum() and name not in {*RESERVED, "."} and not starts_a_number:
         return name
     return f"`{name}`"

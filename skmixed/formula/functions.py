@@ -225,7 +225,9 @@ CATEGORICAL = "write `factor(x)`"
 NUMERIC = "numeric columns need no conversion; text must be converted " + (
     "in the data frame first"
 )
-AGGREGATE = "write `mean(x)`, `sd(x)`, `center(x)` or `scale(x)`, which are learnt in fit"
+AGGREGATE = (
+    "write `mean(x)`, `sd(x)`, `center(x)` or `scale(x)`, which are learnt in fit"
+)
 
 ADVICE = {
     "Q": "write the column's name in back-ticks: `my column`",
@@ -242,7 +244,7 @@ ADVICE = {
     "interaction": "write `a:b`",
     "is.na": f"{BEFOREHAND}: data['missing'] = data['x'].isna()",
     "lag": f"it depends on the order of the rows; {BEFOREHAND}",
-    "ns": "write `cr(x, df=3)`, a natural cubic spline in another basis, or `bs(x, df=4)`",
+    "ns": "write `cr(x, df=3)`, a natural spline in another basis, or `bs(x, df=4)`",
     "ordered": "write `C(x, contr.poly)`",
     "relevel": "write `C(x, contr.treatment('level'))`",
     "reorder": "order the categories in the data frame first",

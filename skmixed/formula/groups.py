@@ -9,6 +9,8 @@ __all__ = ["GroupIndex"]
 # most this many times the number of rows (or of levels, at prediction).
 DENSE_RANGE = 8
 SMALL_RANGE = 1 << 16
+# Beyond this many keys, distinct keys are found first: they are usually few.
+MANY_KEYS = 1000
 
 
 class GroupIndex:
@@ -157,7 +159,7 @@ class GroupIndex:
 
 
 def combine(codes, more_codes, n_more):
-    """Number the pairs of two codings; -1 where either is missing."""
+    """Give each pair of codes its number; -1 where either is missing."""
     keys = codes.astype(np.int64) * n_more + more_codes
     keys[(codes < 0) | (more_codes < 0)] = -1
     return keys
@@ -260,13 +262,14 @@ def is_sorted(levels):
 
 def find(index, keys):
     """Look keys up in a hash table of levels; missing keys get -1."""
+    if isinstance(keys, pd.Series) and len(keys) > MANY_KEYS:
+        codes, distinct = pd.factorize(keys)
+        return np.append(find(index, distinct), np.int32(-1))[codes]
     values = keys.to_numpy()
-    if index.dtype == object and values.dtype != object:
-        values = values.astype(object)
+    if index.dtype == object:
+        values = values.astype(object, copy=False)
     codes = index.get_indexer(values).astype(np.int32)
-    missing = pd.isna(values)
-    if missing.any():
-        codes[missing] = -1
+    codes[pd.isna(values)] = -1
     return codes
 
 

@@ -65,7 +65,7 @@ class DesignMaterializer(PandasMaterializer):
         return np.broadcast_to(float(value), self.nrows)
 
     @PandasMaterializer.override
-    def _encode_categorical(  # noqa: PLR0913
+    def _encode_categorical(
         self, values, metadata, encoder_state, spec, drop_rows, reduced_rank=False
     ):
         """Code by treatment contrasts as formulaic does, one byte per row and level."""
@@ -94,7 +94,8 @@ class DesignMaterializer(PandasMaterializer):
     def _combine_columns(self, cols, spec, drop_rows):
         matrix = np.empty((self.nrows, len(cols)), order="F")
         for j, (_, values) in enumerate(cols):
-            matrix[:, j] = values
+            # A proxy of formulaic's would be copied on the way.
+            matrix[:, j] = getattr(values, "__wrapped__", values)
         return matrix
 
 

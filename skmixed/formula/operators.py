@@ -10,7 +10,13 @@ from formulaic.utils.structured import Structured
 from .errors import error_at
 from .expressions import quote_name, read_expression
 
-__all__ = ["BARS", "MixedOperatorResolver", "RandomTerm", "factor_columns", "write_term"]
+__all__ = [
+    "BARS",
+    "MixedOperatorResolver",
+    "RandomTerm",
+    "factor_columns",
+    "write_term",
+]
 
 # Symbol of the bar -> covariance of its effects. `|diag` is the bar of `diag(x | g)`.
 BARS = {"|": "unstructured", "||": "split", "|diag": "diagonal"}
@@ -196,7 +202,7 @@ def nested_in(nested, parents):
 
 
 def power(terms, exponent):
-    """``(a + b)^2`` means all products of up to two of the terms."""
+    """Return all products of up to ``exponent`` of the terms, as in ``(a + b)^2``."""
     exponent = next(iter(exponent), Term([]))
     text = str(exponent)
     if not text.isdecimal() or int(text) < 1:

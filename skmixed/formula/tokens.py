@@ -220,7 +220,9 @@ def find_bars(tokens, scopes):
                 "`(1 | g)` for a random intercept.",
                 token,
             )
-        end = next(k for k in range(position, len(tokens)) if closes(tokens, scopes, k, scope))
+        end = next(
+            k for k in range(position, len(tokens)) if closes(tokens, scopes, k, scope)
+        )
         bars[scope] = (position, end)
     return bars
 
@@ -234,7 +236,7 @@ def closes(tokens, scopes, position, scope):
 def check_response_side(tokens):
     """Raise for what cannot stand on the left of the tilde."""
     for token in tokens:
-        if token.kind is VALUE or token.kind is OPERATOR and token.token == ".":
+        if token.kind is VALUE or (token.kind is OPERATOR and token.token == "."):
             raise error_at(
                 f"`{token.token}` cannot be a response: name a column or write a "
                 "transform of one.",
@@ -263,7 +265,7 @@ def check_removed_intercepts(tokens, scopes, bars):
     """Raise for ``(0 + x)`` without a bar, where the algebra would lose the 0."""
     for position, token in enumerate(tokens):
         before = tokens[position - 1].token if position else ""
-        removes = token.token == "0" or token.token == "1" and before.endswith("-")
+        removes = token.token == "0" or (token.token == "1" and before.endswith("-"))
         inside = scopes[position] >= 0 and scopes[position] not in bars
         if token.kind is VALUE and removes and inside:
             raise error_at(
