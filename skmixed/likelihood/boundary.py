@@ -1,8 +1,11 @@
 """The boundary of the parameter space: leaving it, and naming what lies on it."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from skmixed.likelihood.optimize import minimise
+from skmixed.likelihood.covariance import lower_root
+from skmixed.likelihood.optimize import ROUNDING, minimise
 
 # Directions of Lambda shorter than this, relative to its longest, may be on the boundary.
 THIN = 1e-2
@@ -109,16 +112,49 @@ def best_escape(deviance, optimum, thin, at):
     return best
 
 
-def singular_terms(A, Lambdas, raw_Lambdas):
+def snap_to_boundary(deviance, optimum):
+    """Set covariance directions that are zero but for rounding to exactly zero.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    optimum : Optimum
+
+    Returns
+    -------
+    Optimum
+        The given one where zero is worse.
+    """
+    theta = optimum.theta.copy()
+    for Lambda, template, span in zip(
+        deviance.relative_factors(theta),
+        deviance.templates,
+        deviance.spans,
+        strict=True,
+    ):
+        for block in template.free_blocks():
+            U, values, _ = np.linalg.svd(Lambda[block, block])
+            root = U * np.where(values < SINGULAR, 0.0, values)
+            Lambda[block, block] = lower_root(root)
+        theta[span] = Lambda[template.entries]
+    value = deviance.evaluate(theta).value
+    if value > optimum.value + ROUNDING * abs(value) + 1e-12:
+        return optimum
+    return replace(
+        optimum, theta=theta, value=min(value, optimum.value), n_iter=optimum.n_iter + 1
+    )
+
+
+def singular_terms(A, covariances, relative_factors):
     """Name the random terms whose covariance is estimated on the boundary.
 
     Parameters
     ----------
     A : CrossProducts
-    Lambdas : list of ndarray of shape (k_j, k_j)
-        In the scale-free basis.
-    raw_Lambdas : list of ndarray of shape (k_j, k_j)
-        On the scale of the user's columns.
+    covariances : list of ndarray of shape (k_j, k_j)
+        Relative covariances in the frame, where effects have unit root mean square.
+    relative_factors : list of ndarray of shape (k_j, k_j)
+        Lambda on the scale of the user's columns.
 
     Returns
     -------
@@ -129,14 +165,11 @@ def singular_terms(A, Lambdas, raw_Lambdas):
     found = []
     for term, (j, effects, diagonal) in enumerate(A.terms):
         index = np.ix_(effects, effects)
-        values = (
-            np.abs(np.diag(Lambdas[j][index]))
-            if diagonal
-            else np.linalg.svd(Lambdas[j][index], compute_uv=False)
-        )
-        if values.min() >= SINGULAR:
+        Psi = covariances[j][index]
+        smallest = np.diag(Psi).min() if diagonal else np.linalg.eigvalsh(Psi)[0]
+        if smallest >= SINGULAR**2:
             continue
-        lengths = np.linalg.norm(raw_Lambdas[j][index], axis=1)
+        lengths = np.linalg.norm(relative_factors[j][index], axis=1)
         lengths = lengths * A.frame.random[j].scale[list(effects)]
         found.append((term, tuple(np.flatnonzero(lengths < SINGULAR).tolist())))
     return tuple(found)

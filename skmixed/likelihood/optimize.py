@@ -8,7 +8,7 @@ from tqdm import tqdm
 # Eigenvalues of the curvature below this, relative to the largest, are held at it.
 FLAT = 1e-10
 # Curvature this negative, relative to the largest, is a saddle, not rounding.
-SADDLE = 1e-5
+SADDLE = 1e-6
 # Step along a direction of negative curvature whose gradient vanishes.
 ESCAPE = 0.1
 # Within this of the optimum the next decrement may be foretold from the last two.
@@ -57,6 +57,7 @@ class NewtonStep:
         values, self.vectors = np.linalg.eigh(hessian)
         self.gradient = self.vectors.T @ gradient
         largest = max(np.abs(values).max(), np.finfo(float).tiny)
+        self.values = values
         self.curvature = np.maximum(np.abs(values), FLAT * largest)
         self.saddle = values < -SADDLE * largest
         self.decrement = 0.5 * float(np.sum(self.gradient**2 / self.curvature))
@@ -80,7 +81,8 @@ class NewtonStep:
             step = -self.gradient / (self.curvature + self.damping(radius))
         elif stuck.any():
             step = np.where(stuck, min(ESCAPE, radius) * away(self.gradient), step)
-        gain = -float(self.gradient @ step + 0.5 * (self.curvature * step) @ step)
+        bend = np.where(self.saddle, self.values, self.curvature)
+        gain = -float(self.gradient @ step + 0.5 * (bend * step) @ step)
         return self.vectors @ step, gain
 
     def damping(self, radius):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skmixed.likelihood.cross_products import CrossProducts
+from skmixed.likelihood.grouped import shared_left, shared_right
 
 # A direction of z shorter than this, squared and relative, is held at this length.
 COLLINEAR = 1e-12
@@ -49,30 +50,58 @@ class Preconditioned:
             whitening(ZtZ.sum(axis=2) / A.n_obs, factor.template)
             for ZtZ, factor in zip(A.ZtZ, A.factors, strict=True)
         )
-        return cls(
-            A,
-            replace(
-                A,
-                ZtZ=tuple(
-                    np.matmul(
-                        B.T, (B.T @ block.reshape(len(B), -1)).reshape(block.shape)
-                    )
-                    for B, block in zip(bases, A.ZtZ, strict=True)
-                ),
-                ZtXy=tuple(
-                    (B.T @ block.reshape(len(B), -1)).reshape(block.shape)
-                    for B, block in zip(bases, A.ZtXy, strict=True)
-                ),
-                pairs=tuple(
-                    replace(
-                        pair,
-                        data=bases[pair.first].T @ pair.data @ bases[pair.second],
-                    )
-                    for pair in A.pairs
-                ),
-            ),
-            bases,
-        )
+        return cls(A, change_basis(A, bases), bases)
+
+    def rotated(self, rotations):
+        """Turn the basis further.
+
+        Parameters
+        ----------
+        rotations : sequence of ndarray of shape (k_j, k_j)
+            Orthogonal, within the free blocks of the templates.
+
+        Returns
+        -------
+        Preconditioned
+        """
+        bases = tuple(B @ Q for B, Q in zip(self.bases, rotations, strict=True))
+        return Preconditioned(self.original, change_basis(self.A, rotations), bases)
+
+    @property
+    def to_raw(self):
+        """Maps T with ``b_raw = T b``, of shape (k_j, k_j)."""
+        return [
+            frame.to_raw @ basis
+            for frame, basis in zip(self.A.frame.random, self.bases, strict=True)
+        ]
+
+
+def change_basis(A, bases):
+    """Cross-products of ``z_j @ bases[j]`` in place of ``z_j``.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    bases : sequence of ndarray of shape (k_j, k_j)
+
+    Returns
+    -------
+    CrossProducts
+    """
+    return replace(
+        A,
+        ZtZ=tuple(
+            shared_right(shared_left(B.T, block), B)
+            for B, block in zip(bases, A.ZtZ, strict=True)
+        ),
+        ZtXy=tuple(
+            shared_left(B.T, block) for B, block in zip(bases, A.ZtXy, strict=True)
+        ),
+        pairs=tuple(
+            replace(pair, data=bases[pair.first].T @ pair.data @ bases[pair.second])
+            for pair in A.pairs
+        ),
+    )
 
 
 def whitening(S, template):

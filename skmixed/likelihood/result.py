@@ -1,0 +1,174 @@
+"""The fitted parameters, and what follows from them and the cross-products alone."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from skmixed.likelihood.covariance import block_entries
+from skmixed.likelihood.cross_products import CrossProducts
+from skmixed.likelihood.elimination import choose_elimination
+from skmixed.likelihood.grouped import shared_left, shared_right
+from skmixed.likelihood.precondition import Preconditioned
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """A fitted linear mixed model, on the raw scale of its columns.
+
+    Factors are the distinct grouping factors in order of first appearance; a factor's
+    random terms lie side by side.
+
+    Parameters
+    ----------
+    A : CrossProducts
+        What was fitted, in its frame.
+    reml : bool
+    solver : str
+        Regime that eliminated the random effects.
+    coef : ndarray of shape (r,)
+        Fixed effects of the columns that are kept.
+    coef_cov : ndarray of shape (r, r)
+    kept : ndarray of bool of shape (p,)
+        The other columns are aliased.
+    sigma : float
+        Residual standard deviation.
+    relative_factors : tuple of ndarray of shape (k_j, k_j)
+        Lambda, with ``b = Lambda u`` and ``u`` of variance sigma^2; lower triangular
+        within terms, with nonnegative diagonals.
+    modes : tuple of ndarray of shape (G_j, k_j)
+        Conditional modes b of the random effects.
+    loglik : float
+        Log-likelihood, or restricted log-likelihood.
+    converged : bool
+    n_iter : int
+        Evaluations of the deviance.
+    decrement : float
+        Half the Newton decrement at the end: fall of the deviance still predicted.
+    singular_terms : tuple of tuple (term, effects)
+        Terms on the boundary and the positions of their effects of zero variance.
+    n_theta : int
+        Covariance parameters m.
+    """
+
+    A: CrossProducts
+    reml: bool
+    solver: str
+    coef: np.ndarray
+    coef_cov: np.ndarray
+    kept: np.ndarray
+    sigma: float
+    relative_factors: tuple[np.ndarray, ...]
+    modes: tuple[np.ndarray, ...]
+    loglik: float
+    converged: bool
+    n_iter: int
+    decrement: float
+    singular_terms: tuple
+    n_theta: int
+
+    @property
+    def groups(self):
+        """Names of the grouping factors."""
+        return tuple(factor.group for factor in self.A.factors)
+
+    @property
+    def effects(self):
+        """Names of every factor's effects."""
+        return tuple(factor.effects for factor in self.A.factors)
+
+    @property
+    def terms(self):
+        """Random terms as written: (factor, positions of its effects, diagonal)."""
+        return self.A.terms
+
+    @property
+    def n_levels(self):
+        """Levels of every factor."""
+        return tuple(factor.n_levels for factor in self.A.factors)
+
+    @property
+    def n_obs(self):
+        """Rows that entered the fit."""
+        return self.A.n_obs
+
+    @property
+    def n_parameters(self):
+        """Fixed effects, covariance parameters and sigma."""
+        return len(self.coef) + self.n_theta + 1
+
+    @property
+    def df_resid(self):
+        """Rows less fixed effects: the degrees of freedom of REML."""
+        return self.n_obs - len(self.coef)
+
+    @property
+    def deviance(self):
+        """Minus twice the log-likelihood: the deviance, or the REML criterion."""
+        return -2.0 * self.loglik
+
+    @property
+    def singular(self):
+        """Whether any covariance is estimated on the boundary."""
+        return bool(self.singular_terms)
+
+    @property
+    def covariances(self):
+        """Covariance matrices of the random effects, of shape (k_j, k_j)."""
+        return tuple(self.sigma**2 * L @ L.T for L in self.relative_factors)
+
+    @property
+    def theta(self):
+        """Free entries of the relative factors, in lme4's order, of shape (m,)."""
+        if not self.terms:
+            return np.zeros(0)
+        parts = []
+        for term in lme4_order([self.n_levels[j] for j, _, _ in self.terms]):
+            j, effects, diagonal = self.terms[term]
+            rows, cols = np.transpose(block_entries(0, len(effects), diagonal))
+            parts.append(self.relative_factors[j][np.ix_(effects, effects)][rows, cols])
+        return np.concatenate(parts)
+
+    @cached_property
+    def mode_covariances(self):
+        """Conditional covariances of the random effects given theta and beta.
+
+        Returns
+        -------
+        tuple of ndarray of shape (G_j, k_j, k_j)
+            ``sigma^2 (Psi - Psi P_gg Psi)`` with P = Z'V^-1 Z: lme4's condVar.
+        """
+        scale_free = Preconditioned.of(self.A)
+        elimination = choose_elimination(scale_free.A)
+        Lambdas = [
+            np.linalg.solve(T, L)
+            for T, L in zip(scale_free.to_raw, self.relative_factors, strict=True)
+        ]
+        elimination.factor(Lambdas)
+        elimination.solve()
+        found = []
+        for P, Lambda, T in zip(
+            elimination.diagonal(), Lambdas, scale_free.to_raw, strict=True
+        ):
+            Psi = Lambda @ Lambda.T
+            within = Psi[:, :, None] - shared_left(Psi, shared_right(P, Psi))
+            raw = shared_left(T, shared_right(within, T.T))
+            found.append(self.sigma**2 * raw.transpose(2, 0, 1))
+        return tuple(found)
+
+
+def lme4_order(n_levels):
+    """Order of the random terms in lme4's theta: by falling number of levels.
+
+    Parameters
+    ----------
+    n_levels : list of int
+        Of every term's grouping factor, in the order of the formula.
+
+    Returns
+    -------
+    ndarray of int
+    """
+    if np.any(np.diff(n_levels) > 0):
+        return np.argsort(n_levels, kind="stable")[::-1]
+    return np.arange(len(n_levels))
