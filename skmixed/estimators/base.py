@@ -56,6 +56,7 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         Design
             With the response, and with the weights if there are any.
         """
+        self._forget()
         label = response_label(y)
         frame = read_features(self, X, reset=True)
         y = None if y is None else read_response(y, len(frame))
@@ -82,6 +83,11 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         self.n_obs_ = len(y)
         weights = None if weights is None else weights[keep]
         return dataclasses.replace(design, y=y, weights=weights)
+
+    def _forget(self):
+        """Remove an earlier fit, so that a failed one leaves nothing half new."""
+        for name in [n for n in vars(self) if n.endswith("_") or n == "_spec"]:
+            delattr(self, name)
 
     def _require_response_in(self, frame, formula):
         if formula.response is None:

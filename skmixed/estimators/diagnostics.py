@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from itertools import combinations
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -26,7 +27,8 @@ def warn_about_design(formula, design):
     -----
     UserWarning
         For a slope whose variable is not in the fixed part, for a slope that does not
-        vary within any group, and for a factor that is both fixed and grouping.
+        vary within any group, for a factor that is both fixed and grouping, and for
+        two factors with the same groups.
     """
     fixed = set(columns_of(formula.fixed))
     for random, block in zip(formula.random, design.random, strict=True):
@@ -38,11 +40,13 @@ def warn_about_design(formula, design):
                     f"effect: the mean of the slopes is held at 0. Add `{slope}` to "
                     "the fixed part unless you mean that."
                 )
-        if block.constant is not None:
+        # one level, or one per row, is an error of the likelihood's
+        if block.constant is not None and 1 < block.n_levels < len(block.codes):
             _warn_about_intercept(design, block)
+    _warn_about_same_groups(design)
 
 
-def warn_about_result(result, formula, aliased, tol):
+def warn_about_result(result, formula, aliased, *, tol, max_iter):
     """Warn about columns left out, a boundary and an optimiser that gave up.
 
     Parameters
@@ -51,7 +55,7 @@ def warn_about_result(result, formula, aliased, tol):
     formula : MixedFormula
     aliased : sequence of str
         Names of the fixed-effects columns left out.
-    tol : float
+    tol, max_iter : float, int
         What the optimiser was asked for.
 
     Warns
@@ -67,10 +71,18 @@ def warn_about_result(result, formula, aliased, tol):
     if result.singular:
         _warn(_describe_boundary(result, formula), SingularFitWarning)
     if not result.converged:
+        remedy = (
+            "Raise max_iter."
+            if result.n_iter >= max_iter
+            else (
+                "Does the response vary within the groups? Leave out random effects "
+                "that the data cannot tell apart."
+            )
+        )
         _warn(
-            f"No convergence in {result.n_iter} steps: another step would lower the "
-            f"deviance by about {result.decrement:.2g}, tol is {tol:.2g}. Raise "
-            "max_iter; if that does not help, leave out random effects.",
+            f"No convergence after {result.n_iter} evaluations: another step would "
+            f"lower the deviance by about {result.decrement:.2g}, tol is {tol:.2g}. "
+            f"{remedy}",
             ConvergenceWarning,
         )
 
@@ -101,6 +113,20 @@ def _warn_about_intercept(design, block):
             )
 
 
+def _warn_about_same_groups(design):
+    intercepts = [b for b in design.random if b.constant is not None]
+    for one, other in combinations(intercepts, 2):
+        if (
+            one.group != other.group
+            and one.n_levels == other.n_levels
+            and not _varies_within(one.codes, other.codes)
+        ):
+            _warn(
+                f"`{one.group}` and `{other.group}` divide the rows into the same "
+                "groups; their intercepts cannot be told apart. Leave one out."
+            )
+
+
 def _members(codes):
     """Find one row of every group."""
     member = np.zeros(codes.max() + 1, dtype=np.intp)
@@ -120,15 +146,11 @@ def _varies_within(column, codes):
 def _describe_boundary(result, formula):
     """Say which terms are at the boundary, and which formula would not be."""
     found, text = [], str(formula)
-    for term, zeros in result.singular_terms:
-        factor, positions, _ = result.terms[term]
+    for place, zeros in result.singular_terms:
+        random = formula.random[place]
+        factor, positions, _ = result.terms[place]
         effects = [result.effects[factor][p] for p in positions]
-        group, random = result.groups[factor], formula.random[term]
-        if zeros:
-            named = [_name_effect(effects[z], group) for z in zeros]
-            found.append(f"{', '.join(named)}: sd 0")
-        else:
-            found.append(f"correlation of the effects of `{group}`: -1 or +1")
+        found.append(_describe_term(result, place, effects, zeros))
         zero = {effects[z] for z in zeros}
         text = _replace_term(text, random, _simplify(random, effects, zero))
     return (
@@ -137,10 +159,20 @@ def _describe_boundary(result, formula):
     )
 
 
-def _name_effect(effect, group):
-    if effect == "Intercept":
-        return f"intercept of `{group}`"
-    return f"slope `{effect}` of `{group}`"
+def _describe_term(result, place, effects, zeros):
+    factor, positions, _ = result.terms[place]
+    group = result.groups[factor]
+    if zeros:
+        named = [
+            "intercept" if effects[z] == "Intercept" else f"slope `{effects[z]}`"
+            for z in zeros
+        ]
+        return f"{' and '.join(named)} of `{group}`: sd 0"
+    if len(effects) > 2:
+        return f"effects of `{group}`: some combination of them has sd 0"
+    sign = np.sign(result.covariances[factor][positions[0], positions[1]])
+    between = " and ".join(f"`{e}`" for e in effects)
+    return f"correlation of {between} of `{group}`: {sign:+.0f}"
 
 
 def _simplify(random, effects, zero):

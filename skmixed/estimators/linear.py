@@ -94,7 +94,7 @@ class MixedLinearRegressor(EffectsMixin, BaseFormulaRegressor):
     n_groups_ : dict of str to int
         Groups of every grouping factor.
     df_resid_ : int
-        Rows less parameters, variances included (lme4: ``df.residual``).
+        Rows less fixed effects.
     formula_ : str
         The formula in full, ``.`` and ``||`` written out.
     solver_ : str
@@ -206,7 +206,13 @@ class MixedLinearRegressor(EffectsMixin, BaseFormulaRegressor):
             verbose=self.verbose,
         )
         self._publish(result)
-        warn_about_result(result, self._spec.formula, self.aliased_, self.tol)
+        warn_about_result(
+            result,
+            self._spec.formula,
+            self.aliased_,
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
         return self
 
     def _publish(self, result):
@@ -310,7 +316,7 @@ class MixedLinearRegressor(EffectsMixin, BaseFormulaRegressor):
         <BLANKLINE>
         Random effects:
         Groups   Name      Variance Std.Dev. Corr
-        Subject  Intercept   612.10   24.741
+        Subject  Intercept   612.09   24.740
                  Days         35.07    5.922 0.07
         Residual             654.94   25.592
         Number of obs: 180, groups:  Subject, 18

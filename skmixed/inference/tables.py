@@ -231,7 +231,9 @@ def _print_criterion(fit):
         return f"REML criterion at convergence: {fit['deviance']:.1f}"
     names = ("AIC", "BIC", "logLik", "deviance", "df.resid")
     cells = [f"{fit[key]:.1f}" for key in ("aic", "bic", "loglik", "deviance")]
-    return _align([names, [*cells, f"{fit['df_resid']:d}"]], left=())
+    # lme4's df.resid takes off the variance parameters too
+    cells.append(f"{fit['n_obs'] - fit['n_parameters']:d}")
+    return _align([names, cells], left=())
 
 
 def _print_random(random):

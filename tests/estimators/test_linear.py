@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from conftest import SAME_ALGEBRA, SAME_DEVIANCE
 from dozen_schools import read_schools
+from sklearn.exceptions import NotFittedError
 
 from skmixed import MixedLinearRegressor, SingularFitWarning
 from skmixed.datasets import load_pastes, load_sleepstudy
@@ -153,10 +154,11 @@ def test_an_unseen_group_gets_the_population_value(slopes, sleep):
 
 
 def test_one_row_at_a_time_equals_all_at_once(schools):
-    formula = "~ scale(lrt) * gender + (1 | school) + (1 | school_gender:school)"
+    formula = "exam ~ scale(lrt) * gender + (1 + gender | school) + (1 | vr)"
+    schools["vr"] = pd.cut(schools["lrt"], 4).astype(str)
     model = MixedLinearRegressor(formula)
     with pytest.warns(SingularFitWarning):
-        model.fit(schools, schools["exam"])
+        model.fit(schools)
     rows = [model.predict(schools.iloc[[i]])[0] for i in range(0, 757, 53)]
     same(rows, model.predict(schools)[::53])
 
@@ -340,6 +342,13 @@ def test_a_second_fit_forgets_the_first(schools, X, y):
     assert model.n_groups_ == {"school": 12}
     fresh = MixedLinearRegressor(FORMULA).fit(schools)
     assert pickle.dumps(model) == pickle.dumps(fresh)
+
+
+def test_a_failed_fit_leaves_nothing(schools, model):
+    with pytest.raises(ValueError, match="1 level"):
+        model.fit(schools[schools["school"] == 1])
+    with pytest.raises(NotFittedError):
+        model.predict(schools)
 
 
 def test_data_are_not_changed(schools):

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from dozen_schools import read_schools
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.utils._param_validation import InvalidParameterError
 
@@ -48,7 +48,7 @@ def fit(formula, *data, **parameters):
         ("exam ~ ns(lrt, 3) + (1 | school)", "ns"),
         ("exam ~ nosuch(lrt) + (1 | school)", "nosuch"),
         ("exam ~ lrt + (1 | school) + (lrt | school)", "twice"),
-        ("exam ~ lrt + (1 | school", ""),
+        ("exam ~ lrt + (1 | school", "never closed"),
         ("", "empty"),
     ],
 )
@@ -111,6 +111,14 @@ def test_a_slope_that_no_group_varies_in(schools):
         fit("exam ~ lrt + school_avg + (1 + school_avg | school)", schools)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
+def test_two_factors_with_the_same_groups(schools):
+    schools["name"] = "school " + schools["school"].astype(str)
+    with pytest.warns(UserWarning, match="`school` and `name` divide the rows"):
+        fit("exam ~ lrt + (1 | school) + (1 | name)", schools)
+
+
 def test_a_slope_without_fixed_effect(schools):
     with pytest.warns(UserWarning, match="`lrt` of `school` has no fixed effect"):
         fit("exam ~ gender + (1 + lrt | school)", schools)
@@ -150,7 +158,7 @@ def test_a_correlation_of_one_names_a_simpler_formula(schools):
     with pytest.warns(SingularFitWarning) as caught:
         model = fit("exam ~ z + (z | school)", schools)
     text = str(caught[0].message)
-    assert "correlation of the effects of `school`" in text
+    assert "correlation of `Intercept` and `z` of `school`: +1" in text
     assert "(1 + z || school)" in text
     assert model.singular_
 
@@ -176,8 +184,6 @@ def test_a_factor_with_one_level(schools):
 
 
 def test_no_convergence_in_few_steps(schools):
-    from sklearn.exceptions import ConvergenceWarning
-
     with pytest.warns(ConvergenceWarning, match="max_iter"):
         model = fit("exam ~ lrt + (lrt | school)", schools, max_iter=1, tol=1e-12)
     assert not model.converged_
@@ -215,7 +221,7 @@ def test_y_of_another_length(X, y):
 
 def test_y_of_another_name(X):
     with pytest.warns(UserWarning, match="y is named 'school_avg'"):
-        fit("exam ~ lrt + (1 | school)", X, X["school_avg"] + X["lrt"] ** 2)
+        fit(FORMULA, X, (X["lrt"] ** 2).rename("school_avg"))
 
 
 def test_y_with_other_values_than_its_column(schools, y):
@@ -225,7 +231,7 @@ def test_y_with_other_values_than_its_column(schools, y):
 
 
 def test_a_text_response(schools, X):
-    with pytest.raises(ValueError, match="numeric"):
+    with pytest.raises(ValueError, match="numbers"):
         fit("gender ~ lrt + (1 | school)", schools)
     with pytest.raises(ValueError, match="not numeric"):
         fit(FORMULA, X, X["gender"])
