@@ -75,6 +75,17 @@ SHAPES = (
     "1|a 1|a:b 1|s 1|t",
 )
 
+# Trees of factors, each within the one before; all other shapes with two factors cross.
+CHAINS = {shape for shape in SHAPES if "|s" not in shape and "|t" not in shape}
+
+
+def regimes(shape):
+    """Regimes of elimination that are exact for a shape; dense is so for all."""
+    n_factors = len({term.split("|")[1] for term in shape.split()})
+    if n_factors == 1:
+        return ["dense", "batched"]
+    return ["dense", "crossed", "nested"] if shape in CHAINS else ["dense", "crossed"]
+
 
 def random_design(index, *, seed=0):
     """One design of shape ``SHAPES[index % len(SHAPES)]``."""

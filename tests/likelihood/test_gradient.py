@@ -7,22 +7,11 @@ import numpy as np
 import pytest
 from conftest import SAME_ALGEBRA, SAME_DENSE
 from oracle import textbook
-from random_designs import SHAPES, random_design
+from random_designs import SHAPES, random_design, regimes
 
 from skmixed.likelihood import cross_products
 from skmixed.likelihood.deviance import ProfiledDeviance
 from skmixed.likelihood.elimination import choose_elimination
-
-# Trees of factors, each within the one before; all other shapes with two factors cross.
-CHAINS = {shape for shape in SHAPES if "|s" not in shape and "|t" not in shape}
-
-
-def regimes(shape):
-    """Regimes that are exact for a shape; the first one is compared with the others."""
-    n_factors = len({term.split("|")[1] for term in shape.split()})
-    if n_factors == 1:
-        return ["dense", "batched"]
-    return ["dense", "crossed", "nested"] if shape in CHAINS else ["dense", "crossed"]
 
 
 def regimes_of_every_shape(keep):

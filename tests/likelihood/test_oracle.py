@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import SAME_DENSE, SAME_DEVIANCE
 from oracle import criterion, factors, textbook
-from random_designs import SHAPES, random_design
+from random_designs import SHAPES, random_design, regimes
 
 from skmixed.likelihood import cross_products, fit_linear
 
@@ -20,13 +20,23 @@ DESIGNS = [
     for index in range(len(OPTIMA))
 ]
 every_design = pytest.mark.parametrize("index", DESIGNS)
+every_regime = pytest.mark.parametrize(
+    ("index", "solver"),
+    [
+        pytest.param(
+            index, solver, id=f"{index}: {SHAPES[index % len(SHAPES)]}-{solver}"
+        )
+        for index in range(2 * len(SHAPES))
+        for solver in regimes(SHAPES[index % len(SHAPES)])
+    ],
+)
 both_criteria = pytest.mark.parametrize("reml", [False, True], ids=["ML", "REML"])
 
 
 @cache
-def fit_design(index, reml):
+def fit_design(index, reml, solver="auto"):
     design = random_design(index)
-    return design, fit_linear(cross_products(design), reml=reml)
+    return design, fit_linear(cross_products(design), reml=reml, solver=solver)
 
 
 def assert_close(ours, expected, scale=1.0):
@@ -40,12 +50,10 @@ def effect_scales(result, design):
         yield np.sqrt(np.diag(cov)) + reach
 
 
-@every_design
-@both_criteria
-def test_fit_is_what_the_textbook_gives_at_its_covariances(index, reml):
-    design, result = fit_design(index, reml)
+def assert_textbook(design, result):
+    """All that follows from the fitted covariances is what the textbook gives."""
     Psis = [cov / result.sigma**2 for cov in result.covariances]
-    expected = textbook(design, Psis, reml=reml)
+    expected = textbook(design, Psis, reml=result.reml)
     assert_close(result.deviance, expected.deviance, len(design.y))
     assert_close(result.sigma, expected.sigma, expected.sigma)
     se = np.sqrt(np.diag(expected.coef_cov))
@@ -67,6 +75,12 @@ def test_fit_is_what_the_textbook_gives_at_its_covariances(index, reml):
 
 @every_design
 @both_criteria
+def test_fit_is_what_the_textbook_gives_at_its_covariances(index, reml):
+    assert_textbook(*fit_design(index, reml))
+
+
+@every_design
+@both_criteria
 def test_optimum_is_not_above_the_best_of_many_starts(index, reml):
     design, result = fit_design(index, reml)
     parameters, objective = criterion(design, reml=False)
@@ -76,6 +90,16 @@ def test_optimum_is_not_above_the_best_of_many_starts(index, reml):
     )
     assert result.converged
     assert result.deviance <= OPTIMA[index][1 + reml] + 2 * SAME_DEVIANCE
+
+
+@every_regime
+@both_criteria
+def test_every_regime_reaches_the_optimum_and_the_textbook(index, solver, reml):
+    design, result = fit_design(index, reml, solver)
+    assert result.solver == solver
+    assert result.converged
+    assert result.deviance <= OPTIMA[index][1 + reml] + 2 * SAME_DEVIANCE
+    assert_textbook(design, result)
 
 
 @every_design
