@@ -231,7 +231,7 @@ def test_y_with_other_values_than_its_column(schools, y):
 
 
 def test_a_text_response(schools, X):
-    with pytest.raises(ValueError, match="numbers"):
+    with pytest.raises(ValueError, match="numeric"):
         fit("gender ~ lrt + (1 | school)", schools)
     with pytest.raises(ValueError, match="not numeric"):
         fit(FORMULA, X, X["gender"])
