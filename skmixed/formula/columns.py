@@ -9,7 +9,7 @@ import pandas as pd
 from .functions import FUNCTIONS, INTERNAL_FUNCTIONS
 from .scanner import column_alias, column_of_alias
 
-__all__ = ["ColumnTable", "check_columns", "missing_rows"]
+__all__ = ["ColumnTable", "check_columns", "missing_rows", "read_numbers"]
 
 SHOWN = 20
 NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
@@ -65,7 +65,7 @@ class ColumnTable(Mapping):
                 in_order = isinstance(frame[name].dtype, pd.CategoricalDtype)
                 known = learn_levels(series, name, in_order)
             else:
-                check_kind(series, known, name)
+                check_kind(series, known, frame[name])
             coded = known is not None
             columns[name] = code(series, known, name) if coded else numbers(series)
             learnt[name] = known
@@ -220,16 +220,33 @@ def is_numeric(series):
 
 
 def numbers(series):
-    """Return a numeric column as an array, without a copy where there is one."""
-    values = series.array
+    """Return a column of numbers, or of nothing but missing values, as an array."""
     if isinstance(series.dtype, np.dtype):
         return series.to_numpy()
     if isinstance(series.dtype, pd.SparseDtype):
-        return np.asarray(values)
+        return np.asarray(series.array)
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return np.full(len(series), np.nan)
     if series.hasnans:
         return series.to_numpy(dtype=float, na_value=np.nan)
     kinds = {"b": bool, "i": np.int64, "u": np.uint64}
     return series.to_numpy(dtype=kinds.get(series.dtype.kind, float))
+
+
+def read_numbers(series, name):
+    """Return the response column as doubles, NaN where it is missing.
+
+    Raises
+    ------
+    ValueError
+        If it holds text, categories, dates or complex numbers.
+    """
+    plain = plain_series(series, name)
+    if not is_numeric(plain) and not plain.isna().all():
+        raise ValueError(
+            f"The response {name!r} must be numeric, but has dtype {series.dtype}."
+        )
+    return np.array(numbers(plain), dtype=float)
 
 
 def learn_levels(series, name, in_order):
@@ -272,15 +289,16 @@ def plain_labels(values):
     return [v if isinstance(v, str | int | float) else str(v) for v in values]
 
 
-def check_kind(series, levels, name):
-    """Raise if a column was numeric in fit and is not now, or the reverse."""
+def check_kind(series, levels, given):
+    """Raise if a column was numeric in fit and is not as ``given`` now, or reverse."""
     if is_numeric(series) == (levels is None) or series.isna().all():
         return
     was, now = "categorical", "numeric"
     if levels is None:
         was, now = now, "categorical"
     raise ValueError(
-        f"Column {name!r} was {was} in fit but is {now} now (dtype {series.dtype})."
+        f"Column {given.name!r} was {was} in fit but is {now} now "
+        f"(dtype {given.dtype})."
     )
 
 
@@ -289,9 +307,12 @@ def code(series, levels, name):
 
     Returns
     -------
-    pandas.Series of dtype category, with missing values where the column has them
+    pandas.Series of dtype category, with missing values where the column has them;
+    a numeric column has nothing but missing values here
     """
     table = pd.Index(levels, dtype=object)
+    if is_numeric(series):
+        return pd.Series(pd.Categorical([np.nan] * len(series), categories=table))
     labels = plain_labels(series.cat.categories)
     places = table.get_indexer(np.array(labels, dtype=object))
     rows = series.cat.codes.to_numpy()

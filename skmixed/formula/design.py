@@ -3,10 +3,10 @@
 import numpy as np
 
 from .arrays import Design, RandomBlock, find_constant, finished
-from .columns import ColumnTable, check_columns, missing_rows
+from .columns import ColumnTable, check_columns, missing_rows, read_numbers
 from .groups import GroupIndex
 from .materializer import materialize, model_spec
-from .operators import factor_columns
+from .operators import factor_columns, write_term
 from .parse import parse_formula
 
 __all__ = ["Design", "DesignSpec", "RandomBlock"]
@@ -172,6 +172,7 @@ class DesignSpec:
         X = finished(matrices["fixed"], formula.fixed, table)
         offset = None
         if "offset" in matrices:
+            check_offsets(formula, matrices["offset"].model_spec.column_names)
             offset = finished(matrices["offset"], formula.offsets, table).sum(axis=1)
         blocks = []
         for place, (group, effects, diagonal) in enumerate(self.effects):
@@ -285,6 +286,8 @@ class DesignSpec:
         """
         formula, columns = self.formula, self.response_columns
         check_columns(frame, columns)
+        if formula.response_is_column:
+            return read_numbers(frame[columns[0]], columns[0])
         if all(column in self.levels for column in columns):
             levels = {column: self.levels[column] for column in columns}
             table = ColumnTable.read(frame, levels)
@@ -292,10 +295,11 @@ class DesignSpec:
             table = ColumnTable.learn(frame, columns)
         parts = {"response": model_spec(formula.response_terms, self.transform_state)}
         matrix = materialize(parts, table)["response"]
-        if matrix.shape[1] != 1 or list(table.levels.values()) != [None]:
-            check_response(matrix, table, formula)
-        if formula.response_is_column:
-            return matrix.__wrapped__[:, 0]
+        if matrix.shape[1] != 1:
+            raise ValueError(
+                f"The response `{formula.response}` gives {matrix.shape[1]} columns; "
+                "it must be one column of numbers."
+            )
         return finished(matrix, formula.response_terms, table)[:, 0]
 
     def __repr__(self):
@@ -316,11 +320,8 @@ def name_groups(formula):
     ]
 
 
-def check_response(matrix, table, formula):
-    """Raise unless the left side gives one column of numbers."""
-    text = [c for c, levels in table.levels.items() if levels is not None]
-    if matrix.shape[1] != 1 or (formula.response_is_column and text):
-        raise ValueError(
-            f"The response `{formula.response}` must be one column of numbers"
-            + (f"; {text} holds text or categories." if text else ".")
-        )
+def check_offsets(formula, names):
+    """Raise unless each offset is one column of numbers."""
+    for term in formula.offsets:
+        if write_term(term) not in names:
+            raise ValueError(f"`{write_term(term)}` must be one column of numbers.")

@@ -120,11 +120,12 @@ def lone_argument(node):
 
 def columns_in(tree):
     """List the columns that the tree reads, from left to right."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            found = column_of_alias(node.id)
-            if found:
-                yield found[1]
+    if isinstance(tree, ast.Name):
+        found = column_of_alias(tree.id)
+        if found:
+            yield found[1]
+    for node in ast.iter_child_nodes(tree):
+        yield from columns_in(node)
 
 
 def quote_name(name):

@@ -117,13 +117,14 @@ def factor(data, contrasts=None, *, levels=None, spans_intercept=True, _state=No
                 "whose effect cannot be estimated"
             )
     seen = _state["levels"]
-    coded = pd.Series(pd.Categorical(data, categories=seen), index=data.index)
-    unseen = data[coded.isna() & data.notna()].unique()
+    codes = pd.Index(seen).get_indexer(np.asarray(data))
+    unseen = data[(codes < 0) & data.notna()].unique()
     if len(unseen):
         raise CategoryError(
-            f"it has levels that fit did not see: {sorted(map(str, unseen))}; "
+            f"it has levels that fit did not see: {sorted(map(str, unseen))[:20]}; "
             f"seen: {seen[:20]}"
         )
+    coded = pd.Series(pd.Categorical.from_codes(codes, categories=seen))
     return C(coded, contrasts, spans_intercept=spans_intercept)
 
 

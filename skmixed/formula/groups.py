@@ -246,9 +246,12 @@ def match_integers(keys, levels):
 def encode_keys(series, levels, index):
     """Return the code of each key among the levels, -1 if it is not there."""
     if isinstance(series.dtype, pd.CategoricalDtype):
-        table = find(index(), series.cat.categories)
         codes = np.asarray(series.cat.codes)
-        return np.where(codes < 0, np.int32(-1), np.append(table, np.int32(-1))[codes])
+        categories = series.cat.categories
+        if len(codes) < len(categories):
+            used, codes = compact(codes, codes < 0)
+            categories = categories[used]
+        return np.append(find(index(), categories), np.int32(-1))[codes]
     integers = as_integers(series)
     if integers is not None and levels.dtype.kind in "iu" and is_sorted(levels):
         return match_integers(integers, levels)
@@ -282,7 +285,7 @@ def check_kind(series, levels, name):
     if {learnt, now} == {"numbers", "text"} and not series.isna().all():
         raise ValueError(
             f"The grouping factor '{name}' held {learnt} in fit (such as "
-            f"{levels[0]!r}) and holds {now} now, so no group can match."
+            f"{levels[:1].tolist()[0]!r}) and holds {now} now, so no group can match."
         )
 
 

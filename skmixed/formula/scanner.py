@@ -13,7 +13,7 @@ CONSTANTS = {
 LOGICAL_WORDS = ("and", "or", "not")
 # Names that cannot stand for a column unless they are in back-ticks.
 RESERVED = {*CONSTANTS, *LOGICAL_WORDS, "NA", "NaN"}
-MODULES = ("np", "contr")
+MODULES = ("np.", "contr.")
 RENAMED = {"as.factor": "factor"}
 # Longest first. R's `!`, `&` and `|` bind as loosely as Python's words, not as its
 # operators: `!x > 4 & z < 3` needs no parentheses.
@@ -109,7 +109,7 @@ def spell_name(name, before, after):
         return "True" if name == "T" else "False"
     if name in ("NA", "NaN"):
         raise SyntaxError("a missing value cannot stand in a formula")
-    if name in CONSTANTS or name.partition(".")[0] in MODULES:
+    if name in CONSTANTS or name.startswith(MODULES):
         return CONSTANTS.get(name, name)
     return column_alias(name)
 

@@ -167,9 +167,9 @@ def find_scopes(tokens):
         elif token.kind is CONTEXT:
             stack.pop()
             if not stack:
-                raise error_at("Could not find matching context marker.", token)
+                raise error_at("This parenthesis was never opened.", token)
     if len(stack) > 1:
-        raise error_at("Could not find matching context marker.", tokens[stack[-1]])
+        raise error_at("This parenthesis was never closed.", tokens[stack[-1]])
     return scopes
 
 
@@ -220,11 +220,24 @@ def find_bars(tokens, scopes):
                 "`(1 | g)` for a random intercept.",
                 token,
             )
+        check_nesting(tokens, scopes, scope, bars)
         end = next(
             k for k in range(position, len(tokens)) if closes(tokens, scopes, k, scope)
         )
         bars[scope] = (position, end)
     return bars
+
+
+def check_nesting(tokens, scopes, scope, bars):
+    """Raise if the parenthesis ``scope`` stands inside one that holds a bar."""
+    outer = scopes[scope]
+    while outer >= 0:
+        if outer in bars:
+            raise error_at(
+                "Random-effects terms cannot be nested: a bar stands inside another.",
+                tokens[bars[outer][0]],
+            )
+        outer = scopes[outer]
 
 
 def closes(tokens, scopes, position, scope):
