@@ -180,6 +180,15 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         float
             1 is perfect, 0 as good as the mean of `y`. With ``na_action="drop"``, of
             the rows that have a prediction and a response.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> sleep = load_sleepstudy().frame
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> round(model.fit(sleep).score(sleep), 2)
+        0.83
         """
         check_is_fitted(self)
         y_pred = self.predict(X)

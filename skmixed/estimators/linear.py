@@ -255,6 +255,16 @@ class MixedLinearRegressor(EffectsMixin, BaseFormulaRegressor):
         ValueError
             For unknown names of grouping factors, missing columns, unseen levels of
             fixed effects, and missing values unless ``na_action="drop"``.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> sleep = load_sleepstudy().frame
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> someone_new = sleep.iloc[[0]].assign(Subject="new")
+        >>> model.fit(sleep).predict(someone_new).round(1)
+        array([251.4])
         """
         check_is_fitted(self)
         design, missing = self._replay_design(X, self._choose_factors(random_effects))
