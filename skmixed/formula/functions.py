@@ -73,10 +73,18 @@ def learnt_constant(statistic):
 @stateful_transform
 def polynomial(x, degree=1, raw=False, _state=None):
     """Build the basis of R's ``poly``: orthogonal, or the powers if ``raw``."""
-    if not raw:
-        return poly(x, degree=degree, _state=_state)
     x = np.asarray(x, dtype=float)
-    return {str(k): x**k for k in range(1, degree + 1)}
+    if raw:
+        return {str(k): x**k for k in range(1, degree + 1)}
+    if not _state and not has_more_values(x, degree):
+        raise ValueError(f"degree {degree} needs more than {degree} distinct values")
+    return poly(x, degree=degree, _state=_state)
+
+
+def has_more_values(x, number):
+    """Tell whether x has more than ``number`` distinct values."""
+    first = x[:1000]
+    return any(len(np.unique(part[~np.isnan(part)])) > number for part in (first, x))
 
 
 @stateful_transform
