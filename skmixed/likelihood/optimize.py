@@ -7,6 +7,8 @@ from tqdm import tqdm
 
 # Eigenvalues of the curvature below this, relative to the largest, are held at it.
 FLAT = 1e-10
+# Curvature below this, relative to the largest, leaves parameters undetermined.
+UNDETERMINED = 1e-6
 # Curvature this negative, relative to the largest, is a saddle, not rounding.
 SADDLE = 1e-6
 # Step along a direction of negative curvature whose gradient vanishes.
@@ -30,6 +32,8 @@ class Optimum:
     n_iter : int
         Evaluations of the deviance.
     converged : bool
+    flat : bool
+        Whether a combination of parameters leaves the deviance as it is.
     """
 
     theta: np.ndarray
@@ -37,6 +41,7 @@ class Optimum:
     decrement: float
     n_iter: int
     converged: bool
+    flat: bool = False
 
 
 class NewtonStep:
@@ -59,6 +64,7 @@ class NewtonStep:
         largest = max(np.abs(values).max(), np.finfo(float).tiny)
         self.values = values
         self.curvature = np.maximum(np.abs(values), FLAT * largest)
+        self.flat = bool(np.abs(values).min() < UNDETERMINED * largest)
         self.saddle = values < -SADDLE * largest
         self.decrement = 0.5 * float(np.sum(self.gradient**2 / self.curvature))
 
@@ -148,7 +154,9 @@ def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
         if last and tried <= value + noise:
             theta, value = theta + step, tried
             bar.close()
-            return Optimum(theta, value, model.decrement * rate, n_iter, True)
+            return Optimum(
+                theta, value, model.decrement * rate, n_iter, True, model.flat
+            )
         length = float(np.linalg.norm(step))
         if not np.isfinite(tried):
             radius = length / 4
@@ -168,7 +176,7 @@ def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
             model = NewtonStep(at.gradient, at.hessian)
     bar.close()
     converged = model.decrement < max(10 * tol, 1e3 * ROUNDING * abs(value))
-    return Optimum(theta, value, model.decrement, n_iter, bool(converged))
+    return Optimum(theta, value, model.decrement, n_iter, bool(converged), model.flat)
 
 
 def report(bar, verbose, n_iter, value, decrement):

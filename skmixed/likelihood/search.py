@@ -10,12 +10,14 @@ from skmixed.likelihood.boundary import (
 from skmixed.likelihood.covariance import lower_root
 from skmixed.likelihood.deviance import ProfiledDeviance
 from skmixed.likelihood.elimination import choose_elimination
-from skmixed.likelihood.optimize import minimise
+from skmixed.likelihood.optimize import NewtonStep, minimise
 from skmixed.likelihood.precondition import Preconditioned
 from skmixed.likelihood.start import starting_theta
 
-# Standard deviation, relative to sigma, of every effect in the second start.
-SECOND_START = 0.5
+# Variance, relative to the residual's, of every scale-free effect in the second start.
+SECOND_START = 0.25
+# Optima of a flat deviance that differ by less are the same.
+SAME = 1e-7
 
 
 def search(A, reml, regime=None, **options):
@@ -42,36 +44,60 @@ def search(A, reml, regime=None, **options):
     triangular Lambda is almost free to rotate, which makes for slow steps along a curved
     valley. Where several effects that covary end up singular, a second start is tried,
     and the better optimum is refined in the basis of its eigenvectors, where Lambda is
-    diagonal and the valley straight.
+    diagonal and the valley straight. Where the deviance is flat, the data do not tell
+    the parameters apart; of its optima the one is taken that Newton's steps reach from
+    unit variances, lme4's start.
     """
     scale_free = Preconditioned.of(A)
-    deviance = ProfiledDeviance(
-        scale_free.A, choose_elimination(scale_free.A, regime), reml
-    )
-    theta = starting_theta(scale_free.A)
-    optimum = leave_boundary(deviance, minimise(deviance, theta, **options), **options)
-    if not thin_directions(deviance, optimum.theta):
+    deviance = deviance_of(scale_free, reml, regime)
+    optimum = descend(deviance, starting_theta(scale_free.A), options)
+    thin = thin_directions(deviance, optimum.theta)
+    if not thin and not optimum.flat:
         return scale_free, deviance, optimum
-    if any(
-        block.stop - block.start > 1
-        for _, block, _ in thin_directions(deviance, optimum.theta)
-    ):
-        theta = np.concatenate(
-            [
-                template.nearest_theta(SECOND_START**2 * np.eye(template.n_effects))
-                for template in deviance.templates
-            ]
-        )
-        second = minimise(deviance, theta, **options)
-        second = leave_boundary(deviance, second, **options)
-        if second.value < optimum.value:
+    if optimum.flat or is_flat(deviance, optimum.theta):
+        second = descend(deviance, unit_theta(scale_free, deviance), options)
+        if second.value < optimum.value + SAME:
+            optimum = second
+    if any(block.stop - block.start > 1 for _, block, _ in thin):
+        start = [
+            t.nearest_theta(SECOND_START * np.eye(t.n_effects))
+            for t in deviance.templates
+        ]
+        second = descend(deviance, np.concatenate(start), options)
+        if second.value < optimum.value - SAME:
             optimum = second
         scale_free, theta = eigenbasis(scale_free, deviance, optimum.theta)
-        elimination = choose_elimination(scale_free.A, regime)
-        deviance = ProfiledDeviance(scale_free.A, elimination, reml)
-        optimum = minimise(deviance, theta, **options)
-        optimum = leave_boundary(deviance, optimum, **options)
+        deviance = deviance_of(scale_free, reml, regime)
+        optimum = descend(deviance, theta, options)
     return scale_free, deviance, snap_to_boundary(deviance, optimum)
+
+
+def deviance_of(scale_free, reml, regime):
+    """Deviance of a model in its scale-free basis."""
+    elimination = choose_elimination(scale_free.A, regime)
+    return ProfiledDeviance(scale_free.A, elimination, reml)
+
+
+def descend(deviance, theta, options):
+    """Minimise from a start, and off the boundary where it is not optimal."""
+    optimum = minimise(deviance, theta, **options)
+    return leave_boundary(deviance, optimum, **options)
+
+
+def is_flat(deviance, theta):
+    """Whether some combination of parameters leaves the deviance as it is."""
+    deviance.evaluate(theta)
+    at = deviance.derivatives()
+    return NewtonStep(at.gradient, at.hessian).flat
+
+
+def unit_theta(scale_free, deviance):
+    """Theta of random effects that have the residual variance on the raw scale."""
+    thetas = []
+    for T, template in zip(scale_free.to_raw, deviance.templates, strict=True):
+        root = np.linalg.inv(T)
+        thetas.append(template.nearest_theta(root @ root.T))
+    return np.concatenate(thetas)
 
 
 def eigenbasis(scale_free, deviance, theta):
