@@ -129,6 +129,34 @@ class FitResult:
             parts.append(self.relative_factors[j][np.ix_(effects, effects)][rows, cols])
         return np.concatenate(parts)
 
+    def reopen(self):
+        """Set the likelihood up again at the estimates, for inference.
+
+        Returns
+        -------
+        scale_free : Preconditioned
+            ``scale_free.to_raw`` takes random effects back to the raw scale.
+        deviance : ProfiledDeviance
+            Evaluated at the estimates, in the scale-free basis.
+        """
+        scale_free = Preconditioned.of(self.A)
+        elimination = choose_elimination(scale_free.A)
+        deviance = ProfiledDeviance(scale_free.A, elimination, self.reml)
+        thetas = [
+            template.nearest_theta(root @ root.T)
+            for template, root in (
+                (factor.template, np.linalg.solve(T, L))
+                for factor, T, L in zip(
+                    self.A.factors,
+                    scale_free.to_raw,
+                    self.relative_factors,
+                    strict=True,
+                )
+            )
+        ]
+        deviance.evaluate(np.concatenate(thetas))
+        return scale_free, deviance
+
     @cached_property
     def mode_covariances(self):
         """Conditional covariances of the random effects given theta and beta.
@@ -138,17 +166,16 @@ class FitResult:
         tuple of ndarray of shape (G_j, k_j, k_j)
             ``sigma^2 (Psi - Psi P_gg Psi)`` with P = Z'V^-1 Z: lme4's condVar.
         """
-        scale_free = Preconditioned.of(self.A)
-        elimination = choose_elimination(scale_free.A)
-        Lambdas = [
-            np.linalg.solve(T, L)
-            for T, L in zip(scale_free.to_raw, self.relative_factors, strict=True)
-        ]
-        elimination.factor(Lambdas)
-        elimination.solve()
+        if not self.A.factors:
+            return ()
+        scale_free, deviance = self.reopen()
+        deviance.elimination.solve()
         found = []
         for P, Lambda, T in zip(
-            elimination.diagonal(), Lambdas, scale_free.to_raw, strict=True
+            deviance.elimination.diagonal(),
+            deviance.Lambdas,
+            scale_free.to_raw,
+            strict=True,
         ):
             Psi = Lambda @ Lambda.T
             within = Psi[:, :, None] - shared_left(Psi, shared_right(P, Psi))
