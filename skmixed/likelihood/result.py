@@ -7,6 +7,7 @@ import numpy as np
 
 from skmixed.likelihood.covariance import block_entries
 from skmixed.likelihood.cross_products import CrossProducts
+from skmixed.likelihood.deviance import ProfiledDeviance
 from skmixed.likelihood.elimination import choose_elimination
 from skmixed.likelihood.grouped import shared_left, shared_right
 from skmixed.likelihood.precondition import Preconditioned
