@@ -154,6 +154,8 @@ class Canonical(ast.NodeTransformer):
         if is_named_call(node) and node.func.id == "c" and not node.keywords:
             return self.visit(ast.List(node.args, ast.Load()))
         name = ast.unparse(node.func)
+        alias = column_of_alias(name)
+        name = alias[1] if alias and alias[0] == "function" else name
         check_function(name)
         if any(keyword.arg is None for keyword in node.keywords):
             raise SyntaxError(f"`**` is not allowed among the arguments of `{name}`.")

@@ -269,6 +269,9 @@ def find(index, keys):
         codes, distinct = pd.factorize(keys)
         return np.append(find(index, distinct), np.int32(-1))[codes]
     values = keys.to_numpy()
+    if (values.dtype.kind == "b") != (index.dtype.kind == "b"):
+        values = values.astype(int) if values.dtype.kind == "b" else values
+        index = index.astype(int) if index.dtype.kind == "b" else index
     if index.dtype == object:
         values = values.astype(object, copy=False)
     codes = index.get_indexer(values).astype(np.int32)

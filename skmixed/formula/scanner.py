@@ -1,6 +1,7 @@
 """The text of a call, in R's or Python's spelling, as a list of Python words."""
 
 from dataclasses import dataclass
+from keyword import iskeyword
 
 __all__ = ["RESERVED", "Word", "column_alias", "column_of_alias", "python_words"]
 
@@ -13,6 +14,7 @@ CONSTANTS = {
 LOGICAL_WORDS = ("and", "or", "not")
 # Names that cannot stand for a column unless they are in back-ticks.
 RESERVED = {*CONSTANTS, *LOGICAL_WORDS, "NA", "NaN"}
+ROLES = ("column", "category", "function")
 MODULES = ("np.", "contr.")
 RENAMED = {"as.factor": "factor"}
 # Longest first. R's `!`, `&` and `|` bind as loosely as Python's words, not as its
@@ -41,7 +43,7 @@ class Word:
 
 
 def column_alias(name, role="column"):
-    """Return the Python identifier that stands for a column; one name, one alias."""
+    """Return the Python identifier that stands for a name; one name, one alias."""
     if name.isascii() and name.isidentifier():
         return f"{role}_{name}"
     return f"{role}0_{name.encode('utf-8', 'surrogatepass').hex()}"
@@ -50,9 +52,9 @@ def column_alias(name, role="column"):
 def column_of_alias(alias):
     """Return ``(role, name)`` of an alias, or None for another identifier."""
     role, _, rest = alias.partition("_")
-    if role in ("column", "category"):
+    if role in ROLES:
         return role, rest
-    if role in ("column0", "category0"):
+    if role[-1:] == "0" and role[:-1] in ROLES:
         return role[:-1], bytes.fromhex(rest).decode("utf-8", "surrogatepass")
     return None
 
@@ -102,7 +104,7 @@ def spell_name(name, before, after):
     if name in LOGICAL_WORDS:
         return name
     if after == "(":
-        return RENAMED.get(name, name)
+        return spell_function(RENAMED.get(name, name))
     if after == "=" and before in ("(", ","):
         return name.replace(".", "_")
     if name in ("T", "F") and before == "=":
@@ -112,6 +114,13 @@ def spell_name(name, before, after):
     if name in CONSTANTS or name.startswith(MODULES):
         return CONSTANTS.get(name, name)
     return column_alias(name)
+
+
+def spell_function(name):
+    """Spell the name of a function, under an alias if Python could not read it."""
+    if name.startswith(MODULES) or (name.isidentifier() and not iskeyword(name)):
+        return name
+    return column_alias(name, "function")
 
 
 def scan(text):
