@@ -146,7 +146,15 @@ def lower_root(root):
     -------
     ndarray of shape (k, k)
     """
-    R = np.linalg.qr(root.T, mode="r")
-    L = np.zeros((len(root), len(root)))
-    L[:, : len(R)] = R.T
-    return L * np.where(np.diag(L) < 0, -1.0, 1.0)
+    k = len(root)
+    R = np.zeros((k, k))
+    triangle = np.linalg.qr(root.T, mode="r")
+    R[: len(triangle)] = triangle
+    tiny = k * np.finfo(float).eps * np.abs(R).max(initial=0.0)
+    for j in range(k - 1):
+        if abs(R[j, j]) <= tiny and R[j, j + 1 :].any():
+            # a column without a pivot of its own: its row belongs to the later ones
+            rest = np.linalg.qr(R[j:, j + 1 :], mode="r")
+            R[j:] = 0.0
+            R[j + 1 : j + 1 + len(rest), j + 1 :] = rest
+    return R.T * np.where(np.diag(R) < 0, -1.0, 1.0)
