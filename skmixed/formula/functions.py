@@ -125,7 +125,10 @@ def factor(data, contrasts=None, *, levels=None, spans_intercept=True, _state=No
                 "whose effect cannot be estimated"
             )
     seen = _state["levels"]
-    codes = pd.Index(seen).get_indexer(np.asarray(data))
+    index = pd.Index(seen)
+    if index.dtype == bool and data.dtype.kind == "f":
+        index = index.astype(float)  # truth values with gaps arrive as doubles
+    codes = index.get_indexer(np.asarray(data))
     unseen = data[(codes < 0) & data.notna()].unique()
     if len(unseen):
         raise CategoryError(

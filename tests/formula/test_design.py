@@ -271,6 +271,18 @@ def test_missing_values_stay_missing(frame):
 
 
 @pytest.mark.parametrize("nothing", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("dtype", [object, "boolean"])
+def test_truth_values_with_gaps(frame, nothing, dtype):
+    spec, _ = learn("~ t + factor(t) + (t | g)", frame)
+    truth = pd.Series([True, nothing, False], dtype=object)
+    truth = truth if dtype is object else truth.convert_dtypes()
+    design = spec.build(pd.DataFrame({"t": truth, "g": [0, 1, 2]}))
+    np.testing.assert_array_equal(
+        design.X, [[1, 1, 1], [np.nan, np.nan, np.nan], [1, 0, 0]]
+    )
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, pd.NA])
 def test_row_without_any_value_gives_nan(frame, nothing):
     spec, _ = learn("~ x*s + log(z) + (s | g)", frame)
     empty = pd.DataFrame({c: [nothing] for c in ["x", "s", "z", "g"]})
