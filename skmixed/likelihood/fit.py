@@ -1,15 +1,22 @@
 """Cross-products to the fitted parameters of a linear mixed model."""
 
+from functools import cache
+
 import numpy as np
 from scipy.linalg import lapack
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from skmixed.likelihood.boundary import singular_terms
 from skmixed.likelihood.covariance import lower_root
 from skmixed.likelihood.optimize import Optimum
 from skmixed.likelihood.result import FitResult
 from skmixed.likelihood.search import search
-from skmixed.likelihood.validate import check_identified, check_not_exact, is_exact
+from skmixed.likelihood.validate import (
+    check_identified,
+    check_not_exact,
+    check_not_saturated,
+    is_exact,
+)
 
 # Dense complements from this many columns on are worth more than one BLAS thread.
 THREADED = 1000
@@ -45,13 +52,20 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
     check_identified(A)
     # Threads cost more than they give on the small products of most designs.
     limit = 1 if largest_dense(A) < THREADED else None
-    with threadpool_limits(limit, user_api="blas"):
+    with thread_pools().limit(limits=limit, user_api="blas"):
         if not A.factors:
             return fit_least_squares(A, reml)
         check_not_exact(A)
         regime = None if solver in ("auto", "exact") else solver
         found = search(A, reml, regime, tol=tol, max_iter=max_iter, verbose=verbose)
+        check_not_saturated(A, *found[1:])
         return finish(*found)
+
+
+@cache
+def thread_pools():
+    """The process's thread pools; to find them costs as much as a small fit."""
+    return ThreadpoolController()
 
 
 def fit_least_squares(A, reml):

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skmixed.likelihood.cross_products import CrossProducts
+from skmixed.likelihood.frame import orthogonalise
 from skmixed.likelihood.grouped import shared_left, shared_right
 
-# A direction of z shorter than this, squared and relative, is held at this length.
+# A column of z adds nothing to the ones before it when it is shorter than this, squared
+# and relative to its own length.
 COLLINEAR = 1e-12
 
 
@@ -116,14 +118,15 @@ def whitening(S, template):
     Returns
     -------
     ndarray of shape (k, k)
+        An effect that depends on the ones before it has a column of zeros, and with it
+        no variance of its own.
     """
     B = np.zeros_like(S)
     for block in template.free_blocks():
-        scale = np.sqrt(np.maximum(np.diag(S[block, block]), np.finfo(float).tiny))
-        scale = np.where(scale > 1e-150, scale, 1.0)
-        unit = S[block, block] / np.outer(scale, scale)
-        ridge = COLLINEAR * np.eye(len(unit))
-        B[block, block] = (
-            np.linalg.inv(np.linalg.cholesky(unit + ridge)).T / scale[:, None]
-        )
+        lengths = np.sqrt(np.diag(S[block, block]))
+        scale = np.where(lengths > 0, lengths, 1.0)
+        mix, remainders = orthogonalise(S[block, block] / np.outer(scale, scale))
+        own = remainders > COLLINEAR
+        B[block, block] = mix * (own / np.sqrt(np.where(own, remainders, 1.0)))
+        B[block, block] /= scale[:, None]
     return B

@@ -146,7 +146,7 @@ class FitResult:
         thetas = [
             template.nearest_theta(root @ root.T)
             for template, root in (
-                (factor.template, np.linalg.solve(T, L))
+                (factor.template, np.linalg.lstsq(T, L, rcond=None)[0])
                 for factor, T, L in zip(
                     self.A.factors,
                     scale_free.to_raw,

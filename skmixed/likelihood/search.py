@@ -9,13 +9,14 @@ from skmixed.likelihood.boundary import (
 )
 from skmixed.likelihood.covariance import lower_root
 from skmixed.likelihood.deviance import ProfiledDeviance
-from skmixed.likelihood.elimination import choose_elimination
+from skmixed.likelihood.elimination import DENSE_EFFECTS, choose_elimination
 from skmixed.likelihood.optimize import NewtonStep, minimise
 from skmixed.likelihood.precondition import Preconditioned
 from skmixed.likelihood.start import starting_theta
 
-# Variance, relative to the residual's, of every scale-free effect in the second start.
-SECOND_START = 0.25
+# Variances, relative to the residual's, of the scale-free effects in further starts: the
+# first of them, and all of them in small designs with several covariance parameters.
+FURTHER_VARIANCES = (0.25, 0.05, 1.0, 4.0)
 # Optima of a flat deviance that differ by less are the same.
 SAME = 1e-7
 
@@ -40,10 +41,10 @@ def search(A, reml, regime=None, **options):
 
     Notes
     -----
-    Small samples have local optima of singular covariance matrices, and near those a
-    triangular Lambda is almost free to rotate, which makes for slow steps along a curved
-    valley. Where several effects that covary end up singular, a second start is tried,
-    and the better optimum is refined in the basis of its eigenvectors, where Lambda is
+    Small samples have local optima with variances of zero, and near singular covariance
+    matrices a triangular Lambda is almost free to rotate, which makes for slow steps
+    along a curved valley. Where a variance ends up zero, further starts are tried; where
+    effects covary, the best optimum is refined in the basis of its eigenvectors, where Lambda is
     diagonal and the valley straight. Where the deviance is flat, the data do not tell
     the parameters apart; of its optima the one is taken that Newton's steps reach from
     unit variances, lme4's start.
@@ -58,14 +59,12 @@ def search(A, reml, regime=None, **options):
         second = descend(deviance, unit_theta(scale_free, deviance), options)
         if second.value < optimum.value + SAME:
             optimum = second
-    if any(block.stop - block.start > 1 for _, block, _ in thin):
-        start = [
-            t.nearest_theta(SECOND_START * np.eye(t.n_effects))
-            for t in deviance.templates
-        ]
-        second = descend(deviance, np.concatenate(start), options)
-        if second.value < optimum.value - SAME:
-            optimum = second
+    if thin:
+        for theta in further_starts(deviance):
+            another = descend(deviance, theta, options)
+            if another.value < optimum.value - SAME:
+                optimum = another
+    if covary(deviance):
         scale_free, theta = eigenbasis(scale_free, deviance, optimum.theta)
         deviance = deviance_of(scale_free, reml, regime)
         optimum = descend(deviance, theta, options)
@@ -84,6 +83,41 @@ def descend(deviance, theta, options):
     return leave_boundary(deviance, optimum, **options)
 
 
+def further_starts(deviance):
+    """Starts for a search whose first optimum has variances of zero.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+
+    Yields
+    ------
+    ndarray of shape (m,)
+    """
+    small = sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS
+    if small and deviance.n_theta > 2:
+        variances = FURTHER_VARIANCES
+    elif covary(deviance) or (small and deviance.n_theta == 2):
+        variances = FURTHER_VARIANCES[:1]
+    else:
+        variances = ()
+    for variance in variances:
+        start = [
+            template.nearest_theta(variance * np.eye(template.n_effects))
+            for template in deviance.templates
+        ]
+        yield np.concatenate(start)
+
+
+def covary(deviance):
+    """Whether any two effects of one level have a free covariance."""
+    return any(
+        block.stop - block.start > 1
+        for template in deviance.templates
+        for block in template.free_blocks()
+    )
+
+
 def is_flat(deviance, theta):
     """Whether some combination of parameters leaves the deviance as it is."""
     deviance.evaluate(theta)
@@ -95,7 +129,7 @@ def unit_theta(scale_free, deviance):
     """Theta of random effects that have the residual variance on the raw scale."""
     thetas = []
     for T, template in zip(scale_free.to_raw, deviance.templates, strict=True):
-        root = np.linalg.inv(T)
+        root = np.linalg.pinv(T)
         thetas.append(template.nearest_theta(root @ root.T))
     return np.concatenate(thetas)
 

@@ -60,7 +60,8 @@ def starting_theta(A):
             E = moment_tensor(A, j, l, D[j], DU[j], U[l])
             M[rows, ends[l] : ends[l + 1]] = flat @ E @ S_l.reshape(len(S_l), -1).T
     M[-1, -1], right[-1] = A.n_obs - A.n_fixed, residual
-    scale = np.sqrt(np.abs(np.diag(M))) + np.finfo(float).tiny
+    scale = np.sqrt(np.abs(np.diag(M)))
+    scale = np.where(scale > 0, scale, 1.0)
     solution = np.linalg.lstsq(M / np.outer(scale, scale), right / scale, rcond=None)[0]
     solution = solution / scale
     sigma2 = max(solution[-1], RESIDUAL_SHARE * residual / A.n_obs)

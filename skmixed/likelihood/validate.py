@@ -7,6 +7,12 @@ import numpy as np
 # Share of the machine's memory that an exact fit may take.
 MEMORY_SHARE = 0.8
 
+# Random effects whose variance is this many residual variances leave no trace of the
+# residual: the deviance is then looked at further out still.
+SATURATING = 1e3
+# Share of the response's variation that counts as none.
+SATURATED = 1e-10
+
 
 def check_identified(A):
     """Refuse a design whose variances the data cannot tell apart.
@@ -66,6 +72,33 @@ def check_not_exact(A):
             "The fixed effects reproduce the response exactly, so there is no residual "
             "variance to compare the random effects with. Is the response constant, or "
             "computed from the predictors?"
+        )
+
+
+def check_not_saturated(A, deviance, optimum):
+    """Refuse a response that fixed and random effects reproduce without a residual.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    deviance : ProfiledDeviance
+    optimum : Optimum
+
+    Raises
+    ------
+    ValueError
+        If the search ran off because the deviance has no minimum.
+    """
+    if optimum.converged and np.abs(optimum.theta).max() < SATURATING:
+        return
+    r2 = deviance.evaluate(optimum.theta * SATURATING).r2
+    # an infinite one is that of a factorisation which rounding has made fail
+    if np.isinf(r2) or r2 <= SATURATED * A.gram[-1, -1]:
+        groups = " and ".join(f"`{factor.group}`" for factor in A.factors)
+        raise ValueError(
+            f"The fixed effects and the random effects of {groups} reproduce the "
+            "response exactly, so there is no residual variance to estimate. Is the "
+            "response constant within groups?"
         )
 
 

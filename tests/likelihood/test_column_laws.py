@@ -127,7 +127,6 @@ def with_random_columns(design, *columns):
 
 
 @pytest.mark.parametrize("value", [0.0, 2.0])
-@pytest.mark.xfail(reason="the start divides by the moments of a column of zeros")
 def test_a_constant_column_beside_a_random_intercept_adds_nothing(value):
     design = random_design(SHAPES.index("1|a"))
     column = np.full(len(design.y), value)
