@@ -7,7 +7,8 @@ import numpy as np
 from skmixed.likelihood.covariance import lower_root
 from skmixed.likelihood.optimize import ROUNDING, minimise
 
-# Directions of Lambda shorter than this, relative to its longest, may be on the boundary.
+# Directions of Lambda shorter than this, relative to its longest, may be on the
+# boundary.
 THIN = 1e-2
 # A covariance direction is let in when its slope is below minus this, relative to the
 # mean of Z'V^-1 Z.
@@ -35,8 +36,8 @@ def leave_boundary(deviance, optimum, **options):
     Notes
     -----
     With N a basis of the null space of Lambda', a minimum on the boundary needs
-    ``N' G_Psi N`` to be positive semidefinite (Karush, Kuhn and Tucker). The gradient in
-    theta, 2 G_Psi Lambda, is blind to those directions.
+    ``N' G_Psi N`` to be positive semidefinite (Karush, Kuhn and Tucker). The gradient
+    in theta, 2 G_Psi Lambda, is blind to those directions.
     """
     for _ in range(4):
         thin = thin_directions(deviance, optimum.theta)

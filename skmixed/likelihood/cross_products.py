@@ -9,99 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from skmixed.likelihood.covariance import CovarianceTemplate
 from skmixed.likelihood.frame import Frame, freeze_fixed, freeze_random, same_frame
+from skmixed.likelihood.pairs import PairBlocks, add_pairs, sum_blocks
+from skmixed.likelihood.rows import Factor, GroupedRows, nesting
 
 # Rows multiplied at a time: bounds the working memory and keeps it in cache.
 CHUNK_ROWS = 65_536
-
-
-@dataclass(frozen=True, eq=False)
-class Factor:
-    """One grouping factor with all the random terms that vary over it.
-
-    Parameters
-    ----------
-    group : str
-    effects : tuple of str
-        Of all its terms, side by side.
-    n_levels : int
-    template : CovarianceTemplate
-    """
-
-    group: str
-    effects: tuple[str, ...]
-    n_levels: int
-    template: CovarianceTemplate
-
-    @property
-    def n_effects(self):
-        """Effects per level."""
-        return len(self.effects)
-
-    @property
-    def size(self):
-        """Number of random effects: levels times effects."""
-        return self.n_levels * self.n_effects
-
-
-@dataclass(frozen=True, eq=False)
-class PairBlocks:
-    """Z_i'W Z_j of two grouping factors, a block per pair of levels that meet.
-
-    Parameters
-    ----------
-    first, second : int
-        The factors; ``first`` is the one with more levels.
-    indptr : ndarray of int of shape (G_i + 1,)
-    indices : ndarray of int of shape (n_pairs,)
-        Compressed rows: levels of ``second`` that each level of ``first`` meets.
-    data : ndarray of shape (n_pairs, k_i, k_j)
-    n_second : int
-        Number of levels of ``second``.
-    """
-
-    first: int
-    second: int
-    indptr: np.ndarray
-    indices: np.ndarray
-    data: np.ndarray
-    n_second: int
-
-    @property
-    def rows(self):
-        """Level of the first factor for every pair, of shape (n_pairs,)."""
-        counts = np.diff(self.indptr)
-        return np.repeat(np.arange(len(counts), dtype=self.indices.dtype), counts)
-
-    def transposed(self):
-        """The same products with the factors' roles exchanged."""
-        n_levels = (self.n_second, len(self.indptr) - 1)
-        return sum_blocks(
-            (self.second, self.first),
-            (self.indices, self.rows),
-            lambda a, b: self.data[:, b, a],
-            tuple(zip(n_levels, self.data.shape[:0:-1], strict=True)),
-        )
-
-    @property
-    def nested(self):
-        """Whether every level of the first factor lies within one of the second."""
-        return len(self.indices) == len(self.indptr) - 1
-
-    def to_csr(self):
-        """``Z_i'W Z_j`` as a sparse matrix, levels major and effects minor.
-
-        Returns
-        -------
-        csr_array of shape (G_i k_i, G_j k_j)
-        """
-        _, k_i, k_j = self.data.shape
-        blocks = sparse.bsr_array(
-            (self.data, self.indices, self.indptr),
-            shape=((len(self.indptr) - 1) * k_i, self.n_second * k_j),
-        )
-        return blocks.tocsr()
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +62,8 @@ class CrossProducts:
             )
         if [f.n_levels for f in self.factors] != [f.n_levels for f in other.factors]:
             raise ValueError(
-                "Cross-products add only when their groups are coded alike; the numbers "
-                f"of levels are {[f.n_levels for f in self.factors]} and "
+                "Cross-products add only when their groups are coded alike; the "
+                f"numbers of levels are {[f.n_levels for f in self.factors]} and "
                 f"{[f.n_levels for f in other.factors]}."
             )
         return replace(
@@ -209,76 +122,6 @@ def cross_products(design, frame=None):
     )
 
 
-@dataclass(frozen=True)
-class GroupedRows:
-    """The random terms' rows, merged by grouping factor.
-
-    Parameters
-    ----------
-    factors : tuple of Factor
-    codes : tuple of ndarray of shape (n,)
-    z : tuple of ndarray of shape (n, k_i)
-    constants : tuple of list
-        Per factor: ``(start, stop, constant)`` of each term that may be centred.
-    terms : tuple of tuple (factor, effects, diagonal)
-    """
-
-    factors: tuple[Factor, ...]
-    codes: tuple[np.ndarray, ...]
-    z: tuple[np.ndarray, ...]
-    constants: tuple[list, ...]
-    terms: tuple[tuple[int, tuple[int, ...], bool], ...]
-
-    @classmethod
-    def of(cls, random):
-        """Merge the terms that share a grouping factor.
-
-        Parameters
-        ----------
-        random : sequence of RandomBlock
-
-        Returns
-        -------
-        GroupedRows
-        """
-        groups = list(dict.fromkeys(block.group for block in random))
-        members = [[b for b in random if b.group == group] for group in groups]
-        terms, width = [], dict.fromkeys(groups, 0)
-        for block in random:
-            start = width[block.group]
-            width[block.group] = stop = start + len(block.effects)
-            factor = groups.index(block.group)
-            terms.append((factor, tuple(range(start, stop)), bool(block.diagonal)))
-        spans = [
-            [(e[0], e[-1] + 1, diagonal) for f, e, diagonal in terms if f == factor]
-            for factor in range(len(groups))
-        ]
-        return cls(
-            factors=tuple(
-                Factor(
-                    group,
-                    tuple(effect for block in blocks for effect in block.effects),
-                    blocks[0].n_levels,
-                    CovarianceTemplate(tuple(span)),
-                )
-                for group, blocks, span in zip(groups, members, spans, strict=True)
-            ),
-            codes=tuple(blocks[0].codes for blocks in members),
-            z=tuple(
-                blocks[0].z if len(blocks) == 1 else np.hstack([b.z for b in blocks])
-                for blocks in members
-            ),
-            constants=tuple(
-                [
-                    (start, stop, None if diagonal else block.constant)
-                    for (start, stop, diagonal), block in zip(span, blocks, strict=True)
-                ]
-                for span, blocks in zip(spans, members, strict=True)
-            ),
-            terms=tuple(terms),
-        )
-
-
 def freeze(design, y, rows):
     """Choose the frame for a design: see :mod:`skmixed.likelihood.frame`.
 
@@ -307,30 +150,6 @@ def freeze(design, y, rows):
     )
     y_rounding = 8 * np.finfo(float).eps * float(np.abs(y).max(initial=0.0))
     return Frame(fixed, random, crude_coef, y_shift, constant, y_rounding)
-
-
-def nesting(rows):
-    """For every factor, the factors that its levels lie within.
-
-    Parameters
-    ----------
-    rows : GroupedRows
-
-    Returns
-    -------
-    list of list of int
-        Of two factors with the same partition, the later lies within the earlier.
-    """
-    parents = [[] for _ in rows.factors]
-    for i, finer in enumerate(rows.factors):
-        for j, coarser in enumerate(rows.factors):
-            if i == j or (finer.n_levels, i) < (coarser.n_levels, j):
-                continue
-            parent = np.empty(finer.n_levels, dtype=rows.codes[j].dtype)
-            parent[rows.codes[i]] = rows.codes[j]
-            if np.array_equal(parent[rows.codes[i]], rows.codes[j]):
-                parents[i].append(j)
-    return parents
 
 
 def add_up(design, y, frame, rows, parents):
@@ -443,54 +262,4 @@ def met_pairs(i, j, rows, frame, weights):
         (rows.codes[i], rows.codes[j]),
         lambda a, b: z_i[:, a] * z_j[:, b],
         tuple((rows.factors[f].n_levels, rows.factors[f].n_effects) for f in (i, j)),
-    )
-
-
-def sum_blocks(factors, codes, entry, sizes):
-    """Sum blocks by pair of levels.
-
-    Parameters
-    ----------
-    factors : tuple (i, j)
-    codes : tuple of two ndarray of int of shape (n,)
-    entry : callable
-        ``entry(a, b)`` gives entry (a, b) of every block, of shape (n,).
-    sizes : tuple of two tuple (n_levels, n_effects)
-
-    Returns
-    -------
-    PairBlocks
-    """
-    (n_first, k_first), (n_second, k_second) = sizes
-    sums = [
-        sparse.coo_array((entry(a, b), codes), shape=(n_first, n_second)).tocsr()
-        for a in range(k_first)
-        for b in range(k_second)
-    ]
-    for total in sums:
-        total.sort_indices()
-    data = np.column_stack([total.data for total in sums])
-    return PairBlocks(
-        *factors,
-        sums[0].indptr,
-        sums[0].indices,
-        data.reshape(-1, k_first, k_second),
-        n_second,
-    )
-
-
-def add_pairs(one, other):
-    """Add the products of two chunks, whose pairs of levels may differ."""
-    if one.first != other.first:
-        other = other.transposed()
-    n_levels = (len(one.indptr) - 1, one.n_second)
-    data = np.concatenate([one.data, other.data])
-    return sum_blocks(
-        (one.first, one.second),
-        (
-            np.concatenate([one.rows, other.rows]),
-            np.concatenate([one.indices, other.indices]),
-        ),
-        lambda a, b: data[:, a, b],
-        tuple(zip(n_levels, data.shape[1:], strict=True)),
     )

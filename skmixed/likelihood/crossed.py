@@ -1,5 +1,7 @@
 """Elimination of crossed factors: one in batches, the others in a dense complement."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 from scipy.linalg import blas, lapack
@@ -57,7 +59,7 @@ class CrossedElimination:
             (A.factors[j].n_levels, A.factors[j].n_effects) for j in self.rest
         ]
         ends = np.cumsum([0, *(G * k for G, k in self.shapes)])
-        self.spans = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        self.spans = [slice(a, b) for a, b in pairwise(ends)]
         self.m2 = int(ends[-1])
         self.C2 = np.vstack([levels_major(A.ZtXy[j]) for j in self.rest])
         products = {}
@@ -206,7 +208,7 @@ class CrossedElimination:
         if self.inverted:
             return
         thin = {at: self.thin_blocks(at) for at in self.thin}
-        _, info = lapack.dpotri(self.buffer, lower=1, overwrite_c=1)
+        lapack.dpotri(self.buffer, lower=1, overwrite_c=1)
         blocks = []
         for at, (span, (_, k)) in enumerate(zip(self.spans, self.shapes, strict=True)):
             if at in thin:
@@ -268,7 +270,7 @@ class CrossedElimination:
         return self.reduce(C1, C2, B2)
 
     def kronecker_sums(self, f, whitened):
-        """Sums of P (x) ff' over pairs of levels, all that average information needs."""
+        """Sums of P (x) ff' over pairs of levels: all the average information needs."""
         return None, directional_sums(self.apply, [block[:, None] for block in f]), None
 
 

@@ -1,5 +1,7 @@
 """Elimination for small designs of any shape: Z'V^-1 Z held as one dense matrix."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
 
@@ -32,7 +34,7 @@ class DenseElimination:
         self.gram = A.gram
         self.shapes = [(f.n_levels, f.n_effects) for f in A.factors]
         ends = np.cumsum([0, *(G * k for G, k in self.shapes)])
-        self.spans = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        self.spans = [slice(a, b) for a, b in pairwise(ends)]
         self.ZtXy = np.vstack([levels_major(block) for block in A.ZtXy])
         self.ZtZ = np.zeros((ends[-1], ends[-1]))
         for span, (G, k), block in zip(self.spans, self.shapes, A.ZtZ, strict=True):
@@ -105,12 +107,12 @@ class DenseElimination:
         for j, (rows, (G_j, k_j)) in enumerate(
             zip(self.spans, self.shapes, strict=True)
         ):
-            for l, (cols, (G_l, k_l)) in enumerate(
+            for h, (cols, (G_l, k_l)) in enumerate(
                 zip(self.spans, self.shapes, strict=True)
             ):
                 blocks = self.P[rows, cols].reshape(G_j, k_j, G_l, k_l)
                 flat = blocks.transpose(1, 3, 0, 2).reshape(k_j * k_l, G_j * G_l)
-                PP[j, l] = (flat @ flat.T).reshape(k_j, k_l, k_j, k_l)
+                PP[j, h] = (flat @ flat.T).reshape(k_j, k_l, k_j, k_l)
         Pff = directional_sums(self.apply, [block[:, None] for block in f])
         if whitened is None:
             return PP, Pff, None

@@ -1,6 +1,7 @@
 """The profiled deviance and its derivatives in theta, for any regime."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import lapack
@@ -60,8 +61,8 @@ class ProfiledDeviance:
 
     Notes
     -----
-    With S = [X y]'V^-1[X y] = R R' (lower triangular), r^2 = R[p, p]^2 and nu = n for ML
-    or n - p for REML,
+    With S = [X y]'V^-1[X y] = R R' (lower triangular), r^2 = R[p, p]^2 and nu = n for
+    ML or n - p for REML,
 
         d(theta) = log|V| + nu (1 + log(2 pi r^2 / nu)) [+ log|X'V^-1 X|],
 
@@ -84,7 +85,7 @@ class ProfiledDeviance:
         self.entries = [template.entries for template in self.templates]
         sizes = [len(rows) for rows, _ in self.entries]
         ends = np.cumsum([0, *sizes])
-        self.spans = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        self.spans = [slice(a, b) for a, b in pairwise(ends)]
         self.n_theta = int(ends[-1])
         self.n_evaluations = 0
 
@@ -209,15 +210,15 @@ class ProfiledDeviance:
         D = [self.psi_directions(j) for j in range(len(f))]
         weight = 2.0 * ratio if exact else ratio
         H = np.empty((self.n_theta, self.n_theta))
-        for (j, l), tensor in Pff.items():
+        for (j, h), tensor in Pff.items():
             K = weight * tensor
             if exact:
-                K = K - PP[j, l] + (2.0 * PFF[j, l] if self.reml else 0.0)
-            k_j, k_l = len(f[j]), len(f[l])
+                K = K - PP[j, h] + (2.0 * PFF[j, h] if self.reml else 0.0)
+            k_j, k_l = len(f[j]), len(f[h])
             # tr(D_j P_gh D_l Q_hg) = sum D_j[c, a] P[a, b] D_l[b, d] Q[c, d]
             K = K.transpose(2, 0, 1, 3).reshape(k_j**2, k_l**2)
-            H[self.spans[j], self.spans[l]] = (
-                D[j].reshape(-1, k_j**2) @ K @ D[l].reshape(-1, k_l**2).T
+            H[self.spans[j], self.spans[h]] = (
+                D[j].reshape(-1, k_j**2) @ K @ D[h].reshape(-1, k_l**2).T
             )
         g, d = self.mean_directions(f, whitened, D)
         H -= weight * (g @ g.T) + (self.nu / self.at.r2**2) * np.outer(d, d)

@@ -11,6 +11,7 @@ from skmixed.likelihood.batched import BatchedElimination
 from skmixed.likelihood.crossed import CrossedElimination
 from skmixed.likelihood.dense import DenseElimination
 from skmixed.likelihood.nested import NestedElimination, nested_chain
+from skmixed.likelihood.validate import check_memory
 
 # Up to this many random effects a dense Z'V^-1 Z costs milliseconds, and its exact
 # Hessian saves more evaluations than it costs.
@@ -87,6 +88,11 @@ def choose_elimination(A, solver=None):
     Returns
     -------
     Elimination
+
+    Raises
+    ------
+    ValueError
+        If no exact regime fits into the machine's memory.
     """
     regimes = {
         "batched": BatchedElimination,
@@ -105,4 +111,7 @@ def suitable_regime(A):
         return "batched"
     if sum(factor.size for factor in A.factors) <= DENSE_EFFECTS:
         return "dense"
-    return "crossed" if nested_chain(A) is None else "nested"
+    if nested_chain(A) is not None:
+        return "nested"
+    check_memory(A)
+    return "crossed"

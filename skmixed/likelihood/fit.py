@@ -8,6 +8,7 @@ from threadpoolctl import ThreadpoolController
 
 from skmixed.likelihood.boundary import singular_terms
 from skmixed.likelihood.covariance import lower_root
+from skmixed.likelihood.deviance import Evaluation, solve_upper
 from skmixed.likelihood.optimize import Optimum
 from skmixed.likelihood.result import FitResult
 from skmixed.likelihood.search import search
@@ -80,28 +81,18 @@ def fit_least_squares(A, reml):
     -------
     FitResult
     """
-    p, n = A.n_fixed, A.n_obs
-    R = np.linalg.cholesky(A.gram[:p, :p])
-    right = lapack.dtrtrs(R, A.gram[:p, p], lower=1)[0] if p else np.zeros(0)
+    p, nu = A.n_fixed, A.n_obs - (A.n_fixed if reml else 0)
+    RX = np.linalg.cholesky(A.gram[:p, :p])
+    right = lapack.dtrtrs(RX, A.gram[:p, p], lower=1)[0] if p else np.zeros(0)
     r2 = max(float(A.gram[p, p] - right @ right), 0.0)
-    nu = n - p if reml else n
-    loglik = np.inf
+    value = -np.inf
     if nu > 0 and not is_exact(A):
-        loglik = -0.5 * (
-            nu * (1.0 + np.log(2.0 * np.pi * r2 / nu))
-            + reml * 2.0 * (np.log(np.diag(R)).sum() - A.frame.fixed.logdet)
-            - A.sum_log_weights
-        )
-    return assemble(
-        A,
-        reml,
-        solver="least squares",
-        beta=lapack.dtrtrs(R, right, lower=1, trans=1)[0] if p else right,
-        RX=R,
-        sigma=np.sqrt(r2 / nu) if nu > 0 else 0.0,
-        loglik=loglik,
-        optimum=Optimum(np.zeros(0), 0.0, 0.0, 1, True),
-    )
+        value = nu * (1.0 + np.log(2.0 * np.pi * r2 / nu))
+        value += reml * 2.0 * np.log(np.diag(RX)).sum()
+    at = Evaluation(value, solve_upper(RX, right), r2, RX)
+    optimum = Optimum(np.zeros(0), value, 0.0, 1, True)
+    nothing = {"relative_factors": (), "modes": (), "singular_terms": ()}
+    return assemble(A, reml, "least squares", at, optimum, **nothing)
 
 
 def finish(scale_free, deviance, optimum):
@@ -119,52 +110,32 @@ def finish(scale_free, deviance, optimum):
     FitResult
     """
     A = scale_free.original
-    f = deviance.conditional_scores(optimum.theta)
-    at = deviance.at
-    bases = scale_free.to_raw
-    Lambdas = deviance.Lambdas
-    value = optimum.value - A.sum_log_weights
-    if deviance.reml:
-        value -= 2.0 * A.frame.fixed.logdet
+    scores = deviance.conditional_scores(optimum.theta)
+    relative_factors, modes, in_frame = [], [], []
+    for basis, T, Lambda, template, f in zip(
+        scale_free.bases,
+        scale_free.to_raw,
+        deviance.Lambdas,
+        deviance.templates,
+        scores,
+        strict=True,
+    ):
+        relative_factors.append(canonical(T @ Lambda, template))
+        modes.append((T @ (Lambda @ (Lambda.T @ f))).T)
+        in_frame.append(basis @ Lambda @ Lambda.T @ basis.T)
     return assemble(
         A,
         deviance.reml,
-        solver=deviance.elimination.solver,
-        beta=at.beta,
-        RX=at.RX,
-        sigma=np.sqrt(at.r2 / deviance.nu),
-        loglik=-0.5 * value,
-        optimum=optimum,
-        scale_free_covariances=tuple(
-            B @ L @ L.T @ B.T for B, L in zip(scale_free.bases, Lambdas, strict=True)
-        ),
-        relative_factors=tuple(
-            canonical(T @ Lambda, template)
-            for T, Lambda, template in zip(
-                bases, Lambdas, deviance.templates, strict=True
-            )
-        ),
-        modes=tuple(
-            (T @ (Lambda @ (Lambda.T @ f_j))).T
-            for T, Lambda, f_j in zip(bases, Lambdas, f, strict=True)
-        ),
+        deviance.elimination.solver,
+        deviance.at,
+        optimum,
+        relative_factors=tuple(relative_factors),
+        modes=tuple(modes),
+        singular_terms=singular_terms(A, in_frame, relative_factors),
     )
 
 
-def assemble(
-    A,
-    reml,
-    *,
-    solver,
-    beta,
-    RX,
-    sigma,
-    loglik,
-    optimum,
-    relative_factors=(),
-    scale_free_covariances=(),
-    modes=(),
-):
+def assemble(A, reml, solver, at, optimum, **random):
     """Bring the frame's parameters to the raw scale.
 
     Parameters
@@ -172,38 +143,36 @@ def assemble(
     A : CrossProducts
     reml : bool
     solver : str
-    beta : ndarray of shape (r,)
-        In the frame.
-    RX : ndarray of shape (r, r)
-        Lower triangular, ``RX RX' = X'V^-1 X`` in the frame.
-    sigma, loglik : float
+    at : Evaluation
+        At the optimum, in the frame.
     optimum : Optimum
-    relative_factors, modes : sequenceuence of ndarray
+    **random
+        What :class:`FitResult` says of the random effects.
 
     Returns
     -------
     FitResult
     """
-    fixed = A.frame.fixed
-    root = np.linalg.solve(RX, fixed.to_raw.T) if len(RX) else RX
+    fixed, nu = A.frame.fixed, A.n_obs - (A.n_fixed if reml else 0)
+    sigma = float(np.sqrt(at.r2 / nu)) if nu > 0 else 0.0
+    root = np.linalg.solve(at.RX, fixed.to_raw.T) if len(at.RX) else at.RX
+    constants = A.sum_log_weights + (2.0 * fixed.logdet if reml else 0.0)
     kept = np.zeros(fixed.n_raw, dtype=bool)
     kept[fixed.kept] = True
     return FitResult(
         A=A,
         reml=bool(reml),
         solver=solver,
-        coef=A.frame.coef_to_raw(beta),
+        coef=A.frame.coef_to_raw(at.beta),
         coef_cov=sigma**2 * root.T @ root,
         kept=kept,
-        sigma=float(sigma),
-        relative_factors=relative_factors,
-        modes=modes,
-        loglik=float(loglik),
+        sigma=sigma,
+        loglik=float(-0.5 * (optimum.value - constants)),
         converged=optimum.converged,
         n_iter=optimum.n_iter,
         decrement=optimum.decrement,
-        singular_terms=singular_terms(A, scale_free_covariances, relative_factors),
         n_theta=len(optimum.theta),
+        **random,
     )
 
 

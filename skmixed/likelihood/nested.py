@@ -44,14 +44,14 @@ class NestedElimination:
     Notes
     -----
     A group lies within one group of every level above, so eliminating it leaves the
-    levels above block diagonal. Write A_kl for the products of level k with its ancestor
-    level l after the levels below k are eliminated, C_k for those with [X y], and
-    W_k = Lambda (I + Lambda'A_kk Lambda)^-1 Lambda' = N'N. Upwards, for l, h > k,
+    levels above block diagonal. Write A_kl for the products of level k with its
+    ancestor level l once the levels below k are eliminated, C_k for those with [X y],
+    and W_k = Lambda (I + Lambda'A_kk Lambda)^-1 Lambda' = N'N. Upwards, for l, h > k,
 
         A_lh -= up(A_kl' W_k A_kh),  C_l -= up(A_kl' W_k C_k),  S -= sum C_k' W_k C_k.
 
-    Downwards, with c = C_k - sum_l A_kl b_l and b_k = W_k c, F_k = c - A_kk b_k, and the
-    ancestors' posterior covariance Omega gives
+    Downwards, with c = C_k - sum_l A_kl b_l and b_k = W_k c, F_k = c - A_kk b_k, and
+    the ancestors' posterior covariance Omega gives
     P_gg = D A_kk - (D A_k.) Omega (D A_k.)' with D = I - A_kk W_k. Cost O(levels).
     The curvature is the average information.
     """
@@ -175,7 +175,7 @@ class NestedElimination:
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""
         U = [directions[j] for j in self.chain]
-        right = [self.times_ZtZ(level, U) for level in range(self.depth)]
+        right = [self.gram_rows(level, U) for level in range(self.depth)]
         for level in range(self.depth):
             Y = multiply(self.N[level], right[level])
             for up in range(level + 1, self.depth):
@@ -187,7 +187,7 @@ class NestedElimination:
                 )
         return self.in_factor_order(self.descend(right))
 
-    def times_ZtZ(self, level, U):
+    def gram_rows(self, level, U):
         """Row block of Z'Z U for one level."""
         total = multiply(self.products[level, level], U[level])
         for up in range(level + 1, self.depth):
@@ -201,5 +201,5 @@ class NestedElimination:
         return total
 
     def kronecker_sums(self, f, whitened):
-        """Sums of P (x) ff' over pairs of levels, all that average information needs."""
+        """Sums of P (x) ff' over pairs of levels: all the average information needs."""
         return None, directional_sums(self.apply, [block[:, None] for block in f]), None

@@ -110,6 +110,96 @@ def away(gradient):
     return np.where(gradient > 0, -1.0, 1.0)
 
 
+class Descent:
+    """Steps of a trust region, from a start to where no step is worth taking.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    theta : ndarray of shape (m,)
+    tol : float
+    """
+
+    def __init__(self, deviance, theta, tol):
+        self.deviance, self.theta, self.tol = deviance, theta, tol
+        self.value = deviance.evaluate(theta).value
+        self.n_iter, self.previous = 1, 0.0
+        self.radius = max(1.0, float(np.linalg.norm(theta)))
+        self.stalled = False
+        self.look_around()
+
+    def look_around(self):
+        """Model the deviance at the point that was evaluated last."""
+        at = self.deviance.derivatives()
+        self.model = NewtonStep(at.gradient, at.hessian)
+        self.decrement = self.model.decrement
+
+    @property
+    def arrived(self):
+        """Whether the next step would gain less than the tolerance."""
+        return self.decrement < self.tol and not self.model.saddle.any()
+
+    @property
+    def noise(self):
+        """Difference of deviances that rounding alone may make."""
+        return ROUNDING * abs(self.value) + 1e-12
+
+    def advance(self):
+        """Try one step."""
+        step, gain = self.model.within(self.radius)
+        tried = self.deviance.evaluate(self.theta + step).value
+        self.n_iter += 1
+        length = float(np.linalg.norm(step))
+        if not np.isfinite(tried):
+            self.radius = length / 4
+        elif self.foretold < self.tol and tried <= self.value + self.noise:
+            # the point is good enough unseen, which saves its derivatives
+            self.decrement = self.foretold
+            self.theta, self.value = self.theta + step, tried
+        elif gain < self.noise and abs(self.value - tried) < self.noise:
+            self.stalled = True
+            if tried <= self.value:
+                self.theta, self.value = self.theta + step, tried
+        else:
+            self.judge(step, length, tried, (self.value - tried) / gain)
+
+    @property
+    def foretold(self):
+        """Decrement after the next step, by the rate of the last one."""
+        if self.model.saddle.any() or self.decrement > NEAR:
+            return np.inf
+        rate = self.decrement / self.previous if self.previous else 1.0
+        return self.decrement * min(1.0, rate)
+
+    def judge(self, step, length, tried, ratio):
+        """Take or leave a step by the ratio of its gain to the predicted one."""
+        if ratio < 0.25:
+            self.radius = length / 4
+        elif ratio > 0.75:
+            self.radius = max(self.radius, 2.5 * length)
+        if ratio > 1e-4:
+            self.theta, self.value = self.theta + step, tried
+            self.previous = self.decrement
+            self.look_around()
+
+    def result(self):
+        """Where the steps have led.
+
+        Returns
+        -------
+        Optimum
+        """
+        enough = max(10 * self.tol, 1e3 * ROUNDING * abs(self.value))
+        return Optimum(
+            theta=self.theta,
+            value=self.value,
+            decrement=self.decrement,
+            n_iter=self.n_iter,
+            converged=bool(self.decrement < enough),
+            flat=self.model.flat,
+        )
+
+
 def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
     """Minimise a profiled deviance.
 
@@ -128,61 +218,27 @@ def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
     Returns
     -------
     Optimum
-
-    Notes
-    -----
-    The last evaluation is of the value alone where the step to it is predicted to meet
-    ``tol``, which saves an inversion on crossed designs.
     """
-    bar = tqdm(total=None, desc="fit", unit=" evaluations", disable=not verbose)
-    value = deviance.evaluate(theta).value
-    at = deviance.derivatives()
-    model = NewtonStep(at.gradient, at.hessian)
-    radius = max(1.0, float(np.linalg.norm(theta)))
-    n_iter, before = 1, 0.0
-    while n_iter < max_iter:
-        report(bar, verbose, n_iter, value, model.decrement)
-        settled = not model.saddle.any()
-        if model.decrement < tol and settled:
-            break
-        step, gain = model.within(radius)
-        noise = ROUNDING * abs(value) + 1e-12
-        tried = deviance.evaluate(theta + step).value
-        n_iter += 1
-        rate = min(1.0, model.decrement / before) if before else 1.0
-        last = settled and model.decrement < NEAR and model.decrement * rate < tol
-        if last and tried <= value + noise:
-            theta, value = theta + step, tried
-            bar.close()
-            return Optimum(
-                theta, value, model.decrement * rate, n_iter, True, model.flat
-            )
-        length = float(np.linalg.norm(step))
-        if not np.isfinite(tried):
-            radius = length / 4
-            continue
-        if gain < noise and abs(value - tried) < noise:
-            if tried <= value:
-                theta, value = theta + step, tried
-            break
-        ratio = (value - tried) / gain
-        if ratio < 0.25:
-            radius = length / 4
-        elif ratio > 0.75:
-            radius = max(radius, 2.5 * length)
-        if ratio > 1e-4:
-            theta, value, before = theta + step, tried, model.decrement
-            at = deviance.derivatives()
-            model = NewtonStep(at.gradient, at.hessian)
-    bar.close()
-    converged = model.decrement < max(10 * tol, 1e3 * ROUNDING * abs(value))
-    return Optimum(theta, value, model.decrement, n_iter, bool(converged), model.flat)
+    with tqdm(desc="fit", unit=" evaluations", disable=not verbose) as bar:
+        descent = Descent(deviance, theta, tol)
+        report(bar, verbose, descent)
+        while not descent.arrived and not descent.stalled:
+            if descent.n_iter >= max_iter:
+                break
+            descent.advance()
+            report(bar, verbose, descent)
+    return descent.result()
 
 
-def report(bar, verbose, n_iter, value, decrement):
+def report(bar, verbose, descent):
     """Show one evaluation to who asked for it."""
     if verbose:
         bar.update(1)
-        bar.set_postfix(deviance=f"{value:.8g}", to_gain=f"{decrement:.1e}")
+        bar.set_postfix(
+            deviance=f"{descent.value:.8g}", to_gain=f"{descent.decrement:.1e}"
+        )
     if verbose > 1:
-        bar.write(f"{n_iter:4d}  deviance {value:.9g}  still to gain {decrement:.2e}")
+        bar.write(
+            f"{descent.n_iter:4d}  deviance {descent.value:.9g}  "
+            f"still to gain {descent.decrement:.2e}"
+        )

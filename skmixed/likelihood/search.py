@@ -14,8 +14,8 @@ from skmixed.likelihood.optimize import NewtonStep, minimise
 from skmixed.likelihood.precondition import Preconditioned
 from skmixed.likelihood.start import starting_theta
 
-# Variances, relative to the residual's, of the scale-free effects in further starts: the
-# first of them, and all of them in small designs with several covariance parameters.
+# Variances, relative to the residual's, of the scale-free effects in further starts:
+# the first of them, and all in small designs with several covariance parameters.
 FURTHER_VARIANCES = (0.25, 0.05, 1.0, 4.0)
 # Optima of a flat deviance that differ by less are the same.
 SAME = 1e-7
@@ -43,11 +43,11 @@ def search(A, reml, regime=None, **options):
     -----
     Small samples have local optima with variances of zero, and near singular covariance
     matrices a triangular Lambda is almost free to rotate, which makes for slow steps
-    along a curved valley. Where a variance ends up zero, further starts are tried; where
-    effects covary, the best optimum is refined in the basis of its eigenvectors, where Lambda is
-    diagonal and the valley straight. Where the deviance is flat, the data do not tell
-    the parameters apart; of its optima the one is taken that Newton's steps reach from
-    unit variances, lme4's start.
+    along a curved valley. Where a variance ends up zero, further starts are tried;
+    where effects covary, the best optimum is refined in the basis of its eigenvectors,
+    where Lambda is diagonal and the valley straight. Where the deviance is flat, the
+    data do not tell the parameters apart; of its optima the one is taken that Newton's
+    steps reach from unit variances, lme4's start.
     """
     scale_free = Preconditioned.of(A)
     deviance = deviance_of(scale_free, reml, regime)

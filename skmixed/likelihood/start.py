@@ -33,8 +33,8 @@ def starting_theta(A):
         E r'r = sum_l tr(Phi_l sum_h Z_h'M_X Z_h) + sigma^2 (n - p)
 
     are linear in Phi_l = sigma^2 Psi_l and sigma^2: a MINQUE with block-diagonal
-    weights (Rao 1971, J. Multivariate Anal. 1). For balanced designs its solution is the
-    REML estimate.
+    weights (Rao 1971, J. Multivariate Anal. 1). For balanced designs its solution is
+    the REML estimate.
     """
     U, totals = project_fixed(A)
     D = [inverse_blocks(block) for block in A.ZtZ]
@@ -56,9 +56,11 @@ def starting_theta(A):
         M[-1, rows] = (
             flat @ (own.sum(axis=2) - np.einsum("axg,bxg->ab", U[j], U[j])).ravel()
         )
-        for l, S_l in enumerate(symmetric):
-            E = moment_tensor(A, j, l, D[j], DU[j], U[l])
-            M[rows, ends[l] : ends[l + 1]] = flat @ E @ S_l.reshape(len(S_l), -1).T
+        for other, S_other in enumerate(symmetric):
+            E = moment_tensor(A, (j, other), D[j], DU[j], U[other])
+            M[rows, ends[other] : ends[other + 1]] = (
+                flat @ E @ S_other.reshape(len(S_other), -1).T
+            )
     M[-1, -1], right[-1] = A.n_obs - A.n_fixed, residual
     scale = np.sqrt(np.abs(np.diag(M)))
     scale = np.where(scale > 0, scale, 1.0)
@@ -113,13 +115,13 @@ def symmetric_units(template):
     return units
 
 
-def moment_tensor(A, j, l, D, DU, U):
+def moment_tensor(A, factors, D, DU, U):
     """``sum_gh B_gh (x) B_gh`` for B_gh = D_g (Z_g'Z_h - U_g U_h').
 
     Parameters
     ----------
     A : CrossProducts
-    j, l : int
+    factors : tuple (j, l)
         Factors of the levels g and h.
     D : ndarray of shape (k_j, k_j, G_j)
     DU : ndarray of shape (k_j, p, G_j)
@@ -130,7 +132,7 @@ def moment_tensor(A, j, l, D, DU, U):
     ndarray of shape (k_j * k_j, k_l * k_l)
         Maps Phi_l to the moments of factor j.
     """
-    products, g, h = level_products(A, j, l)
+    products, g, h = level_products(A, factors)
     k_j, k_l, _ = products.shape
     DA = multiply(D if g is None else D[:, :, g], products).reshape(k_j * k_l, -1)
     fitted = np.einsum(
@@ -149,13 +151,13 @@ def moment_tensor(A, j, l, D, DU, U):
     return E.transpose(0, 2, 1, 3).reshape(k_j * k_j, k_l * k_l)
 
 
-def level_products(A, j, l):
+def level_products(A, factors):
     """Blocks Z_g'Z_h of the pairs of levels that meet, with their levels.
 
     Parameters
     ----------
     A : CrossProducts
-    j, l : int
+    factors : tuple (j, l)
 
     Returns
     -------
@@ -163,11 +165,11 @@ def level_products(A, j, l):
     g, h : ndarray of int of shape (n_pairs,), or None
         None where the pairs are the levels themselves.
     """
-    if j == l:
-        return A.ZtZ[j], None, None
+    if factors[0] == factors[1]:
+        return A.ZtZ[factors[0]], None, None
     for pair in A.pairs:
-        if (pair.first, pair.second) == (j, l):
+        if (pair.first, pair.second) == factors:
             return pair.data.transpose(1, 2, 0), pair.rows, pair.indices
-        if (pair.first, pair.second) == (l, j):
+        if (pair.second, pair.first) == factors:
             return pair.data.transpose(2, 1, 0), pair.indices, pair.rows
-    raise LookupError(f"no products of factors {j} and {l}")
+    raise LookupError(f"no products of the factors {factors}")

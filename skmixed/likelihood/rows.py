@@ -1,0 +1,130 @@
+"""The rows of the random terms, merged by grouping factor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skmixed.likelihood.covariance import CovarianceTemplate
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """One grouping factor with all the random terms that vary over it.
+
+    Parameters
+    ----------
+    group : str
+    effects : tuple of str
+        Of all its terms, side by side.
+    n_levels : int
+    template : CovarianceTemplate
+    """
+
+    group: str
+    effects: tuple[str, ...]
+    n_levels: int
+    template: CovarianceTemplate
+
+    @property
+    def n_effects(self):
+        """Effects per level."""
+        return len(self.effects)
+
+    @property
+    def size(self):
+        """Number of random effects: levels times effects."""
+        return self.n_levels * self.n_effects
+
+
+@dataclass(frozen=True)
+class GroupedRows:
+    """The random terms' rows, merged by grouping factor.
+
+    Parameters
+    ----------
+    factors : tuple of Factor
+    codes : tuple of ndarray of shape (n,)
+    z : tuple of ndarray of shape (n, k_i)
+    constants : tuple of list
+        Per factor: ``(start, stop, constant)`` of each term that may be centred.
+    terms : tuple of tuple (factor, effects, diagonal)
+    """
+
+    factors: tuple[Factor, ...]
+    codes: tuple[np.ndarray, ...]
+    z: tuple[np.ndarray, ...]
+    constants: tuple[list, ...]
+    terms: tuple[tuple[int, tuple[int, ...], bool], ...]
+
+    @classmethod
+    def of(cls, random):
+        """Merge the terms that share a grouping factor.
+
+        Parameters
+        ----------
+        random : sequence of RandomBlock
+
+        Returns
+        -------
+        GroupedRows
+        """
+        groups = list(dict.fromkeys(block.group for block in random))
+        members = [[b for b in random if b.group == group] for group in groups]
+        terms, width = [], dict.fromkeys(groups, 0)
+        for block in random:
+            start = width[block.group]
+            width[block.group] = stop = start + len(block.effects)
+            factor = groups.index(block.group)
+            terms.append((factor, tuple(range(start, stop)), bool(block.diagonal)))
+        spans = [
+            [(e[0], e[-1] + 1, diagonal) for f, e, diagonal in terms if f == factor]
+            for factor in range(len(groups))
+        ]
+        return cls(
+            factors=tuple(
+                Factor(
+                    group,
+                    tuple(effect for block in blocks for effect in block.effects),
+                    blocks[0].n_levels,
+                    CovarianceTemplate(tuple(span)),
+                )
+                for group, blocks, span in zip(groups, members, spans, strict=True)
+            ),
+            codes=tuple(blocks[0].codes for blocks in members),
+            z=tuple(
+                blocks[0].z if len(blocks) == 1 else np.hstack([b.z for b in blocks])
+                for blocks in members
+            ),
+            constants=tuple(
+                [
+                    (start, stop, None if diagonal else block.constant)
+                    for (start, stop, diagonal), block in zip(span, blocks, strict=True)
+                ]
+                for span, blocks in zip(spans, members, strict=True)
+            ),
+            terms=tuple(terms),
+        )
+
+
+def nesting(rows):
+    """For every factor, the factors that its levels lie within.
+
+    Parameters
+    ----------
+    rows : GroupedRows
+
+    Returns
+    -------
+    list of list of int
+        Of two factors with the same partition, the later lies within the earlier.
+    """
+    parents = [[] for _ in rows.factors]
+    for i, finer in enumerate(rows.factors):
+        for j, coarser in enumerate(rows.factors):
+            if i == j or (finer.n_levels, i) < (coarser.n_levels, j):
+                continue
+            parent = np.empty(finer.n_levels, dtype=rows.codes[j].dtype)
+            parent[rows.codes[i]] = rows.codes[j]
+            if np.array_equal(parent[rows.codes[i]], rows.codes[j]):
+                parents[i].append(j)
+    return parents
