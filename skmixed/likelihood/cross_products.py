@@ -54,6 +54,24 @@ class CrossProducts:
         """Number of fixed-effects columns that are not aliased."""
         return len(self.gram) - 1
 
+    def __str__(self):
+        lines = [f"Cross-products of {self.n_obs:,} rows, {self.n_fixed} fixed effects"]
+        for factor in self.factors:
+            effects = " + ".join(factor.effects)
+            lines.append(
+                f"  {factor.group}: {factor.n_levels:,} levels x {factor.n_effects} "
+                f"({effects}), block diagonal"
+            )
+        for pair in self.pairs:
+            names = [self.factors[j].group for j in (pair.first, pair.second)]
+            shape = "nested in" if pair.nested else "crossed with"
+            cells = self.factors[pair.first].n_levels * pair.n_second
+            lines.append(
+                f"  {names[0]} {shape} {names[1]}: {len(pair.indices):,} of {cells:,} "
+                "blocks"
+            )
+        return "\n".join(lines)
+
     def __add__(self, other):
         if not same_frame(self.frame, other.frame):
             raise ValueError(

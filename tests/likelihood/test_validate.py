@@ -1,0 +1,39 @@
+"""What cannot be fitted is refused by name, before or instead of a wrong answer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from random_designs import SHAPES, random_design
+
+from skmixed.likelihood import cross_products, fit_linear, validate
+
+CROSSED = SHAPES.index("1|a 1|s")
+
+
+def test_a_crossed_fit_that_exceeds_memory_says_what_it_needs(monkeypatch):
+    A = cross_products(random_design(CROSSED))
+    monkeypatch.setattr("skmixed.likelihood.elimination.DENSE_EFFECTS", 0)
+    monkeypatch.setattr(validate, "available_memory", lambda: 64.0)
+    with pytest.raises(ValueError, match=r"needs about .* GB.*`a`.*Leave out"):
+        fit_linear(A)
+
+
+def test_memory_of_a_crossed_fit_grows_with_the_square_of_the_smaller_factor():
+    A = cross_products(random_design(CROSSED))
+    small = min(factor.size for factor in A.factors)
+    assert validate.crossed_bytes(A) >= 8 * small**2
+
+
+def test_a_response_constant_within_groups_is_refused():
+    design = random_design(SHAPES.index("1|a"))
+    y = np.linspace(0, 1, design.random[0].n_levels)[design.random[0].codes]
+    design = replace(design, y=y, X=np.ones((len(y), 1)), constant=np.ones(1))
+    with pytest.raises(ValueError, match="constant within groups"):
+        fit_linear(cross_products(design))
+
+
+def test_cross_products_tell_their_blocks():
+    text = str(cross_products(random_design(SHAPES.index("1|a 1|a:b"))))
+    assert "nested in a" in text
+    assert "block diagonal" in text
