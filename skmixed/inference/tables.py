@@ -1,10 +1,14 @@
 """Tables of a fitted model: fixed effects, random effects, fit; and lme4's print."""
 
 import html
+import textwrap
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+
+from skmixed.inference.contrasts import estimate_table
+from skmixed.inference.degrees_of_freedom import choose_degrees_of_freedom
 
 # lme4 prints four significant digits of the smallest number in a column.
 _DIGITS = 4
@@ -19,7 +23,8 @@ class Summary:
     Attributes
     ----------
     fixed : DataFrame
-        One row per coefficient: ``estimate``, ``std_error``, ``t_value``.
+        One row per coefficient: ``estimate``, ``std_error``, ``df``, ``t``, ``p``,
+        ``lower``, ``upper``.
     random : DataFrame
         One row per random effect and one for the residual: ``group``, ``effect``,
         ``variance``, ``sd``, and ``corr_1``, ``corr_2``, ... with the effects before it
@@ -35,10 +40,10 @@ class Summary:
     >>> from skmixed.datasets import load_sleepstudy
     >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
     >>> summary = model.fit(load_sleepstudy().frame).summary()
-    >>> summary.fixed.round(2)
-               estimate  std_error  t_value
-    Intercept    251.41       6.82    36.84
-    Days          10.47       1.55     6.77
+    >>> summary.fixed.drop(columns="p").round(2)
+               estimate  std_error    df      t   lower   upper
+    Intercept    251.41       6.82  17.0  36.84  237.01  265.80
+    Days          10.47       1.55  17.0   6.77    7.21   13.73
     """
 
     fixed: pd.DataFrame
@@ -58,7 +63,7 @@ class Summary:
         if len(self.fixed):
             parts.append("Fixed effects:\n" + _print_fixed(self.fixed))
         if self.footing:
-            parts.append("\n".join(self.footing))
+            parts.append("\n".join(textwrap.fill(line, 79) for line in self.footing))
         return "\n\n".join(parts)
 
     def __repr__(self):
@@ -99,25 +104,29 @@ def information_criteria(result):
     return deviance + 2.0 * k, deviance + k * float(np.log(result.n_obs))
 
 
-def fixed_effects_table(result, names):
-    """Estimates and standard errors of the fixed effects.
+def fixed_effects_table(result, names, ddf="auto", confidence_level=0.95):
+    """Estimates, tests and intervals of the fixed effects.
 
     Parameters
     ----------
     result : FitResult
     names : sequence of str of length r
         Names of the columns that were kept.
+    ddf : str, default="auto"
+        Of :func:`skmixed.inference.degrees_of_freedom.choose_degrees_of_freedom`.
+    confidence_level : float, default=0.95
 
     Returns
     -------
-    DataFrame of shape (r, 3)
-        ``estimate``, ``std_error`` and ``t_value``, their ratio.
+    table : DataFrame of shape (r, 7)
+        ``estimate``, ``std_error``, ``df``, ``t``, ``p``, ``lower`` and ``upper``.
+    reason : str
+        Which tests these are, and why.
     """
-    std_error = np.sqrt(np.diag(result.coef_cov))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t_value = result.coef / std_error
-    table = {"estimate": result.coef, "std_error": std_error, "t_value": t_value}
-    return pd.DataFrame(table, index=list(names))
+    method, reason = choose_degrees_of_freedom(result, ddf)
+    identity = np.eye(len(result.coef))
+    table = estimate_table(result, method, identity, names, confidence_level)
+    return table, reason
 
 
 def random_effects_table(result):
@@ -188,7 +197,7 @@ def fit_table(result):
     return pd.DataFrame([row])
 
 
-def summarize(result, formula, names, aliased=()):
+def summarize(result, formula, names, aliased=(), *, ddf="auto", confidence_level=0.95):
     """Gather the tables of a fitted model.
 
     Parameters
@@ -200,6 +209,10 @@ def summarize(result, formula, names, aliased=()):
         Names of the fixed-effects columns that were kept.
     aliased : sequence of str, default=()
         Names of those that were left out.
+    ddf : str, default="auto"
+        Degrees of freedom of the tests of fixed effects.
+    confidence_level : float, default=0.95
+        Of the intervals of fixed effects.
 
     Returns
     -------
@@ -207,7 +220,8 @@ def summarize(result, formula, names, aliased=()):
     """
     kind = "Linear mixed model" if result.groups else "Linear model"
     method = "REML" if result.reml else "maximum likelihood"
-    footing = []
+    fixed, reason = fixed_effects_table(result, names, ddf, confidence_level)
+    footing = [reason] if len(fixed) else []
     if len(aliased):
         footing.append(f"Columns left out (rank deficiency): {', '.join(aliased)}")
     if result.singular:
@@ -217,7 +231,7 @@ def summarize(result, formula, names, aliased=()):
     if not result.converged:
         footing.append("The optimiser did not converge.")
     return Summary(
-        fixed=fixed_effects_table(result, names),
+        fixed=fixed,
         random=random_effects_table(result),
         fit=fit_table(result),
         n_groups=dict(zip(result.groups, result.n_levels, strict=True)),
@@ -254,11 +268,40 @@ def _print_random(random):
 def _print_fixed(fixed):
     numbers = fixed[["estimate", "std_error"]].to_numpy()
     cells = np.reshape(_format_column(numbers.ravel()), numbers.shape)
+    normal = np.isinf(fixed["df"]).all()
+    letter = "z" if normal else "t"
+    head = ["", "Estimate", "Std. Error", "df", f"{letter} value", f"Pr(>|{letter}|)"]
     rows = [
-        [name, *pair, f"{t:.3f}"]
-        for name, pair, t in zip(fixed.index, cells, fixed["t_value"], strict=True)
+        [name, *pair, f"{row.df:.4g}", f"{row.t:.3f}", format_p(row.p)]
+        for name, pair, row in zip(fixed.index, cells, fixed.itertuples(), strict=True)
     ]
-    return _align([["", "Estimate", "Std. Error", "t value"], *rows], left=(0,))
+    lines = [head, *rows]
+    if normal:
+        lines = [line[:3] + line[4:] for line in lines]
+    return _align(lines, left=(0,))
+
+
+def format_p(p):
+    """Write a p-value as R does.
+
+    Parameters
+    ----------
+    p : float
+
+    Returns
+    -------
+    str
+        Three significant digits, and nothing below the precision of a double.
+
+    Examples
+    --------
+    >>> from skmixed.inference.tables import format_p
+    >>> format_p(0.04321), format_p(3.2637e-06), format_p(1e-20)
+    ('0.0432', '3.26e-06', '< 2e-16')
+    """
+    if p < 2.2e-16:
+        return "< 2e-16"
+    return f"{p:.3g}"
 
 
 def _format_column(numbers):

@@ -1,0 +1,109 @@
+"""Linear combinations of the fixed effects: estimates, t tests, joint F tests."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+# Share of the largest variance below which a contrast repeats the others.
+REDUNDANT = 1e-8
+
+
+@dataclass(frozen=True)
+class JointTest:
+    """F test that several contrasts are zero together.
+
+    Parameters
+    ----------
+    statistic : float
+        F, with its scaling.
+    unscaled : float
+        Wald statistic over its degrees of freedom.
+    num_df : int
+        Contrasts that do not repeat each other.
+    den_df : float
+    p : float
+    """
+
+    statistic: float
+    unscaled: float
+    num_df: int
+    den_df: float
+    p: float
+
+
+def estimate_table(result, method, L, names, confidence_level=0.95):
+    """Estimates, standard errors, t tests and intervals of single contrasts.
+
+    Parameters
+    ----------
+    result : FitResult
+    method : Satterthwaite, KenwardRoger or Constant
+    L : ndarray of shape (q, r)
+        A contrast of the kept fixed effects per row.
+    names : sequence of str of length q
+    confidence_level : float, default=0.95
+
+    Returns
+    -------
+    DataFrame of shape (q, 7)
+        ``estimate``, ``std_error``, ``df``, ``t``, ``p``, ``lower``, ``upper``.
+    """
+    estimate = L @ result.coef
+    std_error = np.sqrt(np.einsum("qa,ab,qb->q", L, method.covariance, L))
+    df = method.df(L) if len(L) else np.zeros(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = estimate / std_error
+    half = stats.t.ppf(0.5 + confidence_level / 2.0, df) * std_error
+    table = {
+        "estimate": estimate,
+        "std_error": std_error,
+        "df": df,
+        "t": t,
+        "p": 2.0 * stats.t.sf(np.abs(t), df),
+        "lower": estimate - half,
+        "upper": estimate + half,
+    }
+    return pd.DataFrame(table, index=list(names))
+
+
+def joint_test(result, method, L, rhs=None):
+    """F test that ``L beta = rhs``.
+
+    Parameters
+    ----------
+    result : FitResult
+    method : Satterthwaite, KenwardRoger or Constant
+    L : ndarray of shape (q, r)
+        Rows may repeat each other.
+    rhs : ndarray of shape (q,), optional
+        Zero by default.
+
+    Returns
+    -------
+    JointTest
+
+    Notes
+    -----
+    The rows are turned to the eigenvectors of their covariance, so that estimates are
+    uncorrelated, as Satterthwaite's method for several contrasts needs.
+    """
+    gap = L @ result.coef - (0.0 if rhs is None else rhs)
+    values, vectors = np.linalg.eigh(L @ method.covariance @ L.T)
+    kept = values > REDUNDANT * max(values.max(initial=0.0), 0.0)
+    q = int(kept.sum())
+    if not q:
+        return JointTest(np.nan, np.nan, 0, np.nan, np.nan)
+    turned = vectors[:, kept].T
+    unscaled = float(np.sum((turned @ gap) ** 2 / values[kept]) / q)
+    scaling, df = method.joint_df(turned @ L)
+    statistic = scaling * unscaled
+    return JointTest(statistic, unscaled, q, df, float(survival(statistic, q, df)))
+
+
+def survival(statistic, num_df, den_df):
+    """Upper tail of F; of chi-square over its df where ``den_df`` is infinite."""
+    if np.isinf(den_df):
+        return stats.chi2.sf(num_df * statistic, num_df)
+    return stats.f.sf(statistic, num_df, den_df)
