@@ -1,8 +1,8 @@
 """Text and table to arrays: lme4 formulas on formulaic."""
 
-from .design import Design, DesignSpec, RandomBlock
-from .groups import GroupIndex
-from .parse import FormulaError, MixedFormula, RandomTerm, parse_formula
+from skmixed.formula.design import Design, DesignSpec, RandomBlock
+from skmixed.formula.groups import GroupIndex
+from skmixed.formula.parse import FormulaError, MixedFormula, RandomTerm, parse_formula
 
 __all__ = [
     "Design",

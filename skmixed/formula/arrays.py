@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .operators import factor_columns
+from skmixed.formula.operators import factor_columns
 
 __all__ = ["Design", "RandomBlock", "find_constant", "finished"]
 

@@ -6,8 +6,8 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
-from .functions import FUNCTIONS, INTERNAL_FUNCTIONS
-from .scanner import column_alias, column_of_alias
+from skmixed.formula.functions import FUNCTIONS, INTERNAL_FUNCTIONS
+from skmixed.formula.scanner import column_alias, column_of_alias
 
 __all__ = ["ColumnTable", "check_columns", "missing_rows", "read_numbers"]
 
@@ -160,7 +160,12 @@ def hint_for_missing(missing, have):
             " X came as an array, whose columns are called x0, x1, ...; pass a data "
             "frame, or call set_output(transform='pandas') on the step before."
         )
-    close = [match for name in missing for match in get_close_matches(name, have, 1)]
+    spelt = {str(name).lower(): name for name in have}
+    close = [
+        spelt[match]
+        for name in missing
+        for match in get_close_matches(name.lower(), spelt, 1)
+    ]
     return f" Did you mean {' and '.join(map(repr, close))}?" if close else ""
 
 

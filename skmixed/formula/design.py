@@ -2,12 +2,17 @@
 
 import numpy as np
 
-from .arrays import Design, RandomBlock, find_constant, finished
-from .columns import ColumnTable, check_columns, missing_rows, read_numbers
-from .groups import GroupIndex
-from .materializer import materialize, model_spec
-from .operators import factor_columns, write_term
-from .parse import parse_formula
+from skmixed.formula.arrays import Design, RandomBlock, find_constant, finished
+from skmixed.formula.columns import (
+    ColumnTable,
+    check_columns,
+    missing_rows,
+    read_numbers,
+)
+from skmixed.formula.groups import GroupIndex
+from skmixed.formula.materializer import materialize, model_spec
+from skmixed.formula.operators import factor_columns, write_term
+from skmixed.formula.parse import parse_formula
 
 __all__ = ["Design", "DesignSpec", "RandomBlock"]
 

@@ -10,8 +10,13 @@ import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .functions import ADVICE, CONTRAST_CLASSES, FUNCTIONS, is_numpy_name
-from .scanner import RESERVED, column_alias, column_of_alias, python_words
+from skmixed.formula.functions import ADVICE, CONTRAST_CLASSES, FUNCTIONS, is_numpy_name
+from skmixed.formula.scanner import (
+    RESERVED,
+    column_alias,
+    column_of_alias,
+    python_words,
+)
 
 __all__ = ["Expression", "quote_name", "read_expression"]
 

@@ -15,10 +15,10 @@ from formulaic.materializers import PandasMaterializer
 from formulaic.materializers.types import FactorValues
 from formulaic.utils.stateful_transforms import stateful_eval
 
-from .columns import CallNames
-from .errors import FormulaError
-from .expressions import read_expression
-from .functions import CategoryError
+from skmixed.formula.columns import CallNames
+from skmixed.formula.errors import FormulaError
+from skmixed.formula.expressions import read_expression
+from skmixed.formula.functions import CategoryError
 
 __all__ = ["materialize", "model_spec"]
 

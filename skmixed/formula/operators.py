@@ -7,8 +7,8 @@ from formulaic.parser import DefaultOperatorResolver
 from formulaic.parser.types import Factor, Operator, OrderedSet, Term, Token
 from formulaic.utils.structured import Structured
 
-from .errors import error_at
-from .expressions import quote_name, read_expression
+from skmixed.formula.errors import error_at
+from skmixed.formula.expressions import quote_name, read_expression
 
 __all__ = [
     "BARS",

@@ -7,8 +7,8 @@ from formulaic.errors import FormulaicError
 from formulaic.parser import DefaultFormulaParser
 from formulaic.parser.types import Factor, Term
 
-from .errors import FormulaError, error_at, error_from_formulaic
-from .operators import (
+from skmixed.formula.errors import FormulaError, error_at, error_from_formulaic
+from skmixed.formula.operators import (
     MixedOperatorResolver,
     RandomTerm,
     factor_columns,
@@ -16,7 +16,7 @@ from .operators import (
     is_offset,
     write_term,
 )
-from .tokens import read_tokens
+from skmixed.formula.tokens import read_tokens
 
 __all__ = ["FormulaError", "MixedFormula", "RandomTerm", "parse_formula"]
 

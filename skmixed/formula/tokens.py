@@ -6,9 +6,9 @@ from formulaic.parser.algos.tokenize import tokenize
 from formulaic.parser.types import Token
 from formulaic.parser.utils import merge_operator_tokens
 
-from .errors import error_at
-from .expressions import read_expression
-from .operators import BARS
+from skmixed.formula.errors import error_at
+from skmixed.formula.expressions import read_expression
+from skmixed.formula.operators import BARS
 
 __all__ = ["TokenList", "read_tokens"]
 
