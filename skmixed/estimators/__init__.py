@@ -1,6 +1,18 @@
 """The scikit-learn face: estimators driven by one formula."""
 
+from skmixed.estimators.aggregated import AggregatedLinearRegressor
+from skmixed.estimators.interaction import InteractionLinearRegressor
 from skmixed.estimators.linear import MixedLinearRegressor
+from skmixed.estimators.pooled import PooledLinearRegressor
+from skmixed.estimators.separate import SeparateLinearRegressor
 from skmixed.estimators.warnings import RankDeficiencyWarning, SingularFitWarning
 
-__all__ = ["MixedLinearRegressor", "RankDeficiencyWarning", "SingularFitWarning"]
+__all__ = [
+    "AggregatedLinearRegressor",
+    "InteractionLinearRegressor",
+    "MixedLinearRegressor",
+    "PooledLinearRegressor",
+    "RankDeficiencyWarning",
+    "SeparateLinearRegressor",
+    "SingularFitWarning",
+]
