@@ -11,12 +11,16 @@ from sklearn.utils.validation import check_is_fitted
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
-from skmixed.inference.tables import information_criteria, summarize
+from skmixed.estimators.prediction import PredictionMixin
+from skmixed.estimators.statements import StatementsMixin
+from skmixed.inference.tables import information_criteria
 from skmixed.likelihood.cross_products import cross_products
 from skmixed.likelihood.fit import fit_linear
 
 
-class MixedLinearRegressor(EffectsMixin, BaseFormulaRegressor):
+class MixedLinearRegressor(
+    EffectsMixin, PredictionMixin, StatementsMixin, BaseFormulaRegressor
+):
     """Linear mixed model, written as a formula of lme4.
 
     Fixed effects hold for everybody; random effects vary between groups and are drawn
@@ -231,110 +235,3 @@ class MixedLinearRegressor(EffectsMixin, BaseFormulaRegressor):
         self.singular_, self.solver_ = result.singular, result.solver
         self.df_resid_ = result.df_resid
         self.n_groups_ = dict(zip(result.groups, result.n_levels, strict=True))
-
-    def predict(self, X, *, random_effects=True):
-        """Predict the response.
-
-        Parameters
-        ----------
-        X : data frame or array-like of shape (n_samples, n_features)
-            Needs the columns of the formula only; their order does not matter.
-        random_effects : bool, str or list of str, default=True
-            True adds the random effects of the groups that `fit` saw, False leaves all
-            out (the grouping columns are not needed then), and names of grouping
-            factors add only theirs.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            With ``na_action="drop"``, NaN where a needed column is missing. A group
-            that is merely unseen adds nothing (``unseen_groups="population"``).
-
-        Raises
-        ------
-        ValueError
-            For unknown names of grouping factors, missing columns, unseen levels of
-            fixed effects, and missing values unless ``na_action="drop"``.
-
-        Examples
-        --------
-        >>> from skmixed import MixedLinearRegressor
-        >>> from skmixed.datasets import load_sleepstudy
-        >>> sleep = load_sleepstudy().frame
-        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
-        >>> someone_new = sleep.iloc[[0]].assign(Subject="new")
-        >>> model.fit(sleep).predict(someone_new).round(1)
-        array([251.4])
-        """
-        check_is_fitted(self)
-        design, missing = self._replay_design(X, self._choose_factors(random_effects))
-        coef = np.zeros(design.X.shape[1])
-        coef[self.result_.kept] = self.result_.coef
-        predicted = design.X @ coef
-        if design.offset is not None:
-            predicted += design.offset
-        for block, effects in zip(
-            design.random, self._effects_of(design.random), strict=True
-        ):
-            # code -1 (unseen) finds the row of zeros at the end
-            padded = np.vstack([effects, np.zeros(effects.shape[1])])
-            predicted += np.einsum("ij,ij->i", block.z, padded[block.codes])
-        predicted[missing] = np.nan
-        return predicted
-
-    def _choose_factors(self, random_effects):
-        """Check the argument of `predict`: True, False or a tuple of names."""
-        if isinstance(random_effects, (bool, np.bool_)):
-            return bool(random_effects)
-        named = [random_effects] if isinstance(random_effects, str) else random_effects
-        known = list(self.result_.groups)
-        if not isinstance(named, (list, tuple)) or not set(named) <= set(known):
-            raise ValueError(
-                f"random_effects={random_effects!r} should be True, False, or names of "
-                f"the model's grouping factors, which are {known}."
-            )
-        return tuple(named)
-
-    def _effects_of(self, blocks):
-        """Conditional modes of the terms of some factors, in the order of `blocks`."""
-        result = self.result_
-        wanted = {block.group for block in blocks}
-        return [
-            result.modes[factor][:, list(positions)]
-            for factor, positions, _ in result.terms
-            if result.groups[factor] in wanted
-        ]
-
-    def summary(self):
-        """Tables of the fit, printed as lme4 prints them.
-
-        Returns
-        -------
-        Summary
-            With the data frames ``fixed``, ``random`` and ``fit``.
-
-        Examples
-        --------
-        >>> from skmixed import MixedLinearRegressor
-        >>> from skmixed.datasets import load_sleepstudy
-        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
-        >>> print(model.fit(load_sleepstudy().frame).summary())
-        Linear mixed model fit by REML
-        Formula: Reaction ~ 1 + Days + (1 + Days | Subject)
-        <BLANKLINE>
-        REML criterion at convergence: 1743.6
-        <BLANKLINE>
-        Random effects:
-        Groups   Name      Variance Std.Dev. Corr
-        Subject  Intercept   612.09   24.740
-                 Days         35.07    5.922 0.07
-        Residual             654.94   25.592
-        Number of obs: 180, groups:  Subject, 18
-        <BLANKLINE>
-        Fixed effects:
-                  Estimate Std. Error t value
-        Intercept  251.405      6.825  36.838
-        Days        10.467      1.546   6.771
-        """
-        check_is_fitted(self)
-        return summarize(self.result_, self.formula_, self._kept_names(), self.aliased_)

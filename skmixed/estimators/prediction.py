@@ -1,0 +1,354 @@
+"""Predictions of a mixed model: values, their uncertainty, and simulated responses."""
+
+import dataclasses
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skmixed.estimators.input import read_features, read_weights, refuse_missing
+from skmixed.formula.columns import missing_rows
+from skmixed.inference.prediction import mean_variance, predictive_distribution
+
+
+class PredictionMixin:
+    """Predict, with standard errors and intervals, and simulate.
+
+    Needs ``result_``, ``_spec`` and the methods of `BaseFormulaRegressor`.
+    """
+
+    def predict(self, X, *, random_effects=True, return_std=False):
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            Needs the columns of the formula only; their order does not matter.
+        random_effects : bool, str or list of str, default=True
+            True adds the random effects of the groups that `fit` saw, False leaves all
+            out (the grouping columns are not needed then), and names of grouping
+            factors add only theirs.
+        return_std : bool, default=False
+            Also return standard errors.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+            With ``na_action="drop"``, NaN where a needed column is missing. A group
+            that is merely unseen adds nothing (``unseen_groups="population"``).
+        y_std : ndarray of shape (n_samples,)
+            Only with `return_std`. Standard error of `y_pred` as an estimate of the
+            mean response of the row's groups, without residual, given the variance
+            parameters: the uncertainty of the fixed effects and of the conditional
+            modes of known groups, jointly, and the whole variance of the effects of
+            groups that are unseen or left out. The standard deviation of a new
+            observation is ``sqrt(y_std**2 + sigma_**2)``.
+
+        Raises
+        ------
+        ValueError
+            For unknown names of grouping factors, missing columns, unseen levels of
+            fixed effects, missing values unless ``na_action="drop"``, and standard
+            errors that would take too long (very many levels of crossed factors).
+
+        Notes
+        -----
+        Henderson's mixed-model equations: with w = D z, D the covariance of the random
+        effects, P = Z'V^-1 Z and u = x - X'V^-1 Z w, the variance is
+        ``z'D z - w'P w + u'(X'V^-1 X)^-1 u``. It costs one factorisation, kept for
+        later calls, and for crossed or nested factors a back-substitution per level
+        that occurs in `X`; no training rows are needed.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> sleep = load_sleepstudy().frame
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> model = model.fit(sleep)
+        >>> someone_new = sleep.iloc[[0]].assign(Subject="new")
+        >>> model.predict(someone_new).round(1)
+        array([251.4])
+        >>> model.predict(sleep.head(1), return_std=True)[1].round(1)
+        array([12.3])
+        >>> model.predict(someone_new, return_std=True)[1].round(1)
+        array([25.7])
+        """
+        check_is_fitted(self)
+        chosen = self._choose_factors(random_effects)
+        if not return_std:
+            return self._predict_rows(*self._replay_design(X, chosen))
+        design, missing = self._replay_all_effects(X, chosen)
+        predicted = self._predict_rows(design, missing)
+        return predicted, _spread(self.result_, design, missing)
+
+    def predict_interval(self, X, *, confidence_level=0.95, kind="prediction"):
+        """Predict the response by intervals.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+        confidence_level : float, default=0.95
+        kind : {"prediction", "mean"}, default="prediction"
+            Where a new observation lies ("prediction"), or the mean of the
+            observations of its groups ("mean").
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Lower and upper bounds, centred at ``predict(X)``. NaN where that is NaN.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+
+        Notes
+        -----
+        The variance is that of `predict` (unseen groups count with their whole
+        variance), plus the residual variance for ``kind="prediction"``, plus what the
+        estimation of the variance parameters adds (Kackar and Harville, 1984). The
+        quantile is Student's t with Satterthwaite's degrees of freedom of that
+        variance, which for the response of a new group is about the number of groups;
+        the normal one for very large designs.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> sleep = load_sleepstudy().frame
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> model = model.fit(sleep)
+        >>> model.predict_interval(sleep.head(1)).round(0)
+        array([[197., 310.]])
+        >>> model.predict_interval(sleep.head(1).assign(Subject="new")).round(0)
+        array([[178., 325.]])
+        """
+        check_is_fitted(self)
+        _check_interval(confidence_level, kind)
+        design, missing = self._replay_design(X)
+        predicted = self._predict_rows(design, missing)
+        complete = keep_rows(design, ~missing)
+        half = np.full(len(predicted), np.nan)
+        half[~missing] = predictive_distribution(
+            self.result_, complete, kind
+        ).half_width(confidence_level)
+        return np.column_stack([predicted - half, predicted + half])
+
+    def simulate(
+        self,
+        X,
+        *,
+        n_samples=1,
+        random_effects="new",
+        sample_weight=None,
+        random_state=None,
+    ):
+        """Draw responses from the fitted model.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_rows, n_features)
+        n_samples : int, default=1
+            Number of draws.
+        random_effects : {"new", "fitted"}, default="new"
+            "new" draws the effects of every group of `X` afresh in each sample;
+            "fitted" holds those of known groups at their conditional modes and draws
+            those of unseen groups.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Precision weights: residuals have the variance ``sigma_**2 / weight``.
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_samples)
+            On the scale of `predict`; the fixed effects and variances are those
+            estimated. NaN where ``predict(X)`` is NaN.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> sleep = load_sleepstudy().frame
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> model = model.fit(sleep)
+        >>> model.simulate(sleep, n_samples=100, random_state=0).shape
+        (180, 100)
+        """
+        check_is_fitted(self)
+        _check_simulate(n_samples, random_effects)
+        random = check_random_state(random_state)
+        design, missing = self._replay_all_effects(X, True, refuse_unseen=False)
+        frame = read_features(self, X, reset=False)
+        fitted = random_effects == "fitted"
+        mean = self._predict_rows(design if fitted else forget_groups(design), missing)
+        drawn = np.repeat(mean[:, None], n_samples, axis=1)
+        for group, z, codes, root in self._effects_to_draw(design, frame):
+            rows = np.flatnonzero((codes < 0) & ~missing if fitted else ~missing)
+            columns = list(self._spec.groups[group].columns)
+            levels = frame.iloc[rows].groupby(columns, observed=True).ngroup()
+            shape = (levels.max() + 1 if len(rows) else 0, len(root), n_samples)
+            effects = np.matmul(root, random.standard_normal(shape))
+            drawn[rows] += np.einsum("nk,nks->ns", z[rows], effects[levels.to_numpy()])
+        scale = np.full(len(mean), self.sigma_)
+        if sample_weight is not None:
+            scale /= np.sqrt(
+                read_weights(sample_weight, len(mean), allow_missing=False)
+            )
+        return drawn + scale[:, None] * random.standard_normal(drawn.shape)
+
+    def _predict_rows(self, design, missing):
+        """Fixed effects, offset and the conditional modes of known groups."""
+        coef = np.zeros(design.X.shape[1])
+        coef[self.result_.kept] = self.result_.coef
+        predicted = design.X @ coef
+        if design.offset is not None:
+            predicted += design.offset
+        for block, effects in zip(
+            design.random, self._effects_of(design.random), strict=True
+        ):
+            # code -1 (unseen) finds the row of zeros at the end
+            padded = np.vstack([effects, np.zeros(effects.shape[1])])
+            predicted += np.einsum("ij,ij->i", block.z, padded[block.codes])
+        predicted[missing] = np.nan
+        return predicted
+
+    def _choose_factors(self, random_effects):
+        """Check the argument of `predict`: True, False or a tuple of names."""
+        if isinstance(random_effects, (bool, np.bool_)):
+            return bool(random_effects)
+        named = [random_effects] if isinstance(random_effects, str) else random_effects
+        known = list(self.result_.groups)
+        if not isinstance(named, (list, tuple)) or not set(named) <= set(known):
+            raise ValueError(
+                f"random_effects={random_effects!r} should be True, False, or names of "
+                f"the model's grouping factors, which are {known}."
+            )
+        return tuple(named)
+
+    def _effects_of(self, blocks):
+        """Conditional modes of the terms of some factors, in the order of `blocks`."""
+        result = self.result_
+        wanted = {block.group for block in blocks}
+        return [
+            result.modes[factor][:, list(positions)]
+            for factor, positions, _ in result.terms
+            if result.groups[factor] in wanted
+        ]
+
+    def _effects_to_draw(self, design, frame):
+        """Group, columns, codes and covariance root of every random term."""
+        result = self.result_
+        for block, (factor, positions, _) in zip(
+            design.random, result.terms, strict=True
+        ):
+            root = result.relative_factors[factor][np.ix_(positions, positions)]
+            yield block.group, block.z, block.codes, result.sigma * root
+
+    def _replay_all_effects(self, X, chosen, *, refuse_unseen=True):
+        """Replay the design with every random term; those not chosen are new groups.
+
+        Parameters
+        ----------
+        X : data frame or array-like
+        chosen : bool or tuple of str
+            Grouping factors whose levels are to be read.
+        refuse_unseen : bool, default=True
+            Whether ``unseen_groups="error"`` holds.
+
+        Returns
+        -------
+        design : Design
+        missing : ndarray of shape (n_samples,), dtype bool
+        """
+        if chosen is True and (refuse_unseen or self.unseen_groups != "error"):
+            return self._replay_design(X)
+        frame, spec = read_features(self, X, reset=False), self._spec
+        needed = [*spec.columns_for(chosen), *spec.design_columns_for(True)]
+        missing = missing_rows(frame, needed)
+        if missing.any() and self.na_action == "raise":
+            remedy = "Impute them; with na_action='drop' predict gives NaN for them."
+            refuse_missing(frame, needed, missing, remedy)
+        unread = [c for c in spec.columns_for(True) if c not in needed]
+        frame = frame.assign(**dict.fromkeys(unread, np.nan))
+        design = spec.build(frame)
+        if chosen is True:
+            return design, missing
+        design = forget_groups(design, keep=chosen or ())
+        if self.unseen_groups == "error":
+            for block in design.random:
+                if chosen and block.group in chosen:
+                    self._refuse_unseen(frame, block, (block.codes < 0) & ~missing)
+        return design, missing
+
+
+def forget_groups(design, keep=()):
+    """Take the groups of all factors but some for unseen ones.
+
+    Parameters
+    ----------
+    design : Design
+    keep : sequence of str, default=()
+
+    Returns
+    -------
+    Design
+    """
+    blocks = tuple(
+        block
+        if block.group in keep
+        else dataclasses.replace(block, codes=np.full_like(block.codes, -1))
+        for block in design.random
+    )
+    return dataclasses.replace(design, random=blocks)
+
+
+def keep_rows(design, rows):
+    """Return some rows of a design; all of them cost nothing.
+
+    Parameters
+    ----------
+    design : Design
+    rows : ndarray of bool of shape (n,)
+
+    Returns
+    -------
+    Design
+    """
+    if rows.all():
+        return design
+    blocks = tuple(
+        dataclasses.replace(block, z=block.z[rows], codes=block.codes[rows])
+        for block in design.random
+    )
+    offset = None if design.offset is None else design.offset[rows]
+    return dataclasses.replace(design, X=design.X[rows], offset=offset, random=blocks)
+
+
+def _spread(result, design, missing):
+    """Standard errors of predicted means, NaN in the rows that are missing."""
+    std = np.full(len(missing), np.nan)
+    std[~missing] = np.sqrt(mean_variance(result, keep_rows(design, ~missing)))
+    return std
+
+
+def _check_interval(confidence_level, kind):
+    """Raise unless the arguments of `predict_interval` make sense."""
+    if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
+        raise ValueError(
+            f"confidence_level={confidence_level!r} should be a number between 0 and "
+            "1, for example 0.95."
+        )
+    if kind not in ("prediction", "mean"):
+        raise ValueError(f"kind={kind!r} should be 'prediction' or 'mean'.")
+
+
+def _check_simulate(n_samples, random_effects):
+    """Raise unless the arguments of `simulate` make sense."""
+    if not (isinstance(n_samples, Integral) and n_samples >= 1):
+        raise ValueError(f"n_samples={n_samples!r} should be a positive integer.")
+    if random_effects not in ("new", "fitted"):
+        raise ValueError(
+            f"random_effects={random_effects!r} should be 'new' or 'fitted'."
+        )
