@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from skmixed.likelihood.grouped import multiply
+from skmixed.likelihood.grouped import cholesky, multiply, solve_lower
 
 # Relative covariances never start nearer to the boundary: theta = 0 is stationary.
 START_FLOOR = 1e-3
@@ -102,8 +102,14 @@ def project_fixed(A):
 
 def inverse_blocks(ZtZ):
     """(I + Z_g'Z_g)^-1 of every group, of shape (k, k, G)."""
-    blocks = ZtZ.transpose(2, 0, 1) + np.eye(len(ZtZ))
-    return np.ascontiguousarray(np.linalg.inv(blocks).transpose(1, 2, 0))
+    k, _, G = ZtZ.shape
+    M, root = ZtZ.copy(), np.zeros((k, k, G))
+    for i in range(k):
+        M[i, i] += 1.0
+        root[i, i] = 1.0
+    cholesky(M)
+    root = solve_lower(M, root)
+    return multiply(root, root, transpose_A=True)
 
 
 def symmetric_units(template):
@@ -141,14 +147,16 @@ def moment_tensor(A, factors, D, DU, U):
         U if h is None else U[:, :, h],
     ).reshape(k_j * k_l, -1)
     cross = DA @ fitted.T
-    far = np.einsum(
-        "axcy,bxdy->abcd",
-        np.einsum("axg,cyg->axcy", DU, DU, optimize=True),
-        np.einsum("bxh,dyh->bxdy", U, U, optimize=True),
-        optimize=True,
-    )
-    E = (DA @ DA.T - cross - cross.T).reshape(k_j, k_l, k_j, k_l) + far
-    return E.transpose(0, 2, 1, 3).reshape(k_j * k_j, k_l * k_l)
+    near = (DA @ DA.T - cross - cross.T).reshape(k_j, k_l, k_j, k_l)
+    far = outer_sums(DU) @ outer_sums(U).T
+    return near.transpose(0, 2, 1, 3).reshape(far.shape) + far
+
+
+def outer_sums(U):
+    """``sum_g U_g[a, x] U_g[c, y]``, of shape (k * k, p * p)."""
+    k, p, G = U.shape
+    flat = U.reshape(k * p, G)
+    return (flat @ flat.T).reshape(k, p, k, p).transpose(0, 2, 1, 3).reshape(k * k, -1)
 
 
 def level_products(A, factors):
