@@ -6,7 +6,6 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result

@@ -16,6 +16,7 @@ from skmixed.datasets import (
     load_sleepstudy,
     make_mixed_regression,
 )
+from skmixed.inference import posterior
 from skmixed.inference import prediction as uncertainty
 from skmixed.likelihood import result as likelihood_result
 from skmixed.likelihood.cross_products import GroupedRows
@@ -122,8 +123,8 @@ def test_every_regime_gives_the_same_standard_errors(name, regime, monkeypatch):
     monkeypatch.setattr(
         likelihood_result, "choose_elimination", lambda A: choose_elimination(A, regime)
     )
-    monkeypatch.setattr(uncertainty, "CHUNK_DIRECTIONS", 2)
-    monkeypatch.setattr(uncertainty, "CHUNK_ROWS", 17)
+    monkeypatch.setattr(posterior, "CHUNK_DIRECTIONS", 2)
+    monkeypatch.setattr(posterior, "CHUNK_ROWS", 17)
     _, std = model.predict(new, return_std=True)
     uncertainty._open.clear()
     np.testing.assert_allclose(std, expected, rtol=SAME_DENSE)
@@ -132,14 +133,14 @@ def test_every_regime_gives_the_same_standard_errors(name, regime, monkeypatch):
 def test_conditional_sds_are_the_standard_errors_given_beta():
     model, frame = fit("slopes")
     row = pd.DataFrame({"Days": 0.0, "Subject": frame["Subject"].unique()})
-    scale_free, posterior = uncertainty.posterior_at_estimates(model.result_)
-    rows = uncertainty.PredictionRows.of(model._spec.build(row), scale_free)
-    given_beta = posterior.within_factors(rows)
-    w = posterior.loadings(rows)[0][0]
-    u = rows.X - np.einsum("na,apn->np", w, posterior.F[0])
-    given_beta -= (np.linalg.solve(posterior.RX, u.T) ** 2).sum(axis=0)
+    scale_free, found = uncertainty.posterior_at_estimates(model.result_)
+    rows = posterior.PredictionRows.of(model._spec.build(row), scale_free)
+    given_beta = found.within_factors(rows)
+    w = found.loadings(rows)[0][0]
+    u = rows.X - np.einsum("na,apn->np", w, found.F[0])
+    given_beta -= (np.linalg.solve(found.RX, u.T) ** 2).sum(axis=0)
     np.testing.assert_allclose(
-        posterior.sigma2 * given_beta,
+        found.sigma2 * given_beta,
         model.conditional_cov_["Subject"][:, 0, 0],
         rtol=SAME_ALGEBRA,
     )
@@ -252,7 +253,7 @@ def test_too_many_crossed_levels_are_refused(monkeypatch):
         "choose_elimination",
         lambda A: choose_elimination(A, "crossed"),
     )
-    monkeypatch.setattr(uncertainty, "MOST_WORK", 100)
+    monkeypatch.setattr(posterior, "MOST_WORK", 100)
     with pytest.raises(ValueError, match="Predict fewer rows at a time"):
         model.predict(frame, return_std=True)
     uncertainty._open.clear()
