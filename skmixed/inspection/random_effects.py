@@ -1,0 +1,261 @@
+"""Caterpillar and normal Q-Q plot of the conditional modes of one factor."""
+
+import numpy as np
+from scipy import stats
+
+from skmixed.inspection.quantiles import draw_qq, normal_scores
+from skmixed.inspection.rows import choose_factor
+from skmixed.inspection.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    HEIGHT,
+    HIGHLIGHTS,
+    RASTERISED,
+    WIDTH,
+    find_groups,
+    legend_above,
+    open_axes,
+)
+
+# More groups than this have no room for their names.
+MOST_NAMES = 80
+
+
+class RandomEffectsDisplay:
+    """The random effects of every group, with their uncertainty.
+
+    Make one with `from_estimator`. The caterpillar shows conditional modes and
+    intervals, sorted; the Q-Q plot shows whether they look normal.
+
+    Parameters
+    ----------
+    estimates : ndarray of shape (G, k)
+        Conditional modes of the groups.
+    std_errors : ndarray of shape (G, k)
+        Their standard deviations given the data, the fixed effects and the variances
+        (lme4: ``condVar``).
+    sd : ndarray of shape (k,)
+        Standard deviations of the random effects.
+    labels : ndarray of shape (G,)
+        Groups, sorted by the first effect.
+    effects : tuple of str of length k
+        Names of the effects.
+    group : str
+        Name of the grouping factor.
+    confidence_level : float, default=0.95
+        Of the intervals.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes or ndarray of them
+        An array where there are several effects.
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> from skmixed.inspection import RandomEffectsDisplay
+    >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+    >>> model = model.fit(load_sleepstudy().frame)
+    >>> display = RandomEffectsDisplay.from_estimator(model, effects="Days")
+    >>> display.labels[:3], display.std_errors[0].round(2)
+    (array([335, 309, 310]), array([2.3]))
+    """
+
+    def __init__(
+        self,
+        *,
+        estimates,
+        std_errors,
+        sd,
+        labels,
+        effects,
+        group,
+        confidence_level=0.95,
+    ):
+        self.estimates, self.std_errors, self.sd = estimates, std_errors, sd
+        self.labels, self.effects, self.group = labels, effects, group
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        *,
+        group=None,
+        effects=None,
+        kind="caterpillar",
+        confidence_level=0.95,
+        highlight=(),
+        ax=None,
+    ):
+        """Plot the random effects of a fitted model.
+
+        Parameters
+        ----------
+        estimator : MixedLinearRegressor
+            Fitted.
+        group : str, default=None
+            Grouping factor; by default the first.
+        effects : str or list of str, default=None
+            Effects to show; by default all of the factor.
+        kind : {"caterpillar", "qq"}, default="caterpillar"
+            Which picture.
+        confidence_level : float, default=0.95
+            Of the intervals.
+        highlight : label or sequence of labels, default=()
+            Groups drawn in colour.
+        ax : matplotlib Axes, or array of them, default=None
+            Where to draw; by default on a new figure.
+
+        Returns
+        -------
+        RandomEffectsDisplay
+
+        Raises
+        ------
+        ValueError
+            Where the model has no such factor or effect.
+        """
+        group = choose_factor(estimator, group)
+        factor = estimator.result_.groups.index(group)
+        names = list(estimator.result_.effects[factor])
+        effects = [effects] if isinstance(effects, str) else list(effects or names)
+        if not set(effects) <= set(names):
+            raise ValueError(f"effects={effects} of `{group}` should be among {names}.")
+        columns = [names.index(effect) for effect in effects]
+        estimates = estimator.result_.modes[factor][:, columns]
+        variances = np.diagonal(
+            estimator.result_.mode_covariances[factor], axis1=1, axis2=2
+        )[:, columns]
+        order = np.argsort(estimates[:, 0], kind="stable")
+        covariance = estimator.result_.covariances[factor]
+        display = cls(
+            estimates=estimates[order],
+            std_errors=np.sqrt(np.maximum(variances[order], 0.0)),
+            sd=np.sqrt(np.diag(covariance)[columns]),
+            labels=estimator._spec.groups[group].labels[order],
+            effects=tuple(effects),
+            group=group,
+            confidence_level=confidence_level,
+        )
+        return display.plot(ax, kind=kind, highlight=highlight)
+
+    @property
+    def intervals(self):
+        """Lower and upper ends, of shape (G, k, 2)."""
+        z = stats.norm.ppf((1.0 + self.confidence_level) / 2.0)
+        reach = z * self.std_errors
+        return np.stack([self.estimates - reach, self.estimates + reach], axis=2)
+
+    @property
+    def standardised(self):
+        """Conditional modes over their own standard deviations, of shape (G, k).
+
+        A mode varies with variance ``Psi - condVar`` around zero: less, the fewer rows
+        its group has. NaN where that is zero.
+        """
+        variances = self.sd**2 - self.std_errors**2
+        known = variances > 1e-10 * self.sd**2
+        scale = np.sqrt(np.where(known, variances, np.nan))
+        return self.estimates / scale
+
+    def plot(self, ax=None, *, kind="caterpillar", highlight=()):
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, or array of them, default=None
+            Where to draw; one axes is divided among the effects.
+        kind : {"caterpillar", "qq"}, default="caterpillar"
+            Sorted intervals, or a normal Q-Q plot of standardised modes.
+        highlight : label or sequence of labels, default=()
+            Groups drawn in colour.
+
+        Returns
+        -------
+        RandomEffectsDisplay
+        """
+        if kind not in ("caterpillar", "qq"):
+            raise ValueError(f"kind={kind!r} should be 'caterpillar' or 'qq'.")
+        marked = find_groups(self.labels, highlight, self.group)
+        (G, k), caterpillar = self.estimates.shape, kind == "caterpillar"
+        named = G <= MOST_NAMES
+        tall = float(np.clip(0.11 * G + 1.0, 3.2, 9.5)) if named else 6.0
+        size = (5.0 if k == 1 else 3.8 * k, tall)
+        axes = open_axes(
+            self,
+            ax,
+            (1, k),
+            figsize=size if caterpillar else (WIDTH if k == 1 else 4.2 * k, HEIGHT),
+            sharey=caterpillar,
+        )
+        for column, one in enumerate(axes.flat):
+            draw = self._draw_caterpillar if caterpillar else self._draw_qq
+            draw(one, column, marked)
+        if caterpillar:
+            self._name_groups(axes[0, 0], named)
+        legend_above(axes, new=ax is None)
+        return self
+
+    def _draw_caterpillar(self, ax, column, marked):
+        G = len(self.labels)
+        low, high = self.intervals[:, column].T
+        clear = (low > 0) | (high < 0)
+        many = G > 300
+        # names need one order for all effects; without them each has its own
+        place = np.arange(G)
+        if G > MOST_NAMES:
+            place = np.argsort(np.argsort(self.estimates[:, column]))
+        thick = 1.4 if not many else max(0.15, 400 / G)
+        dot = {"lw": 0, "zorder": 3, "rasterized": RASTERISED < G}
+        for colour, which in ((GREY, ~clear), (BLUE, clear)):
+            style = {"color": colour, "lw": thick, "rasterized": RASTERISED < G}
+            alpha = 0.35 if many else 0.8
+            rows = place[which]
+            ax.hlines(rows, low[which], high[which], alpha=alpha, **style)
+            size = 14 if not many else 3
+            level = f"{100 * self.confidence_level:g} % interval"
+            label = f"{level} {'without' if colour == BLUE else 'with'} 0"
+            at = (self.estimates[which, column], rows)
+            ax.scatter(*at, s=size, c=colour, label=label, **dot)
+        for row, colour in zip(marked, HIGHLIGHTS * 20, strict=False):
+            label = f"{self.group} {self.labels[row]}"
+            at = (self.estimates[row, column], place[row])
+            ax.hlines(at[1], low[row], high[row], color=colour, lw=2.2, zorder=4)
+            ax.plot(*at, "o", ms=5, color=colour, zorder=5, label=label)
+        ax.axvline(0.0, color=BLACK, lw=0.8, zorder=1)
+        ax.set_xlabel(f"{self.effects[column]} (deviation)")
+        ax.set_ylim(-0.8, G - 0.2)
+
+    def _name_groups(self, ax, named):
+        G = len(self.labels)
+        if named:
+            size = float(np.clip(480 / G, 5.5, 10))
+            ax.set_yticks(np.arange(G), [str(label) for label in self.labels])
+            ax.tick_params(axis="y", labelsize=size, length=0)
+            ax.set_ylabel(self.group)
+        else:
+            ax.set_yticks([])
+            ax.set_ylabel(f"{G:,} groups ({self.group}), sorted")
+
+    def _draw_qq(self, ax, column, marked):
+        values = self.standardised[:, column]
+        if np.isnan(values).all():
+            note = (
+                f"The variance of `{self.effects[column]}` is zero:\nall modes are 0."
+            )
+            ax.text(0.5, 0.5, note, ha="center", va="center", transform=ax.transAxes)
+            return
+        draw_qq(ax, values, name=f"{self.group}")
+        order = np.argsort(values)
+        theoretical = normal_scores(len(values))
+        for row, colour in zip(marked, HIGHLIGHTS * 20, strict=False):
+            x = theoretical[np.flatnonzero(order == row)[0]]
+            label = f"{self.group} {self.labels[row]}"
+            ax.plot(x, values[row], "o", ms=6, color=colour, zorder=5, label=label)
+        ax.set_ylabel(f"{self.effects[column]}, standardised mode")

@@ -1,0 +1,278 @@
+"""The residual panel: what a fitted model leaves unexplained, seen from four sides."""
+
+import numpy as np
+import pandas as pd
+
+from skmixed.estimators.input import read_response
+from skmixed.inspection.quantiles import draw_qq
+from skmixed.inspection.rows import choose_factor, group_codes
+from skmixed.inspection.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    PALE,
+    RASTERISED,
+    VERMILLION,
+    binned_means,
+    choose_rows,
+    fade,
+    open_axes,
+)
+
+PANELS = ("fitted", "scale", "qq", "groups")
+# Points of a scatter; more only darken it.
+MOST_POINTS = 5_000
+# More groups than this have no room for their names.
+MOST_NAMES = 40
+
+
+class ResidualsDisplay:
+    """Residuals against fitted values, their spread, their normality, by group.
+
+    Make one with `from_estimator`. Conditional residuals are what fixed and random
+    effects leave; marginal ones what the fixed effects leave.
+
+    Parameters
+    ----------
+    fitted : ndarray of shape (n,)
+    residuals : ndarray of shape (n,)
+        Divided by their standard deviation in the model.
+    codes : ndarray of shape (n,) or None
+        Group of each row, -1 for none.
+    labels : ndarray of shape (G,) or None
+    group : str or None
+        Name of the grouping factor.
+    kind : {"conditional", "marginal"}
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes or ndarray of them
+        An array where there are several panels.
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> from skmixed.inspection import ResidualsDisplay
+    >>> sleep = load_sleepstudy().frame
+    >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(sleep)
+    >>> display = ResidualsDisplay.from_estimator(model, sleep)
+    >>> display.residuals[:3].round(2)
+    array([-0.16, -0.57, -1.64])
+    """
+
+    def __init__(
+        self,
+        *,
+        fitted,
+        residuals,
+        codes=None,
+        labels=None,
+        group=None,
+        kind="conditional",
+    ):
+        self.fitted, self.residuals = fitted, residuals
+        self.codes, self.labels, self.group = codes, labels, group
+        self.kind = kind
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        sample_weight=None,
+        kind="conditional",
+        group=None,
+        panels=PANELS,
+        ax=None,
+    ):
+        """Plot the residuals of a fitted model on some rows.
+
+        Parameters
+        ----------
+        estimator : MixedLinearRegressor
+            Fitted.
+        X : data frame or array-like of shape (n_samples, n_features)
+            Rows of the fit, or new ones.
+        y : array-like of shape (n_samples,), default=None
+            Response; by default read from `X`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Precision weights; residuals are divided by the standard deviation that
+            they imply.
+        kind : {"conditional", "marginal"}, default="conditional"
+            Residuals of fixed and random effects, or of the fixed effects alone.
+        group : str, default=None
+            Grouping factor of the last panel; by default the first.
+        panels : list of {"fitted", "scale", "qq", "groups"}
+            Which panels; by default all four.
+        ax : matplotlib Axes, or array of them, default=None
+            Where to draw; by default on a new figure.
+
+        Returns
+        -------
+        ResidualsDisplay
+
+        Raises
+        ------
+        ValueError
+            For an unknown kind, panel or group.
+        """
+        if kind not in ("conditional", "marginal"):
+            raise ValueError(f"kind={kind!r} should be 'conditional' or 'marginal'.")
+        fitted = estimator.predict(X, random_effects=kind == "conditional")
+        y = estimator._response_of(X) if y is None else read_response(y, len(fitted))
+        weights = 1.0 if sample_weight is None else np.asarray(sample_weight, float)
+        sd = estimator.sigma_
+        if kind == "marginal":
+            sd = marginal_sd(estimator, X, weights)
+        residuals = (y - fitted) * np.sqrt(weights) / sd
+        codes = labels = None
+        if estimator._spec.groups:
+            group = choose_factor(estimator, group)
+            codes, labels = group_codes(estimator, X, group)
+        known = ~np.isnan(residuals)
+        if not known.all():
+            fitted, residuals = fitted[known], residuals[known]
+            codes = None if codes is None else codes[known]
+        names = {"codes": codes, "labels": labels, "group": group, "kind": kind}
+        return cls(fitted=fitted, residuals=residuals, **names).plot(ax, panels=panels)
+
+    def group_quartiles(self):
+        """Quartiles of the residuals of every group.
+
+        Returns
+        -------
+        DataFrame
+            Groups by ``q25``, ``q50`` and ``q75``, sorted by the median.
+        """
+        table = pd.DataFrame({"group": self.codes, "residual": self.residuals})
+        table = table.sort_values(["group", "residual"], kind="stable")
+        codes, values = table["group"].to_numpy(), table["residual"].to_numpy()
+        counts = np.bincount(codes + 1, minlength=len(self.labels) + 1)
+        first = (np.cumsum(counts) - counts)[1:]
+        counts = counts[1:]
+        present = counts > 0
+        columns = {}
+        for share in (25, 50, 75):
+            at = first[present] + share / 100 * (counts[present] - 1)
+            low = np.floor(at).astype(np.intp)
+            high = np.minimum(low + 1, first[present] + counts[present] - 1)
+            part = at - low
+            columns[f"q{share}"] = (1 - part) * values[low] + part * values[high]
+        index = pd.Index(self.labels[present], name=self.group)
+        return pd.DataFrame(columns, index=index).sort_values("q50", kind="stable")
+
+    def plot(self, ax=None, *, panels=PANELS):
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, or array of them, default=None
+            Where to draw; one axes is divided among the panels.
+        panels : list of {"fitted", "scale", "qq", "groups"}
+            Which panels; by default all that there are data for.
+
+        Returns
+        -------
+        ResidualsDisplay
+        """
+        panels = [panels] if isinstance(panels, str) else list(panels)
+        if not panels or not set(panels) <= set(PANELS):
+            raise ValueError(f"panels={panels} should be among {list(PANELS)}.")
+        if self.codes is None:
+            panels = [panel for panel in panels if panel != "groups"]
+        n = len(panels)
+        shape = (1, 1) if n == 1 else (-(-n // 2), 2)
+        size = (6.4, 4.6) if n == 1 else (9.6, 3.7 * shape[0])
+        axes = open_axes(self, ax, shape, figsize=size)
+        for panel, one in zip(panels, axes.flat, strict=False):
+            getattr(self, f"_draw_{panel}")(one)
+        for unused in axes.flat[n:]:
+            unused.set_axis_off()
+        return self
+
+    def _scatter(self, ax, heights):
+        shown = choose_rows(len(self.fitted), MOST_POINTS, 0)
+        many = len(shown) > RASTERISED
+        style = {"s": 14 if len(shown) <= 500 else 6, "lw": 0, "c": BLUE}
+        alpha = fade(len(shown), at=300, least=0.2)
+        points = (self.fitted[shown], heights[shown])
+        ax.scatter(*points, alpha=alpha, rasterized=many, **style)
+        n_bins = int(np.clip(len(self.fitted) // 25, 4, 12))
+        means = binned_means(self.fitted, heights, n_bins)
+        ax.plot(*means, color=VERMILLION, lw=2.2)
+        of = "" if self.kind == "conditional" else ", fixed effects only"
+        ax.set_xlabel(f"fitted value{of}")
+
+    def _draw_fitted(self, ax):
+        ax.axhline(0.0, color=BLACK, lw=0.8)
+        self._scatter(ax, self.residuals)
+        ax.set_ylabel("standardised residual")
+        ax.set_title(
+            f"{self.kind.capitalize()} residuals: around 0",
+            loc="left",
+            fontsize="medium",
+        )
+
+    def _draw_scale(self, ax):
+        self._scatter(ax, np.sqrt(np.abs(self.residuals)))
+        ax.set_ylim(bottom=0.0)
+        ax.set_ylabel("sqrt |standardised residual|")
+        ax.set_title("Spread: level if constant", loc="left", fontsize="medium")
+
+    def _draw_qq(self, ax):
+        # shrinkage leaves conditional residuals less spread than sigma: look at shape
+        spread = np.sqrt(np.mean(self.residuals**2))
+        draw_qq(ax, self.residuals / spread, name="residual")
+        ax.set_ylabel("residual / its sd")
+        ax.set_title("Normality: on the line", loc="left", fontsize="medium")
+
+    def _draw_groups(self, ax):
+        table = self.group_quartiles()
+        G, place = len(table), np.arange(len(table))
+        low, middle, high = table.to_numpy().T
+        ax.axhline(0.0, color=BLACK, lw=0.8, zorder=1)
+        if G > 300:
+            ax.fill_between(place, low, high, color=PALE, lw=0, rasterized=True)
+            ax.plot(place, middle, color=BLUE, lw=2.0)
+        else:
+            thick = float(np.clip(170 / G, 0.8, 5.0))
+            ax.vlines(place, low, high, color=GREY, lw=thick, alpha=0.6)
+            ax.scatter(place, middle, s=14, color=BLUE, lw=0, zorder=3)
+        ax.set_ylabel("median and quartiles")
+        ax.set_title(f"By {self.group}: around 0", loc="left", fontsize="medium")
+        if G <= MOST_NAMES:
+            names = [str(label) for label in table.index]
+            ax.set_xticks(place, names, rotation=90, fontsize="x-small")
+            ax.set_xlabel(self.group)
+        else:
+            ax.set_xticks([])
+            ax.set_xlabel(f"{G:,} groups ({self.group}), sorted")
+
+
+def marginal_sd(estimator, X, weights):
+    """Standard deviation of the response around the fixed effects, times sqrt(weight).
+
+    Parameters
+    ----------
+    estimator : MixedLinearRegressor
+    X : data frame or array-like
+    weights : float or ndarray of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        ``sqrt(sigma^2 + w z'Psi z)``.
+    """
+    design, _ = estimator._replay_design(X)
+    result = estimator.result_
+    variance = np.full(len(design.X), result.sigma**2)
+    for block, (factor, positions, _) in zip(design.random, result.terms, strict=True):
+        covariance = result.covariances[factor][np.ix_(positions, positions)]
+        variance += weights * np.einsum("ij,ij->i", block.z @ covariance, block.z)
+    return np.sqrt(variance)

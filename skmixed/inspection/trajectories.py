@@ -1,0 +1,287 @@
+"""The spaghetti plot: raw lines of every group, their mean, and the fitted lines."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skmixed.estimators.input import read_features, read_response
+from skmixed.inspection.rows import (
+    choose_factor,
+    factorize,
+    group_codes,
+    read_table_or_fail,
+    slope_column,
+)
+from skmixed.inspection.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    HEIGHT,
+    HIGHLIGHTS,
+    PALE,
+    RASTERISED,
+    WIDTH,
+    fade,
+    find_groups,
+    legend_above,
+    open_axes,
+)
+from skmixed.inspection.trajectory_panels import (
+    TrajectoryRows,
+    make_panel,
+    with_model,
+)
+
+
+class TrajectoriesDisplay:
+    """Spaghetti plot: one line per group.
+
+    Make one with `from_data`, or with `from_estimator`, which adds the lines of a
+    fitted model. Of many groups a random sample is drawn, over a band of all rows.
+
+    Parameters
+    ----------
+    panels : list of TrajectoryPanel
+        One per facet: lines, mean, band, and the lines of the model.
+    x_name, y_name, group_name : str
+        Names of the axes and of the groups.
+    facet_name : str, default=None
+        Name of the facets.
+    highlight : tuple, default=()
+        Labels of groups drawn in colour.
+    kind : {"lines", "points"}, default="lines"
+        How rows are drawn.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes or ndarray of them
+        An array where there are facets.
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> from skmixed.inspection import TrajectoriesDisplay
+    >>> sleep = load_sleepstudy().frame
+    >>> display = TrajectoriesDisplay.from_data(
+    ...     sleep, x="Days", y="Reaction", group="Subject"
+    ... )
+    >>> len(display.panels[0].lines), display.panels[0].mean[0].round(1)
+    (18, array([  0. , 256.7]))
+    """
+
+    def __init__(
+        self,
+        *,
+        panels,
+        x_name,
+        y_name,
+        group_name,
+        facet_name=None,
+        highlight=(),
+        kind="lines",
+    ):
+        self.panels = panels
+        self.x_name, self.y_name, self.group_name = x_name, y_name, group_name
+        self.facet_name, self.highlight, self.kind = facet_name, highlight, kind
+
+    @classmethod
+    def from_data(
+        cls,
+        data,
+        *,
+        x,
+        y,
+        group,
+        facet=None,
+        highlight=(),
+        kind="auto",
+        max_groups=70,
+        random_state=0,
+        ax=None,
+    ):
+        """Plot the rows of a table.
+
+        Parameters
+        ----------
+        data : data frame
+            In long form, one row per occasion.
+        x, y, group : str
+            Columns of the axes and of the groups.
+        facet : str, default=None
+            Column whose values get a panel each, such as a property of the groups.
+        highlight : label or sequence of labels, default=()
+            Groups drawn in colour, with their names.
+        kind : {"auto", "lines", "points"}, default="auto"
+            "auto" draws points where groups have many rows, or several at one place.
+        max_groups : int, default=70
+            Of more groups a random sample is drawn.
+        random_state : int, RandomState instance or None, default=0
+            Seed of that sample.
+        ax : matplotlib Axes, or array of them, default=None
+            Where to draw; by default on a new figure.
+
+        Returns
+        -------
+        TrajectoriesDisplay
+
+        Raises
+        ------
+        ValueError
+            Where a column is missing, or an axis does not hold numbers.
+        """
+        frame = read_table_or_fail(data)
+        rows = TrajectoryRows(frame, x, y, *factorize(frame, group, "group"), facet)
+        names = {"x_name": x, "y_name": y, "group_name": group}
+        options = (highlight, kind, max_groups, random_state)
+        return cls._compute(rows, names, None, *options).plot(ax)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        x=None,
+        group=None,
+        facet=None,
+        highlight=(),
+        kind="auto",
+        max_groups=70,
+        random_state=0,
+        ax=None,
+    ):
+        """Plot the rows of a table, with the lines of a model.
+
+        Parameters
+        ----------
+        estimator : MixedLinearRegressor
+            Fitted.
+        X : data frame
+            Rows to draw. Predictors that are not drawn are held at the group's own
+            value, or at their mean or most frequent value if they vary within groups.
+        y : array-like of shape (n_samples,), default=None
+            Response; by default read from `X`.
+        x : str, default=None
+            Column of the horizontal axis; by default the first numeric random slope.
+        group : str, default=None
+            Grouping factor; by default the first.
+        facet, highlight, kind, max_groups, random_state, ax
+            As in `from_data`.
+
+        Returns
+        -------
+        TrajectoriesDisplay
+        """
+        group = choose_factor(estimator, group)
+        frame = read_features(estimator, X, reset=False)
+        codes, labels = group_codes(estimator, X, group)
+        x = slope_column(estimator, frame, group, x)
+        y_name = estimator._spec.formula.response or getattr(y, "name", None) or "y"
+        y = estimator._response_of(X) if y is None else read_response(y, len(frame))
+        rows = TrajectoryRows(frame, x, y, codes, labels, facet)
+        names = {"x_name": x, "y_name": y_name, "group_name": group}
+        options = (highlight, kind, max_groups, random_state)
+        return cls._compute(rows, names, estimator, *options).plot(ax)
+
+    @classmethod
+    def _compute(
+        cls, rows, names, estimator, highlight, kind, max_groups, random_state
+    ):
+        random_state = check_random_state(random_state)
+        keep = find_groups(rows.labels, highlight, names["group_name"])
+        if kind == "auto":
+            kind = "points" if rows.crowded() else "lines"
+        panels = []
+        for facet in rows.facets():
+            panel, chosen = make_panel(rows, facet, keep, max_groups, random_state)
+            if estimator is not None:
+                panel = with_model(panel, chosen, rows, facet, estimator)
+            panels.append(panel)
+        shown = tuple(rows.labels[keep].tolist())
+        names = {**names, "facet_name": rows.facet}
+        return cls(panels=panels, kind=kind, highlight=shown, **names)
+
+    def plot(self, ax=None):
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, or array of them, default=None
+            Where to draw; one axes is divided among the facets.
+
+        Returns
+        -------
+        TrajectoriesDisplay
+        """
+        n = len(self.panels)
+        columns = min(n, 3)
+        shape = (-(-n // columns), columns)
+        size = (WIDTH, HEIGHT) if n == 1 else (4.0 * columns, 3.8 * shape[0] + 0.3)
+        axes = open_axes(self, ax, shape, figsize=size, sharex=True, sharey=True)
+        for panel, panel_axes in zip(self.panels, axes.flat, strict=False):
+            self._draw_rows(panel, panel_axes)
+            self._draw_summary(panel, panel_axes)
+            if panel.title:
+                title = f"{self.facet_name} = {panel.title}"
+                panel_axes.set_title(title, loc="right", fontsize="medium")
+        for unused in axes.flat[n:]:
+            unused.set_axis_off()
+        for left in axes[:, 0]:
+            left.set_ylabel(self.y_name)
+        for bottom in axes[-1]:
+            bottom.set_xlabel(self.x_name)
+        legend_above(axes, new=ax is None, ncols=3 if n == 1 else 5)
+        return self
+
+    def _draw_rows(self, panel, ax):
+        from matplotlib.collections import LineCollection
+
+        n = len(panel.lines)
+        count = f"{n} of {panel.n_groups:,}" if n < panel.n_groups else f"{n:,}"
+        label = self.group_name
+        if len(self.panels) == 1:
+            label = f"{self.group_name} ({count})"
+        if panel.band is not None:
+            x, low, high = panel.band.T
+            band = "90 % of all rows"
+            ax.fill_between(x, low, high, color=PALE, alpha=0.45, lw=0, label=band)
+        many = sum(map(len, panel.lines)) > RASTERISED
+        if self.kind == "points":
+            points = np.concatenate(panel.lines)
+            style = {"s": 7, "lw": 0, "color": GREY, "rasterized": many}
+            alpha = fade(len(points), at=400)
+            ax.scatter(*points.T, alpha=alpha, label=f"rows of {label}", **style)
+            return
+        style = {"colors": GREY, "linewidths": 0.7, "rasterized": many}
+        lines = [line for line in panel.lines if len(line) > 1]
+        alpha = fade(n) if panel.fitted is None else 0.6 * fade(n)
+        ax.add_collection(LineCollection(lines, alpha=alpha, label=label, **style))
+        ax.autoscale_view()
+
+    def _draw_summary(self, panel, ax):
+        from matplotlib.collections import LineCollection
+
+        if panel.fitted is None:
+            ax.plot(*panel.mean.T, color=BLACK, lw=2.4, label="mean")
+        else:
+            n, label = len(panel.fitted), "fitted line per " + self.group_name
+            style = {"colors": BLUE, "linewidths": 1.0, "alpha": fade(n, least=0.2)}
+            ax.add_collection(LineCollection(panel.fitted, label=label, **style))
+            ax.plot(*panel.population.T, color=BLACK, lw=2.6, label="population")
+        places = {str(label): place for place, label in enumerate(panel.labels)}
+        for label, colour in zip(self.highlight, HIGHLIGHTS * 20, strict=False):
+            if str(label) in places:
+                self._draw_highlight(panel, places[str(label)], colour, ax)
+
+    def _draw_highlight(self, panel, place, colour, ax):
+        name = f"{self.group_name} {panel.labels[place]}"
+        marker = {"marker": "o", "ms": 3.5, "color": colour, "zorder": 4}
+        line = "-" if self.kind == "lines" and panel.fitted is None else "none"
+        named = {"label": name} if panel.fitted is None else {}
+        ax.plot(*panel.lines[place].T, ls=line, lw=1.6, **marker, **named)
+        if panel.fitted is not None:
+            style = {"color": colour, "lw": 2.2, "zorder": 4}
+            ax.plot(*panel.fitted[place].T, label=name, **style)
