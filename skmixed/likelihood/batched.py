@@ -34,6 +34,7 @@ class BatchedElimination:
 
     solver = "batched"
     exact = True
+    rough = False
 
     def __init__(self, A):
         self.ZtZ = A.ZtZ[0]

@@ -19,6 +19,9 @@ from skmixed.likelihood.scatter import LevelScatter
 # Below this a Lambda is too near singular for P = Lambda^-T (I - H) Lambda^-1, which
 # loses as many digits as its square has.
 INVERTIBLE = 1e-4
+# From this many columns on, the steps of the optimiser may use an inverse in single
+# precision: an error e in the gradient moves the deviance by e^2 / (2 curvature) only.
+ROUGH_FROM = 1000
 
 
 class CrossedElimination:
@@ -48,6 +51,7 @@ class CrossedElimination:
 
     solver = "crossed"
     exact = False
+    rough = False
 
     def __init__(self, A):
         sizes = [factor.size for factor in A.factors]
@@ -208,7 +212,12 @@ class CrossedElimination:
         if self.inverted:
             return
         thin = {at: self.thin_blocks(at) for at in self.thin}
-        lapack.dpotri(self.buffer, lower=1, overwrite_c=1)
+        if self.rough and self.m2 >= ROUGH_FROM:
+            inverse = np.asfortranarray(self.buffer, dtype=np.float32)
+            lapack.spotri(inverse, lower=1, overwrite_c=1)
+            self.buffer[:] = inverse
+        else:
+            lapack.dpotri(self.buffer, lower=1, overwrite_c=1)
         blocks = []
         for at, (span, (_, k)) in enumerate(zip(self.spans, self.shapes, strict=True)):
             if at in thin:

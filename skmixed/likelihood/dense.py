@@ -29,6 +29,7 @@ class DenseElimination:
 
     solver = "dense"
     exact = True
+    rough = False
 
     def __init__(self, A):
         self.gram = A.gram

@@ -27,10 +27,13 @@ class Elimination(Protocol):
     exact : bool
         Whether ``kronecker_sums`` gives all that the exact Hessian needs; otherwise the
         curvature is the average information.
+    rough : bool
+        Whether derivatives need only be good enough for the optimiser's steps.
     """
 
     solver: str
     exact: bool
+    rough: bool
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas.

@@ -58,6 +58,7 @@ class NestedElimination:
 
     solver = "nested"
     exact = False
+    rough = False
 
     def __init__(self, A):
         self.chain = nested_chain(A)

@@ -147,21 +147,21 @@ class Descent:
     def advance(self):
         """Try one step."""
         step, gain = self.model.within(self.radius)
-        tried = self.deviance.evaluate(self.theta + step).value
+        theta, length = self.theta + step, float(np.linalg.norm(step))
+        tried = self.deviance.evaluate(theta).value
         self.n_iter += 1
-        length = float(np.linalg.norm(step))
         if not np.isfinite(tried):
             self.radius = length / 4
         elif self.foretold < self.tol and tried <= self.value + self.noise:
             # the point is good enough unseen, which saves its derivatives
             self.decrement = self.foretold
-            self.theta, self.value = self.theta + step, tried
+            self.theta, self.value = theta, tried
         elif gain < self.noise and abs(self.value - tried) < self.noise:
             self.stalled = True
             if tried <= self.value:
-                self.theta, self.value = self.theta + step, tried
+                self.theta, self.value = theta, tried
         else:
-            self.judge(step, length, tried, (self.value - tried) / gain)
+            self.judge(theta, length, tried, (self.value - tried) / gain)
 
     @property
     def foretold(self):
@@ -171,14 +171,14 @@ class Descent:
         rate = self.decrement / self.previous if self.previous else 1.0
         return self.decrement * min(1.0, rate)
 
-    def judge(self, step, length, tried, ratio):
+    def judge(self, theta, length, tried, ratio):
         """Take or leave a step by the ratio of its gain to the predicted one."""
         if ratio < 0.25:
             self.radius = length / 4
         elif ratio > 0.75:
             self.radius = max(self.radius, 2.5 * length)
         if ratio > 1e-4:
-            self.theta, self.value = self.theta + step, tried
+            self.theta, self.value = theta, tried
             self.previous = self.decrement
             self.look_around()
 

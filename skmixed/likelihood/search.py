@@ -74,6 +74,7 @@ def search(A, reml, regime=None, **options):
 def deviance_of(scale_free, reml, regime):
     """Deviance of a model in its scale-free basis."""
     elimination = choose_elimination(scale_free.A, regime)
+    elimination.rough = True
     return ProfiledDeviance(scale_free.A, elimination, reml)
 
 
