@@ -12,13 +12,18 @@ from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
 from skmixed.estimators.prediction import PredictionMixin
 from skmixed.estimators.statements import StatementsMixin
+from skmixed.estimators.variance import VarianceMixin
 from skmixed.inference.tables import information_criteria
 from skmixed.likelihood.cross_products import cross_products
 from skmixed.likelihood.fit import fit_linear
 
 
 class MixedLinearRegressor(
-    EffectsMixin, PredictionMixin, StatementsMixin, BaseFormulaRegressor
+    EffectsMixin,
+    PredictionMixin,
+    StatementsMixin,
+    VarianceMixin,
+    BaseFormulaRegressor,
 ):
     """Linear mixed model, written as a formula of lme4.
 
@@ -209,6 +214,7 @@ class MixedLinearRegressor(
             verbose=self.verbose,
         )
         self._publish(result)
+        self._keep_moments(design)
         warn_about_result(
             result,
             self._spec.formula,

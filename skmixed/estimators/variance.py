@@ -1,0 +1,159 @@
+"""How the variance of the response divides, as methods of the estimator."""
+
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from skmixed.inference.variance_partition import (
+    RowMoments,
+    VarianceComponents,
+    correlation_table,
+    design_effects,
+    nakagawa_r2,
+    partition_table,
+)
+
+
+class VarianceMixin:
+    """Intraclass correlations, R2, variance partition and design effects.
+
+    They need ``result_`` alone; fits with weights, and those without any constant
+    column, keep the moments of their rows in ``_row_moments``.
+    """
+
+    def icc(self, *, confidence_level=0.95):
+        """Intraclass correlation coefficients.
+
+        Parameters
+        ----------
+        confidence_level : float, default=0.95
+
+        Returns
+        -------
+        DataFrame
+            A row per grouping factor, and ``all`` where there are several. ``adjusted``
+            is the factor's share of the variance that the fixed effects leave, with
+            the bounds ``lower`` and ``upper``; ``unadjusted`` its share of the whole
+            variance, with ``unadjusted_lower`` and ``unadjusted_upper``.
+
+        Raises
+        ------
+        ValueError
+            If the model has no random effects.
+
+        Notes
+        -----
+        With random slopes a factor's variance is its mean over the rows of the fit
+        (Johnson, 2014), as in R's ``performance::icc``; without them it is the variance
+        of the intercepts. ``all`` is what that function gives.
+
+        Bounds follow from the delta method for the logit; with a single variance
+        parameter, those of ``adjusted`` from the profile likelihood. A component
+        estimated at zero has no upper bound (NaN) in models with several parameters.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_london_schools
+        >>> model = MixedLinearRegressor("exam ~ 1 + (1 | school)")
+        >>> model.fit(load_london_schools().frame).icc().round(3).T
+                          school
+        adjusted           0.168
+        lower              0.122
+        upper              0.233
+        unadjusted         0.168
+        unadjusted_lower   0.121
+        unadjusted_upper   0.230
+        """
+        check_is_fitted(self)
+        if not self.result_.groups:
+            raise ValueError(
+                "The model has no random effects, so there is no intraclass "
+                "correlation; add for example (1 | group) to the formula."
+            )
+        return correlation_table(self.result_, self._moments(), confidence_level)
+
+    def r2_nakagawa(self):
+        """Marginal and conditional R2 of Nakagawa and Schielzeth.
+
+        Returns
+        -------
+        Series
+            ``marginal``: share of the fixed effects in the variance of the response;
+            ``conditional``: share of fixed and random effects.
+
+        Notes
+        -----
+        With random slopes, Johnson's (2014) extension: the mean variance over rows.
+        This is not `score`, the coefficient of determination of predictions.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> model.fit(load_sleepstudy().frame).r2_nakagawa().round(3)
+        marginal       0.279
+        conditional    0.799
+        Name: r2, dtype: float64
+        """
+        marginal, conditional = nakagawa_r2(self._components())
+        return pd.Series({"marginal": marginal, "conditional": conditional}, name="r2")
+
+    def variance_partition(self):
+        """Variance of the fixed effects, of every grouping factor and of the residual.
+
+        Returns
+        -------
+        DataFrame
+            ``variance``, its ``share`` of the whole, and ``adjusted_share`` of what
+            the fixed effects leave. With random slopes, means over the rows.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_penicillin
+        >>> model = MixedLinearRegressor("diameter ~ 1 + (1 | plate) + (1 | sample)")
+        >>> model.fit(load_penicillin().frame).variance_partition().round(3)
+                       variance  share  adjusted_share
+        Fixed effects     0.000  0.000             NaN
+        plate             0.717  0.151           0.151
+        sample            3.731  0.785           0.785
+        Residual          0.302  0.064           0.064
+        """
+        return partition_table(self._components())
+
+    def design_effect(self):
+        """Factor by which grouping inflates the variance of a mean of the response.
+
+        Returns
+        -------
+        Series
+            Per grouping factor ``1 + (m - 1) ICC``, with m the number of rows in the
+            group of an average row; NaN for a factor without random intercept.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_london_schools
+        >>> model = MixedLinearRegressor("exam ~ 1 + (1 | school)")
+        >>> model.fit(load_london_schools().frame).design_effect().round(1)
+        school    13.7
+        Name: design_effect, dtype: float64
+        """
+        check_is_fitted(self)
+        return design_effects(self.result_, self._moments())
+
+    def _components(self):
+        check_is_fitted(self)
+        return VarianceComponents.of(self.result_, self._moments())
+
+    def _moments(self):
+        if self._row_moments is not None:
+            return self._row_moments
+        return RowMoments.of_result(self.result_)
+
+    def _keep_moments(self, design):
+        """Keep the moments of the rows where the cross-products do not give them."""
+        known = design.weights is None and RowMoments.of_result(self.result_)
+        frame = self.result_.A.frame
+        self._row_moments = None if known else RowMoments.of_design(design, frame)
