@@ -9,6 +9,12 @@ from skmixed.estimators import (
     SeparateLinearRegressor,
     SingularFitWarning,
 )
+from skmixed.estimators.hypotheses import (
+    anova,
+    contrast_test,
+    likelihood_ratio_test,
+)
+from skmixed.estimators.memory import estimate_memory
 from skmixed.formula import FormulaError
 
 __version__ = "0.1.0"
@@ -22,4 +28,8 @@ __all__ = [
     "RankDeficiencyWarning",
     "SeparateLinearRegressor",
     "SingularFitWarning",
+    "anova",
+    "contrast_test",
+    "estimate_memory",
+    "likelihood_ratio_test",
 ]
