@@ -7,9 +7,10 @@ import pandas as pd
 from scipy import stats
 from scipy.linalg import solve_triangular
 
-# A column is determined by those before it when less than this share of its length is
-# left over. Householder's rounding leaves about 1e-15 of it.
-RANK_TOLERANCE = 1e-11
+# A column is determined by those before it when less than this share of its centred
+# length is left over (the tolerance of R's qr), or of its length (rounding).
+ALIASED = 1e-7
+ROUNDING = 1e-12
 # Rows factorised at a time, so that the work stays in cache.
 CHUNK_ROWS = 32_768
 
@@ -166,7 +167,8 @@ def least_squares(X, y, weights=None, clusters=()):
     n, p = X.shape
     shift = float(np.average(y, weights=weights)) if p else 0.0
     R = triangle(X, y - shift, weights)
-    kept, R = independent_columns(R)
+    centred = p > 0 and bool((X[:, 0] == X[0, 0]).all())
+    kept, R = independent_columns(R, centred)
     r = int(kept.sum())
     root_inverse = solve_triangular(R[:r, :r], np.eye(r))
     coef = root_inverse @ R[:r, r]
@@ -234,13 +236,15 @@ def triangle(X, y, weights=None):
     return padded
 
 
-def independent_columns(R):
+def independent_columns(R, centred=False):
     """Leave out the columns of a triangular factor that earlier ones determine.
 
     Parameters
     ----------
     R : ndarray of shape (p + 1, p + 1)
         Factor of ``[X y]``; the last column is always kept.
+    centred : bool, default=False
+        Whether the first column is constant: the others' first entries are their means.
 
     Returns
     -------
@@ -249,10 +253,14 @@ def independent_columns(R):
         Factor of the columns kept.
     """
     kept = np.ones(R.shape[1] - 1, dtype=bool)
-    length = np.sqrt((R**2).sum(axis=0))
+    length = np.sqrt((R[:, :-1] ** 2).sum(axis=0))
+    spread = length.copy()
+    if centred:
+        spread[1:] = np.sqrt((R[1:, 1:-1] ** 2).sum(axis=0))
+    smallest = np.maximum(ALIASED * spread, ROUNDING * length)
     while True:
         left = np.abs(np.diag(R))[:-1]
-        dependent = left <= RANK_TOLERANCE * length[:-1][kept]
+        dependent = left <= smallest[kept]
         if not dependent.any():
             return kept, R
         # a zero pivot spoils those after it: leave one column out, start again

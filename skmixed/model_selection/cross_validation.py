@@ -1,0 +1,336 @@
+"""Cross-validation of several models, for new groups and for known ones."""
+
+import time
+import warnings
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.metrics import check_scoring, get_scorer
+from sklearn.model_selection import GroupKFold, KFold, check_cv
+from tqdm.auto import tqdm
+
+from skmixed.estimators import MixedLinearRegressor
+from skmixed.estimators.input import array_names, read_table
+from skmixed.formula.parse import parse_formula
+from skmixed.model_selection.approaches import five_approaches
+
+# Errors are shown as such: positive, under the name that people use.
+ERRORS = {
+    "neg_root_mean_squared_error": "rmse",
+    "neg_mean_squared_error": "mse",
+    "neg_mean_absolute_error": "mae",
+    "neg_median_absolute_error": "median_ae",
+}
+
+
+def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
+    models,
+    X,
+    y=None,
+    *,
+    cv=5,
+    groups=None,
+    scoring=("neg_root_mean_squared_error", "r2"),
+    n_jobs=None,
+    per_fold=False,
+    random_state=0,
+    verbose=0,
+):
+    """Cross-validate several models on the same folds, for new and for known groups.
+
+    Parameters
+    ----------
+    models : str, list or dict
+        A formula: the five approaches. A list of formulas (mixed models) and
+        estimators, or a dict that names them. Any regressor of scikit-learn may stand
+        beside ours, for example ``make_pipeline(StandardScaler(), Ridge())``.
+    X : data frame or array-like of shape (n_samples, n_features)
+        With the grouping columns. The response's column, if `X` has it, is taken out
+        before any model sees `X`.
+    y : array-like of shape (n_samples,), default=None
+        By default the response of the first formula, read from `X`.
+    cv : int, splitter, iterable of splits, or dict, default=5
+        A number of folds gives both regimes: *new groups* (GroupKFold: the groups of a
+        fold are in no other) and *known groups* (KFold, shuffled: new rows of groups
+        that the model has seen). A splitter gives one, labelled by what its folds
+        share; a dict from labels to splitters as many as it has.
+    groups : str or array-like of shape (n_samples,), default=None
+        Column of `X`, or labels. By default the first grouping factor of the formulas.
+    scoring : str, callable, list or dict, default=(RMSE, R2)
+        As in scikit-learn's `cross_validate`. Errors are shown positive: ``rmse``.
+    n_jobs : int, default=None
+        Fits to run at a time.
+    per_fold : bool, default=False
+        Whether to return the scores of every fold instead of their means.
+    random_state : int, RandomState instance or None, default=0
+        Shuffles the rows of the *known groups* regime.
+    verbose : int, default=0
+        Above 0, a progress bar.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``regime`` and ``model`` (and ``fold`` if `per_fold`): for every
+        score its mean and, as ``<score>_sd``, its standard deviation over folds; and
+        ``fit_time``, the mean time of a fit in seconds.
+
+    Raises
+    ------
+    ValueError
+        If no response can be found, or there are no models.
+
+    Notes
+    -----
+    This is cross-validation, not a test: folds share training rows, and the standard
+    deviation over folds is no standard error of the mean.
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> from skmixed.model_selection import compare_models
+    >>> formulas = ["Reaction ~ Days", "Reaction ~ Days + (Days | Subject)"]
+    >>> table = compare_models(formulas, load_sleepstudy().frame, cv=3)
+    >>> table.loc["known groups", "rmse"].round(1)
+    model
+    Reaction ~ Days                       47.8
+    Reaction ~ Days + (Days | Subject)    28.5
+    Name: rmse, dtype: float64
+    """
+    models = name_models(models)
+    formulas = [f for f in map(formula_of, models.values()) if f is not None]
+    X, y = read_data(X, y, formulas)
+    groups = read_groups(groups, X, formulas)
+    splits = [
+        (regime, fold, train, test)
+        for regime, folds in choose_regimes(cv, X, y, groups, random_state).items()
+        for fold, (train, test) in enumerate(folds)
+    ]
+    scorers = read_scoring(scoring, next(iter(models.values())))
+    tasks = list(product(models.items(), splits))
+    jobs = (
+        delayed(score_fold)(model, X, y, train, test, scorers)
+        for (_, model), (_, _, train, test) in tasks
+    )
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    bar = tqdm(results, total=len(tasks), disable=not verbose, desc="cross-validation")
+    scores = pd.DataFrame(
+        [
+            {"regime": regime, "model": name, "fold": fold, **result}
+            for ((name, _), (regime, fold, _, _)), result in zip(
+                tasks, bar, strict=True
+            )
+        ]
+    )
+    return arrange(scores, list(models), per_fold)
+
+
+def name_models(models):
+    """Turn what the user gave into named estimators.
+
+    Parameters
+    ----------
+    models : str, estimator, list or dict
+
+    Returns
+    -------
+    dict of str to estimator
+    """
+    if isinstance(models, str):
+        return five_approaches(models)
+    if hasattr(models, "fit"):
+        models = [models]
+    if not isinstance(models, dict):
+        named = {}
+        for model in models:
+            name = model if isinstance(model, str) else short_name(model)
+            while name in named:
+                name += "'"
+            named[name] = model
+        models = named
+    if not models:
+        raise ValueError("compare_models needs at least one model or formula.")
+    return {
+        name: MixedLinearRegressor(model) if isinstance(model, str) else model
+        for name, model in models.items()
+    }
+
+
+def short_name(model):
+    """Name an estimator by its class, a pipeline by that of its last step."""
+    last = last_step(model)
+    formula = getattr(last, "formula", None)
+    return type(last).__name__ + ("" if formula is None else f"({formula!r})")
+
+
+def last_step(model):
+    """Last step of a pipeline; another estimator is its own."""
+    return model.steps[-1][1] if hasattr(model, "steps") else model
+
+
+def formula_of(model):
+    """Parse the formula of an estimator that has one with a response or a bar."""
+    text = getattr(last_step(model), "formula", None)
+    # `.` can be read only with the columns of a table, which pipelines may change
+    return None if text is None or "." in text.split() else parse_formula(text)
+
+
+def read_data(X, y, formulas):
+    """Read the table, and take the response out of it.
+
+    Parameters
+    ----------
+    X : data frame or array-like
+    y : array-like or None
+    formulas : list of MixedFormula
+
+    Returns
+    -------
+    X : DataFrame of shape (n, p)
+    y : Series of shape (n,)
+    """
+    frame = read_table(X)
+    if frame is None:
+        X = np.asarray(X)
+        frame = pd.DataFrame(X, columns=array_names(X.shape[1]))
+    frame = frame.reset_index(drop=True)
+    columns = [f.response_columns[0] for f in formulas if f.response_is_column]
+    if y is None:
+        if not columns or columns[0] not in frame.columns:
+            raise ValueError(
+                "compare_models needs y, or a formula whose left side is a column of "
+                f"X; the formulas are {[str(f) for f in formulas]}, X has "
+                f"{list(map(str, frame.columns))[:20]}."
+            )
+        y = frame[columns[0]]
+    name = getattr(y, "name", None) or (columns[0] if columns else None)
+    y = pd.Series(np.asarray(y), name=name)
+    return frame.drop(columns=[c for c in {name, *columns} if c in frame.columns]), y
+
+
+def read_groups(groups, X, formulas):
+    """Find the group of every row: as given, or by the first bar of the formulas.
+
+    Returns
+    -------
+    ndarray of shape (n,) or None
+    """
+    if isinstance(groups, str):
+        return X[groups].to_numpy()
+    if groups is not None:
+        return np.asarray(groups)
+    for formula in formulas:
+        if formula.random:
+            columns = list(formula.random[0].columns)
+            return X.groupby(columns, sort=False, observed=True).ngroup().to_numpy()
+    return None
+
+
+def choose_regimes(cv, X, y, groups, random_state):
+    """Split the rows in every regime.
+
+    Returns
+    -------
+    dict of str to list of (train, test)
+    """
+    if isinstance(cv, dict):
+        splitters = cv
+    elif not isinstance(cv, (int, np.integer)):
+        folds = split(cv, X, y, groups)
+        return {label_regime(folds, groups): folds}
+    elif groups is None:
+        splitters = {"new rows": KFold(cv, shuffle=True, random_state=random_state)}
+    else:
+        splitters = {
+            "new groups": GroupKFold(cv),
+            "known groups": KFold(cv, shuffle=True, random_state=random_state),
+        }
+    return {
+        label: split(splitter, X, y, groups) for label, splitter in splitters.items()
+    }
+
+
+def split(splitter, X, y, groups):
+    """List the splits, handing groups to those splitters that read them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The groups parameter is ignored")
+        return list(check_cv(splitter).split(X, y, groups))
+
+
+def label_regime(folds, groups):
+    """Say whether test groups were in training."""
+    if groups is None:
+        return "new rows"
+    shared = any(np.isin(groups[test], groups[train]).any() for train, test in folds)
+    return "known groups" if shared else "new groups"
+
+
+def read_scoring(scoring, model):
+    """Turn `scoring` into named scorers.
+
+    Returns
+    -------
+    dict of str to (callable, sign)
+    """
+    if scoring is None or callable(scoring):
+        scoring = {"score": check_scoring(model, scoring=scoring)}
+    elif isinstance(scoring, str):
+        scoring = [scoring]
+    if not isinstance(scoring, dict):
+        scoring = {name: name for name in scoring}
+    return {
+        ERRORS.get(name, name): (
+            get_scorer(scorer) if isinstance(scorer, str) else scorer,
+            -1.0 if name in ERRORS else 1.0,
+        )
+        for name, scorer in scoring.items()
+    }
+
+
+def score_fold(model, X, y, train, test, scorers):
+    """Fit a copy of a model to some rows, and score it on others.
+
+    Returns
+    -------
+    dict of str to float
+    """
+    model = clone(model)
+    start = time.perf_counter()
+    model.fit(X.iloc[train], y.iloc[train])
+    scores = {"fit_time": time.perf_counter() - start}
+    for name, (scorer, sign) in scorers.items():
+        scores[name] = sign * scorer(model, X.iloc[test], y.iloc[test])
+    return scores
+
+
+def arrange(scores, models, per_fold):
+    """Lay the scores out: regimes and models in the order given.
+
+    Parameters
+    ----------
+    scores : DataFrame with one row per model and fold
+    models : list of str
+    per_fold : bool
+
+    Returns
+    -------
+    DataFrame
+    """
+    names = [n for n in scores if n not in ("regime", "model", "fold", "fit_time")]
+    regimes = list(dict.fromkeys(scores["regime"]))
+    keys = [(regime, model) for regime in regimes for model in models]
+    if per_fold:
+        table = scores.set_index(["regime", "model", "fold"])[[*names, "fit_time"]]
+        order = {key: place for place, key in enumerate(keys)}
+        places = [(order[key[:2]], key[2]) for key in table.index]
+        return table.iloc[sorted(range(len(table)), key=places.__getitem__)]
+    folds = scores.groupby(["regime", "model"], sort=False)
+    columns = {}
+    for name in names:
+        columns[name] = folds[name].mean()
+        columns[f"{name}_sd"] = folds[name].std()
+    columns["fit_time"] = folds["fit_time"].mean()
+    index = pd.MultiIndex.from_tuples(keys, names=["regime", "model"])
+    return pd.DataFrame(columns).reindex(index)
