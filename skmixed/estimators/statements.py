@@ -16,8 +16,9 @@ class StatementsMixin:
         ddf : {"auto", "satterthwaite", "kenward-roger", "normal", "residual"}, \
                 default="auto"
             Degrees of freedom of the t tests of fixed effects. "kenward-roger" also
-            adjusts their standard errors and needs a REML fit. "auto" is Satterthwaite's
-            unless that is slow (very large crossed designs); the foot line says which.
+            adjusts their standard errors and needs a REML fit. "auto" is
+            Satterthwaite's unless that is slow (very large crossed designs); the foot
+            line says which.
         confidence_level : float, default=0.95
             Of the intervals of the fixed effects.
 
@@ -29,8 +30,8 @@ class StatementsMixin:
         Raises
         ------
         ValueError
-            For Kenward and Roger's method on a fit by maximum likelihood, or on a design
-            that is too large for it.
+            For Kenward and Roger's method on a fit by maximum likelihood, or on a
+            design that is too large for it.
 
         Examples
         --------

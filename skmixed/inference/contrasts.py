@@ -33,7 +33,7 @@ class JointTest:
     p: float
 
 
-def estimate_table(result, method, L, names, confidence_level=0.95):
+def estimate_table(result, method, L, names, confidence_level=0.95, rhs=0.0):
     """Estimates, standard errors, t tests and intervals of single contrasts.
 
     Parameters
@@ -44,6 +44,8 @@ def estimate_table(result, method, L, names, confidence_level=0.95):
         A contrast of the kept fixed effects per row.
     names : sequence of str of length q
     confidence_level : float, default=0.95
+    rhs : float or ndarray of shape (q,), default=0.0
+        What the t tests compare the estimates with.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def estimate_table(result, method, L, names, confidence_level=0.95):
     std_error = np.sqrt(np.einsum("qa,ab,qb->q", L, method.covariance, L))
     df = method.df(L) if len(L) else np.zeros(0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = estimate / std_error
+        t = (estimate - rhs) / std_error
     half = stats.t.ppf(0.5 + confidence_level / 2.0, df) * std_error
     table = {
         "estimate": estimate,

@@ -76,7 +76,7 @@ class Curvature:
         scale_free, deviance = reopen(result)
         free = free_parameters(deviance)
         hessian = exact_hessian(deviance, free)
-        whitened, d, slopes = directions(deviance)
+        d, slopes = directions(deviance)[1:]
         nu, r2 = deviance.nu, deviance.at.r2
         d, slopes = d[free], slopes[free]
         joint = np.empty((len(free) + 1, len(free) + 1))

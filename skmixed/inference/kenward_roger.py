@@ -185,11 +185,10 @@ def fixed_effects_terms(elimination, whitened, units):
     moved, N = [], []
     for j, (W, S_j) in enumerate(zip(whitened, units, strict=True)):
         for S in S_j:
-            SW = np.einsum("ab,bpg->apg", S, W)
-            moved.append(
-                [SW if l == j else np.zeros_like(F) for l, F in enumerate(whitened)]
-            )
-            N.append(np.einsum("apg,aqg->pq", W, SW, optimize=True))
+            SW = [np.zeros_like(block) for block in whitened]
+            SW[j] = np.einsum("ab,bpg->apg", S, W)
+            moved.append(SW)
+            N.append(np.einsum("apg,aqg->pq", W, SW[j], optimize=True))
     m = len(N)
     M = np.empty((m + 1, m + 1, p, p))
     for j in range(m):
@@ -223,10 +222,10 @@ def trace_terms(elimination, f, units, n_obs):
     m = ends[-1]
     K = np.empty((m + 1, m + 1))
     PP, _, _ = elimination.kronecker_sums(f, None)
-    for (j, l), tensor in PP.items():
+    for (one, other), tensor in PP.items():
         # sum_gh P_gh[a, b] P_gh[c, d] S_i[a, c] S_j[b, d]
-        K[ends[j] : ends[j + 1], ends[l] : ends[l + 1]] = np.einsum(
-            "iac,abcd,jbd->ij", units[j], tensor, units[l], optimize=True
+        K[ends[one] : ends[one + 1], ends[other] : ends[other + 1]] = np.einsum(
+            "iac,abcd,jbd->ij", units[one], tensor, units[other], optimize=True
         )
     for j, (trace, S_j) in enumerate(zip(elimination.traces(), units, strict=True)):
         K[m, ends[j] : ends[j + 1]] = np.einsum("iab,ab->i", S_j, trace)

@@ -1,0 +1,223 @@
+"""Tests of terms, of linear contrasts, and of models against each other."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from skmixed.formula.structure import fixed_terms
+from skmixed.inference.anova import anova_table
+from skmixed.inference.contrasts import estimate_table, joint_test
+from skmixed.inference.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.inference.likelihood_ratio import (
+    by_maximum_likelihood,
+    likelihood_ratio_table,
+)
+
+
+def anova(model, type=3, *, ddf="auto"):
+    """Test every term of the fixed part.
+
+    Parameters
+    ----------
+    model : MixedLinearRegressor
+        Fitted.
+    type : {3, 2, 1}, default=3
+        3 tests a term averaged over the levels of the others, each level counting once;
+        2 tests it after all terms that do not contain it; 1 after the terms before it.
+        None depends on how levels are coded.
+    ddf : {"auto", "satterthwaite", "kenward-roger", "normal", "residual"}, \
+            default="auto"
+        Denominator degrees of freedom; see `MixedLinearRegressor.summary`.
+
+    Returns
+    -------
+    DataFrame
+        A row per term: ``sum_sq``, ``mean_sq``, ``num_df``, ``den_df``, ``F`` and
+        ``p``. ``attrs["note"]`` says which tests these are.
+
+    Raises
+    ------
+    ValueError
+        For an unknown type, and where `ddf` is not to be had.
+
+    See Also
+    --------
+    contrast_test : Any other hypothesis about fixed effects.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor, anova
+    >>> from skmixed.datasets import load_machines
+    >>> model = MixedLinearRegressor("score ~ Machine + (Machine | Worker)")
+    >>> anova(model.fit(load_machines().frame)).round(3)
+             sum_sq  mean_sq  num_df  den_df       F      p
+    Machine  75.827   37.913       2     5.0  41.004  0.001
+    """
+    check_is_fitted(model)
+    if type not in (1, 2, 3):
+        raise ValueError(f"type={type!r} should be 1, 2 or 3.")
+    method, reason = choose_degrees_of_freedom(model.result_, ddf)
+    table = anova_table(model.result_, method, fixed_terms(model._spec), type)
+    table.attrs["note"] = f"Type {'I' * type} F tests. {reason}"
+    return table
+
+
+def contrast_test(model, L, rhs=None, *, joint=True, ddf="auto", confidence_level=0.95):
+    """Test linear combinations of the fixed effects.
+
+    Parameters
+    ----------
+    model : MixedLinearRegressor
+        Fitted.
+    L : array-like of shape (q, r) or (r,), DataFrame, or dict of str to float
+        Weights of the coefficients in ``model.fixed_effects_``, a contrast per row. A
+        dict, or the columns of a frame, name the coefficients; others weigh 0.
+    rhs : array-like of shape (q,), default=None
+        Values of the contrasts under the hypothesis; zeros by default.
+    joint : bool, default=True
+        Whether to test all contrasts together, or each by itself.
+    ddf : {"auto", "satterthwaite", "kenward-roger", "normal", "residual"}, \
+            default="auto"
+        Degrees of freedom; see `MixedLinearRegressor.summary`.
+    confidence_level : float, default=0.95
+        Of the intervals, with ``joint=False``.
+
+    Returns
+    -------
+    DataFrame
+        With `joint`, one row with ``num_df``, ``den_df``, ``F`` and ``p``; else a row
+        per contrast with ``estimate``, ``std_error``, ``df``, ``t``, ``p``, ``lower``
+        and ``upper``. ``attrs["note"]`` says which tests these are.
+
+    Raises
+    ------
+    ValueError
+        If `L` does not fit the coefficients.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor, contrast_test
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+    >>> model = model.fit(load_sleepstudy().frame)
+    >>> contrast_test(model, {"Intercept": 1, "Days": 9}, joint=False).round(1)
+           estimate  std_error    df     t    p  lower  upper
+    row 1     345.6       14.6  17.0  23.6  0.0  314.7  376.5
+    """
+    check_is_fitted(model)
+    matrix, names = read_contrasts(L, model._kept_names())
+    rhs = np.broadcast_to(0.0 if rhs is None else np.asarray(rhs, float), len(matrix))
+    result = model.result_
+    method, reason = choose_degrees_of_freedom(result, ddf)
+    if joint:
+        test = joint_test(result, method, matrix, rhs)
+        row = {"num_df": test.num_df, "den_df": test.den_df}
+        table = pd.DataFrame(
+            [row | {"F": test.statistic, "p": test.p}], index=["joint"]
+        )
+    else:
+        table = estimate_table(result, method, matrix, names, confidence_level, rhs)
+    table.attrs["note"] = reason
+    return table
+
+
+def read_contrasts(L, coef_names):
+    """Turn what a user passes for contrasts into a matrix.
+
+    Parameters
+    ----------
+    L : array-like, DataFrame or dict
+    coef_names : list of str
+
+    Returns
+    -------
+    matrix : ndarray of shape (q, r)
+    names : list of str
+    """
+    if isinstance(L, Mapping):
+        L = pd.DataFrame([L], index=["row 1"])
+    if isinstance(L, pd.DataFrame):
+        unknown = [c for c in L.columns if c not in coef_names]
+        if unknown:
+            raise ValueError(
+                f"L weighs {unknown}, which are no coefficients; the model has "
+                f"{coef_names}."
+            )
+        names = [str(name) for name in L.index]
+        matrix = L.reindex(columns=coef_names).fillna(0.0).to_numpy(dtype=float)
+        return matrix, names
+    matrix = np.atleast_2d(np.asarray(L, dtype=float))
+    if matrix.ndim != 2 or matrix.shape[1] != len(coef_names):
+        raise ValueError(
+            f"L has shape {np.shape(L)}; it needs {len(coef_names)} columns, one for "
+            f"each of {coef_names}."
+        )
+    return matrix, [f"row {i + 1}" for i in range(len(matrix))]
+
+
+def likelihood_ratio_test(*models, refit=True):
+    """Compare nested models by their likelihoods.
+
+    Parameters
+    ----------
+    *models : MixedLinearRegressor
+        Two or more, fitted to the same rows; they are put in order of their size.
+    refit : bool, default=True
+        Whether to refit REML fits by maximum likelihood, from their stored
+        cross-products. False compares REML criteria, which needs the same fixed
+        effects.
+
+    Returns
+    -------
+    DataFrame
+        A row per model, from the smallest: ``formula``, ``n_parameters``, ``aic``,
+        ``bic``, ``loglik``, ``deviance``, and against the model before ``chi2``,
+        ``df``, ``p``, ``p_mixture`` and ``reference``. ``p`` takes the ratio for
+        chi-square; where a variance is tested at zero, the boundary of what it can be,
+        that is too large, and ``p_mixture`` is right for large samples. Its mixture is
+        named by ``reference``. ``attrs["note"]`` says what was refitted.
+
+    Raises
+    ------
+    ValueError
+        For models of different rows, responses or weights, for models that are not
+        nested, and for REML fits with different fixed effects unless `refit`.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor, likelihood_ratio_test
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> sleep = load_sleepstudy().frame
+    >>> table = likelihood_ratio_test(
+    ...     MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(sleep),
+    ...     MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(sleep),
+    ... )
+    >>> table[["deviance", "chi2", "df", "reference"]].round(2)
+       deviance   chi2   df                  reference
+    0   1794.08    NaN  NaN                        NaN
+    1   1751.94  42.14  2.0  0.5 chi2(1) + 0.5 chi2(2)
+    """
+    if len(models) < 2:
+        raise ValueError("A likelihood-ratio test needs two models or more.")
+    for model in models:
+        check_is_fitted(model)
+    results = [model.result_ for model in models]
+    names = [model._kept_names() for model in models]
+    note = ""
+    if refit:
+        if any(result.reml for result in results):
+            note = "REML fits were refitted by maximum likelihood."
+        results = [by_maximum_likelihood(result) for result in results]
+    elif len({result.reml for result in results}) > 1 or (
+        results[0].reml and any(set(n) != set(names[0]) for n in names)
+    ):
+        raise ValueError(
+            "REML criteria compare only models with the same fixed effects, all fitted "
+            "with reml=True. Leave refit=True to compare likelihoods."
+        )
+    formulas = [model.formula_ for model in models]
+    table = likelihood_ratio_table(results, formulas, names)
+    table.attrs["note"] = note
+    return table

@@ -1,0 +1,203 @@
+"""F tests of whole terms, whatever the coding of their levels."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import qr
+
+from skmixed.inference.contrasts import joint_test
+
+
+def anova_table(result, method, terms, kind=3):
+    """Test every fixed-effects term.
+
+    Parameters
+    ----------
+    result : FitResult
+    method : Satterthwaite, KenwardRoger or Constant
+    terms : list of FixedTerm
+        As :func:`skmixed.formula.structure.fixed_terms` takes them apart.
+    kind : {1, 2, 3}, default=3
+
+    Returns
+    -------
+    DataFrame
+        A row per term: ``sum_sq``, ``mean_sq``, ``num_df``, ``den_df``, ``F`` and
+        ``p``. As in lmerTest, mean squares are what F was before its scaling, times
+        the residual variance.
+    """
+    hypotheses = {1: sequential, 2: marginal, 3: balanced}[kind](result, terms)
+    rows = {}
+    for name, L in hypotheses.items():
+        test = joint_test(result, method, L)
+        mean_sq = test.unscaled * result.sigma**2
+        rows[name] = {
+            "sum_sq": mean_sq * test.num_df,
+            "mean_sq": mean_sq,
+            "num_df": test.num_df,
+            "den_df": test.den_df,
+            "F": test.statistic,
+            "p": test.p,
+        }
+    columns = ["sum_sq", "mean_sq", "num_df", "den_df", "F", "p"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).astype(
+        {"num_df": int}
+    )
+
+
+def without_intercept(terms):
+    """All terms but the intercept."""
+    return [term for term in terms if term.numeric or term.categorical]
+
+
+def balanced(result, terms):
+    """Type III: every term averaged over the levels of all others, each counting once.
+
+    Parameters
+    ----------
+    result : FitResult
+    terms : list of FixedTerm
+
+    Returns
+    -------
+    dict of str to ndarray of shape (q, r)
+
+    Notes
+    -----
+    A single term is tested as a whole, as in lmerTest: without an intercept, that all
+    means are zero. Else, a column's coefficient multiplies a product of numbers and of
+    a code for each of its categorical factors. The hypothesis of a term takes, of all
+    columns with the same numbers, the differences of its own factors' levels from the
+    first, and the mean over the levels of the other factors. No code is special: any
+    coding that spans the same columns gives the same hypothesis.
+    """
+    columns = [column for term in terms for column in term.columns]
+    n_columns = len(columns)
+    if len(without_intercept(terms)) == 1:
+        return sequential(result, terms)
+    hypotheses = {}
+    for term in without_intercept(terms):
+        rows = []
+        for numeric in dict.fromkeys(column.numeric for column in term.columns):
+            for levels in itertools.product(
+                *(range(1, n) for n in term.categorical.values())
+            ):
+                chosen = dict(zip(term.categorical, levels, strict=True))
+                row = np.zeros(n_columns)
+                for column in columns:
+                    if column.numeric == numeric:
+                        row[column.position] = weigh(column.codes, chosen)
+                rows.append(row)
+        hypotheses[term.name] = kept_columns(rows, result)
+    return hypotheses
+
+
+def weigh(codes, chosen):
+    """Coefficient of one column in a difference of levels, averaged over the rest.
+
+    Parameters
+    ----------
+    codes : dict of str to ndarray of shape (n_levels,)
+    chosen : dict of str to int
+        Level of each of the term's factors that is compared with level 0.
+
+    Returns
+    -------
+    float
+    """
+    if not set(chosen) <= set(codes):
+        return 0.0  # the column does not vary over some factor of the term
+    weight = 1.0
+    for name, values in codes.items():
+        if name in chosen:
+            weight *= values[chosen[name]] - values[0]
+        else:
+            weight *= values.mean()
+    return weight
+
+
+def kept_columns(rows, result):
+    """Restrict contrasts of all columns of X to those that are not aliased."""
+    L = np.reshape(rows, (len(rows), len(result.kept)))[:, result.kept]
+    return L[np.abs(L).max(axis=1, initial=0.0) > 0]
+
+
+def sequential(result, terms):
+    """Type I: every term after those before it, by the rows of a Cholesky factor.
+
+    Parameters
+    ----------
+    result : FitResult
+    terms : list of FixedTerm
+
+    Returns
+    -------
+    dict of str to ndarray of shape (q, r)
+    """
+    positions = kept_positions(result, terms)
+    R = raw_root(result)
+    return {term.name: R[positions[term.name]] for term in without_intercept(terms)}
+
+
+def marginal(result, terms):
+    """Type II: every term after all that do not contain it.
+
+    Parameters
+    ----------
+    result : FitResult
+    terms : list of FixedTerm
+
+    Returns
+    -------
+    dict of str to ndarray of shape (q, r)
+    """
+    positions = kept_positions(result, terms)
+    R = raw_root(result)
+    hypotheses = {}
+    for term in without_intercept(terms):
+        above = [other.name for other in terms if other.contains(term)]
+        own = positions[term.name]
+        last = np.concatenate([np.zeros(0, int), *(positions[name] for name in above)])
+        first = np.setdiff1d(np.arange(R.shape[1]), np.concatenate([own, last]))
+        order = np.concatenate([first, own, last]).astype(int)
+        turned = qr(R[:, order], mode="r")[0]
+        L = np.zeros((len(own), R.shape[1]))
+        L[:, order] = turned[len(first) : len(first) + len(own)]
+        hypotheses[term.name] = L
+    return hypotheses
+
+
+def raw_root(result):
+    """Upper-triangular R with R'R = X'X of the raw kept columns, rows of unit pivot.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    ndarray of shape (r, r)
+    """
+    p = result.A.n_fixed
+    root = np.linalg.cholesky(result.A.gram[:p, :p]).T
+    # X_raw = X_frame T^-1
+    R = qr(solve_triangular_right(root, result.A.frame.fixed.to_raw), mode="r")[0]
+    return R / np.diag(R)[:, None] if p else R
+
+
+def solve_triangular_right(root, T):
+    """``root T^-1`` for a square T."""
+    return np.linalg.solve(T.T, root.T).T
+
+
+def kept_positions(result, terms):
+    """Positions of every term's columns among those that are kept, by name."""
+    place = np.cumsum(result.kept) - 1
+    return {
+        term.name: np.array(
+            [place[c.position] for c in term.columns if result.kept[c.position]],
+            dtype=int,
+        )
+        for term in terms
+    }
