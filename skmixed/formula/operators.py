@@ -33,6 +33,13 @@ def factor_columns(factor):
     return read_expression(factor.expr).columns
 
 
+def factor_keys(factor):
+    """List the columns that a factor reads as groups only."""
+    if factor.eval_method in (LITERAL, LOOKUP):
+        return ()
+    return read_expression(factor.expr).keys
+
+
 def write_term(term):
     """Write a term so that it can be read back."""
     return ":".join(
@@ -156,11 +163,15 @@ def infix(symbol, precedence, associativity, to_terms):
 
 
 def guarded(operator):
-    """Copy an operator so that it refuses random-effects terms."""
+    """Copy an operator so that it refuses random-effects terms.
+
+    A difference refuses them on its right only: ``(1 | g) - 1`` takes the intercept away.
+    """
     algebra = operator._to_terms
+    first = -1 if operator.symbol == "-" else 0
 
     def to_terms(*term_sets):
-        found = next(random_terms(*term_sets), None)
+        found = next(random_terms(*term_sets[first:]), None)
         if found is not None:
             raise refuse_in_algebra(found, operator.symbol)
         return algebra(*term_sets)

@@ -248,11 +248,17 @@ def closes(tokens, scopes, position, scope):
 
 def check_response_side(tokens):
     """Raise for what cannot stand on the left of the tilde."""
-    for token in tokens:
+    for position, token in enumerate(tokens):
         if token.kind is VALUE or (token.kind is OPERATOR and token.token == "."):
             raise error_at(
                 f"`{token.token}` cannot be a response: name a column or write a "
                 "transform of one.",
+                token,
+            )
+        if position and token.kind is OPERATOR and token.token in ("-", "^", "**"):
+            raise error_at(
+                f"`{token.token}` is algebra of terms here, not arithmetic: put a "
+                f"computed response into I(), as in `I(a {token.token} b) ~ ...`.",
                 token,
             )
 
