@@ -24,7 +24,8 @@ class ColumnTable(Mapping):
     columns : dict of str to ndarray or categorical Series, each of length n
     n_rows : int
     levels : dict of str to list or None
-        Levels of each categorical column, None for a numeric one.
+        Levels of each categorical column, None for a numeric one, ``KEYS`` for one
+        that is read as labels of groups.
     missing : dict of str to ndarray of bool
         Rows without a value, for the columns that have such rows.
     """
@@ -36,15 +37,17 @@ class ColumnTable(Mapping):
         self.missing = missing
 
     @classmethod
-    def learn(cls, frame, names):
+    def learn(cls, frame, names, keys=()):
         """Read columns; learn the kind and the levels of each.
+
+        Columns in ``keys`` are read as they are: labels of groups, of any kind.
 
         Raises
         ------
         ValueError
             If a column holds dates or complex numbers, or has a single level.
         """
-        return cls.read(frame, dict.fromkeys(names, LEARN))
+        return cls.read(frame, {n: KEYS if n in keys else LEARN for n in names})
 
     @classmethod
     def read(cls, frame, levels):
@@ -57,6 +60,11 @@ class ColumnTable(Mapping):
         """
         columns, learnt, missing = {}, {}, {}
         for name, known in levels.items():
+            if isinstance(known, str):
+                columns[name], learnt[name] = frame[name], known
+                if frame[name].hasnans:
+                    missing[name] = frame[name].isna().to_numpy()
+                continue
             series = plain_series(frame[name], name)
             absent = series.isna().to_numpy() if series.hasnans else None
             if absent is not None:
@@ -103,6 +111,8 @@ class CallNames(Mapping):
             raise KeyError(name)
         role, column = found
         values = self.table[column]
+        if role == "group":
+            return pd.Series(values, name=column)
         if role == "category" or isinstance(values, pd.Series):
             return values
         if column not in self.doubles:
@@ -120,6 +130,8 @@ class CallNames(Mapping):
 
 
 LEARN = object()
+# In place of levels: the column holds labels of groups, and new ones may come.
+KEYS = "keys"
 
 
 def check_columns(frame, names):

@@ -13,6 +13,7 @@ from skmixed.formula.groups import GroupIndex
 from skmixed.formula.materializer import materialize, model_spec
 from skmixed.formula.operators import factor_columns, write_term
 from skmixed.formula.parse import parse_formula
+from skmixed.formula.reference import typical_values
 
 __all__ = ["Design", "DesignSpec", "RandomBlock"]
 
@@ -32,6 +33,9 @@ class DesignSpec:
         Grouping factor, effects and diagonal flag of each random-effects term.
     groups : dict of str to GroupIndex
         Grouping factors in order of first appearance.
+    typical : dict of str to tuple (list, bool)
+        For every column of the fixed part the values that stand for its rows, and
+        whether they are levels: see ``typical_values``.
 
     Examples
     --------
@@ -54,6 +58,7 @@ class DesignSpec:
         self.groups = {}
         self.constant = None
         self.random_constants = []
+        self.typical = {}
 
     @classmethod
     def learn(cls, formula, frame):
@@ -81,13 +86,16 @@ class DesignSpec:
         """
         check_columns(frame, formula.predictor_columns)
         spec = cls(str(formula))
-        table = ColumnTable.learn(frame, formula.design_columns)
+        table = ColumnTable.learn(frame, formula.design_columns, formula.key_columns)
         spec.levels = table.levels
         matrices = materialize(spec.parts(formula, range(len(formula.random))), table)
         spec.keep_names(formula, matrices)
         codes = spec.learn_groups(formula, frame)
         design = spec.assemble(formula, matrices, table, codes)
         spec.learn_response(formula, frame)
+        spec.typical = typical_values(
+            table, formula.fixed_columns, spec.levels, spec.transform_state
+        )
         return spec, design
 
     def keep_names(self, formula, matrices):

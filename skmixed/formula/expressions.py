@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from skmixed.formula.functions import ADVICE, CONTRAST_CLASSES, FUNCTIONS, is_numpy_name
+from skmixed.formula.group_means import GROUP_MEANS
 from skmixed.formula.scanner import (
     RESERVED,
     column_alias,
@@ -47,6 +48,8 @@ class Expression:
         The outermost function.
     argument : str or None
         The column, if the only argument of the function is a bare column.
+    keys : tuple of str
+        Columns that it reads as groups and not as numbers or categories.
 
     Examples
     --------
@@ -60,6 +63,7 @@ class Expression:
     columns: tuple
     function: str | None
     argument: str | None
+    keys: tuple = ()
 
 
 @lru_cache(maxsize=4096)
@@ -94,6 +98,7 @@ def read_expression(text):
             columns=tuple(dict.fromkeys(columns_in(tree))),
             function=tree.func.id if is_named_call(tree) else None,
             argument=lone_argument(tree),
+            keys=keys_in(tree),
         )
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(f"Cannot read `{text[:60]}`: {error}.") from None
@@ -133,6 +138,15 @@ def columns_in(tree):
         yield from columns_in(node)
 
 
+def keys_in(tree):
+    """List the columns that the tree reads as groups only."""
+    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    roles = [found for found in map(column_of_alias, names) if found]
+    others = {column for role, column in roles if role not in ("group", "function")}
+    keys = (column for role, column in roles if role == "group")
+    return tuple(dict.fromkeys(column for column in keys if column not in others))
+
+
 def quote_name(name):
     """Write a column's name as a formula must: in back-ticks unless it is plain."""
     plain = name.replace(".", "_").replace("_", "a")
@@ -166,6 +180,8 @@ class Canonical(ast.NodeTransformer):
             raise SyntaxError(f"`**` is not allowed among the arguments of `{name}`.")
         if name in CATEGORICAL:
             mark_category(node)
+        if name in GROUP_MEANS:
+            mark_group(name, node)
         node.args = [self.visit(argument) for argument in node.args]
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
         return node
@@ -227,6 +243,19 @@ def mark_category(node):
             found = column_of_alias(coding.id)
             if found and found[1] in CONTRAST_CLASSES:
                 coding.id = found[1]
+
+
+def mark_group(name, node):
+    """Give the second argument of ``within(x, group)`` its own alias."""
+    second = node.args[1] if len(node.args) == 2 else None
+    found = column_of_alias(second.id) if isinstance(second, ast.Name) else None
+    if not found or node.keywords:
+        raise SyntaxError(
+            f"`{name}` takes a variable and a grouping column: write "
+            f"`{name}(x, group)`. For groups of two columns, make one column of them "
+            "in the data frame first."
+        )
+    second.id = column_alias(found[1], "group")
 
 
 class Shown(ast.NodeTransformer):

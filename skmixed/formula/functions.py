@@ -15,6 +15,8 @@ from formulaic.transforms import (
 )
 from formulaic.transforms.patsy_compat import PATSY_COMPAT_TRANSFORMS
 
+from skmixed.formula.group_means import between, within
+
 __all__ = [
     "ADVICE",
     "CONTRAST_CLASSES",
@@ -205,6 +207,7 @@ FUNCTIONS = {
     **CONTRAST_CLASSES,
     "C": factor,
     "I": identity,
+    "between": between,
     "bs": b_spline,
     "cc": cyclic_cubic_spline,
     "center": center,
@@ -220,6 +223,7 @@ FUNCTIONS = {
     "scale": scale,
     "sd": learnt_constant(lambda x: np.nanstd(x, ddof=1)),
     "standardize": PATSY_COMPAT_TRANSFORMS["standardize"],
+    "within": within,
 }
 
 # What the evaluated code needs besides; a formula cannot name these.

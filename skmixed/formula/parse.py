@@ -12,6 +12,7 @@ from skmixed.formula.operators import (
     MixedOperatorResolver,
     RandomTerm,
     factor_columns,
+    factor_keys,
     first_token,
     is_offset,
     write_term,
@@ -92,6 +93,18 @@ class MixedFormula:
         """Columns of the fixed part, the offsets and the random slopes."""
         effects = [term for random in self.random for term in random.terms]
         return columns_of([*self.fixed, *self.offsets, *effects])
+
+    @property
+    def key_columns(self):
+        """Columns of the design that are read as groups only, as in ``between``."""
+        keys, others = {}, set()
+        effects = [term for random in self.random for term in random.terms]
+        for term in [*self.fixed, *self.offsets, *effects]:
+            for factor in term.factors:
+                own = factor_keys(factor)
+                keys.update(dict.fromkeys(own))
+                others.update(set(factor_columns(factor)) - set(own))
+        return [column for column in keys if column not in others]
 
     @property
     def group_columns(self):

@@ -14,7 +14,7 @@ CONSTANTS = {
 LOGICAL_WORDS = ("and", "or", "not")
 # Names that cannot stand for a column unless they are in back-ticks.
 RESERVED = {*CONSTANTS, *LOGICAL_WORDS, "NA", "NaN"}
-ROLES = ("column", "category", "function")
+ROLES = ("column", "category", "group", "function")
 MODULES = ("np.", "contr.")
 RENAMED = {"as.factor": "factor"}
 # Longest first. R's `!`, `&` and `|` bind as loosely as Python's words, not as its
