@@ -13,6 +13,7 @@ from skmixed.estimators.effects import EffectsMixin
 from skmixed.estimators.prediction import PredictionMixin
 from skmixed.estimators.statements import StatementsMixin
 from skmixed.estimators.variance import VarianceMixin
+from skmixed.inference.reference_grid import alias_weights
 from skmixed.inference.tables import information_criteria
 from skmixed.likelihood.cross_products import cross_products
 from skmixed.likelihood.fit import fit_linear
@@ -215,6 +216,7 @@ class MixedLinearRegressor(
         )
         self._publish(result)
         self._keep_moments(design)
+        self._alias_weights = alias_weights(result, design)
         warn_about_result(
             result,
             self._spec.formula,

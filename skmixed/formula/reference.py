@@ -1,0 +1,52 @@
+"""The typical values of the fixed effects' columns, for grids of marginal means."""
+
+import numpy as np
+
+from .scanner import column_alias
+
+__all__ = ["typical_values"]
+
+
+def typical_values(table, columns, levels, transform_state):
+    """Choose the values of each column that stand for its rows.
+
+    Parameters
+    ----------
+    table : ColumnTable
+    columns : sequence of str
+        Columns of the fixed part.
+    levels : dict of str to list or None
+        Levels of the categorical columns.
+    transform_state : dict
+        Where ``C(x)`` of a numeric column keeps the levels of x.
+
+    Returns
+    -------
+    dict of str to tuple (list, bool)
+        The values, and whether they are levels: all levels of a category, both values
+        of a numeric column that has two, else its mean.
+    """
+    return {
+        column: known_levels(column, levels, transform_state)
+        or summarise(np.asarray(table[column]))
+        for column in columns
+    }
+
+
+def known_levels(column, levels, transform_state):
+    """Levels of a column that the design codes as a category, else None."""
+    if levels.get(column) is not None:
+        return list(levels[column]), True
+    alias = column_alias(column, "category")
+    for call, state in transform_state.items():
+        if isinstance(state, dict) and "levels" in state and alias in call:
+            return list(state["levels"]), True
+    return None
+
+
+def summarise(values):
+    """Both values of a column that has two of them, else its mean."""
+    lowest, highest = values.min(), values.max()
+    if np.all((values == lowest) | (values == highest)):
+        return sorted({lowest.item(), highest.item()}), False
+    return [float(values.mean())], False

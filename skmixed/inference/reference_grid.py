@@ -1,0 +1,157 @@
+"""Grids of typical values, and the fixed effects' weights in their averages."""
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+
+LARGEST_GRID = 1_000_000
+# A mean is estimable when the aliased columns follow the others to this tolerance.
+ESTIMABLE = 1e-6
+
+
+class ReferenceGrid:
+    """Marginal means as linear combinations of the fixed effects.
+
+    Parameters
+    ----------
+    model : MixedLinearRegressor
+        Fitted.
+    specs, by : list of str
+        Columns that the means are for.
+    at : dict of str to list
+        Values that replace the levels or the mean of a column.
+
+    Attributes
+    ----------
+    cells : DataFrame of g rows
+        Levels of `specs` and `by`, the first column varying fastest.
+    L : ndarray of shape (g, r)
+        Weights of the kept fixed effects; NaN where a mean is not estimable.
+    offset : ndarray of shape (g,)
+    averaged : list of str
+        Columns over whose levels the means are averaged.
+    held : dict of str to float
+        Columns that are held at one value.
+    response : str or None
+    """
+
+    def __init__(self, model, specs, by, at):
+        spec = model._spec
+        check_columns(specs, by, at, spec.typical)
+        self.specs, self.by, self.response = specs, by, spec.formula.response
+        values = {c: choose_values(c, at, *spec.typical[c]) for c in spec.typical}
+        named = [*specs, *by]
+        rest = [c for c in values if c not in named]
+        self.averaged = [c for c in rest if len(values[c]) > 1]
+        self.held = {c: values[c][0] for c in rest if len(values[c]) == 1}
+        check_size(values)
+        self.cells = cross(values, named)
+        others = cross(values, rest)
+        n_cells, n_others = len(self.cells), max(len(others), 1)
+        grid = self.cells.loc[np.repeat(np.arange(n_cells), n_others)]
+        for column in others:
+            grid[column] = np.tile(others[column].to_numpy(), n_cells)
+        design = spec.build(grid.reset_index(drop=True), random_effects=False)
+        offset = np.zeros(len(grid)) if design.offset is None else design.offset
+        self.offset = offset.reshape(n_cells, n_others).mean(axis=1)
+        X = design.X.reshape(n_cells, n_others, -1).mean(axis=1)
+        self.L = X[:, model.result_.kept]
+        self.L[~estimable(model, X)] = np.nan
+
+
+def check_columns(specs, by, at, known):
+    """Raise unless all columns are in the fixed part and named once."""
+    named = [*specs, *by]
+    if not specs:
+        raise ValueError(f"specs is empty; name some of {list(known)}.")
+    unknown = [c for c in [*named, *at] if c not in known]
+    if unknown:
+        raise ValueError(
+            f"{unknown} are not columns of the fixed effects, which are {list(known)}."
+        )
+    if len(set(named)) < len(named):
+        raise ValueError(f"specs={specs} and by={by} name a column twice.")
+
+
+def choose_values(column, at, typical, are_levels):
+    """Values of a column in the grid: those asked for, else its typical ones."""
+    if column not in at:
+        return typical
+    asked = [at[column]] if np.isscalar(at[column]) else list(at[column])
+    if not asked or (are_levels and not set(asked) <= set(typical)):
+        raise ValueError(
+            f"at={{{column!r}: {asked}}} should hold "
+            + (f"levels of {column!r}: {typical}." if are_levels else "values.")
+        )
+    return asked
+
+
+def check_size(values):
+    """Raise if a grid would be excessive."""
+    size = math.prod(len(v) for v in values.values())
+    if size > LARGEST_GRID:
+        raise ValueError(
+            f"The grid of marginal means would have {size} cells; hold some of its "
+            "columns with at={column: [value]}."
+        )
+
+
+def cross(values, names):
+    """Cross the values of some columns, the first varying fastest.
+
+    Parameters
+    ----------
+    values : dict of str to list
+    names : list of str
+
+    Returns
+    -------
+    DataFrame
+        Without rows where there are no names.
+    """
+    if not names:
+        return pd.DataFrame()
+    rows = itertools.product(*(values[name] for name in reversed(names)))
+    return pd.DataFrame([row[::-1] for row in rows], columns=names)
+
+
+def estimable(model, X):
+    """Tell which combinations of all columns the kept ones determine.
+
+    Parameters
+    ----------
+    model : MixedLinearRegressor
+    X : ndarray of shape (g, p)
+
+    Returns
+    -------
+    ndarray of bool of shape (g,)
+    """
+    weights = model._alias_weights
+    if weights is None:
+        return np.ones(len(X), dtype=bool)
+    gap = X[:, ~model.result_.kept] - model.result_.A.frame.fixed.apply(X) @ weights
+    size = 1.0 + np.abs(X).max(axis=1, initial=0.0)
+    return np.abs(gap).max(axis=1) <= ESTIMABLE * size
+
+
+def alias_weights(result, design):
+    """Weights with which the kept columns give the aliased ones.
+
+    Parameters
+    ----------
+    result : FitResult
+    design : Design
+        Of the fit.
+
+    Returns
+    -------
+    ndarray of shape (r, p - r) or None
+        Of the kept columns in the frame; None where no column is aliased.
+    """
+    if result.kept.all():
+        return None
+    columns = result.A.frame.fixed.apply(design.X)
+    return np.linalg.lstsq(columns, design.X[:, ~result.kept], rcond=None)[0]
