@@ -16,6 +16,7 @@ from skmixed.estimators.hypotheses import (
 )
 from skmixed.estimators.memory import estimate_memory
 from skmixed.formula import FormulaError
+from skmixed.inference.emmeans import emmeans
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "SingularFitWarning",
     "anova",
     "contrast_test",
+    "emmeans",
     "estimate_memory",
     "likelihood_ratio_test",
 ]
