@@ -17,6 +17,13 @@ from skmixed.estimators.hypotheses import (
 from skmixed.estimators.memory import estimate_memory
 from skmixed.formula import FormulaError
 from skmixed.inference.emmeans import emmeans
+from skmixed.inference.occasions import describe_occasions
+from skmixed.model_selection import (
+    compare_approaches,
+    compare_models,
+    five_approaches,
+    naive_vs_mixed,
+)
 
 __version__ = "0.1.0"
 
@@ -30,8 +37,13 @@ __all__ = [
     "SeparateLinearRegressor",
     "SingularFitWarning",
     "anova",
+    "compare_approaches",
+    "compare_models",
     "contrast_test",
+    "describe_occasions",
     "emmeans",
     "estimate_memory",
+    "five_approaches",
     "likelihood_ratio_test",
+    "naive_vs_mixed",
 ]
