@@ -193,7 +193,7 @@ def directions(deviance):
     whitened = [whiten(block[:, :p], deviance.at.RX) for block in F]
     D = [deviance.psi_directions(j) for j in range(len(f))]
     _, d = deviance.mean_directions(f, whitened, D)
-    slopes = deviance.fixed_directions(whitened, D).reshape(-1, p, p)
+    slopes = deviance.fixed_directions(whitened, D).reshape(len(d), p, p)
     return whitened, d, slopes
 
 
