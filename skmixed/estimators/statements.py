@@ -1,8 +1,21 @@
 """What a fitted model lets one say: summary, tests and intervals."""
 
+import numpy as np
+import pandas as pd
+from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.inference.contrasts import estimate_table
+from skmixed.inference.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.inference.likelihood_ratio import by_maximum_likelihood
+from skmixed.inference.parameters import (
+    choose_parameters,
+    list_parameters,
+    values_of,
+)
+from skmixed.inference.profile import profile_likelihood
 from skmixed.inference.tables import summarize
+from skmixed.inference.wald import wald_bounds
 
 
 class StatementsMixin:
@@ -67,3 +80,130 @@ class StatementsMixin:
             ddf=ddf,
             confidence_level=confidence_level,
         )
+
+    def conf_int(
+        self,
+        parameters=None,
+        *,
+        method="wald",
+        confidence_level=0.95,
+        ddf="auto",
+        verbose=0,
+    ):
+        """Confidence intervals of fixed effects, variances and correlations.
+
+        Parameters
+        ----------
+        parameters : str or list of str, default=None
+            Names as in the table's index; "fixed" and "variance" stand for all of their
+            kind. All by default.
+        method : {"wald", "profile"}, default="wald"
+            "wald" rests on standard errors: t intervals for fixed effects; for standard
+            deviations on the log scale, for correlations on that of Fisher's z.
+            "profile" is exact as far as the likelihood ratio is, and goes up to the
+            boundary; like lme4's it rests on maximum likelihood for REML fits too.
+        confidence_level : float, default=0.95
+        ddf : str, default="auto"
+            Degrees of freedom of the t intervals; see `summary`.
+        verbose : int, default=0
+            1 shows a progress bar of the profiles.
+
+        Returns
+        -------
+        DataFrame
+            ``estimate``, ``lower`` and ``upper``. ``sd_lrt|school`` is the standard
+            deviation of the effect ``lrt`` between schools, its correlation with the
+            intercept ``cor_lrt.Intercept|school``, the residual standard deviation
+            ``sigma``. NaN where there is no interval: Wald's at the boundary.
+
+        Raises
+        ------
+        ValueError
+            For unknown parameters, methods or degrees of freedom.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> model.fit(load_sleepstudy().frame).conf_int(method="profile").round(2)
+                                    estimate   lower   upper
+        Intercept                     251.41  237.68  265.13
+        Days                           10.47    7.36   13.58
+        sd_Intercept|Subject           23.78   14.38   37.72
+        sd_Days|Subject                 5.72    3.80    8.75
+        cor_Days.Intercept|Subject      0.08   -0.48    0.69
+        sigma                          25.59   22.90   28.86
+        """
+        check_is_fitted(self)
+        wanted = self._choose_parameters(parameters)
+        if method == "wald":
+            return self._wald_intervals(wanted, confidence_level, ddf)
+        if method != "profile":
+            raise ValueError(f"method={method!r} should be 'wald' or 'profile'.")
+        profile = self._profile(wanted, confidence_level, verbose)
+        return profile.conf_int(confidence_level)
+
+    def profile(self, parameters=None, *, confidence_level=0.99, verbose=0):
+        """Follow the likelihood along every parameter.
+
+        Parameters
+        ----------
+        parameters : str or list of str, default=None
+            As in `conf_int`.
+        confidence_level : float, default=0.99
+            How far to go: until intervals of this level are known.
+        verbose : int, default=0
+            1 shows a progress bar.
+
+        Returns
+        -------
+        ProfileLikelihood
+            With ``table``, whose ``zeta`` against ``value`` is the profile plot, and
+            ``conf_int(level)``. By maximum likelihood, for REML fits too.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> profile = model.fit(load_sleepstudy().frame).profile("sigma")
+        >>> profile.table.columns.tolist()
+        ['parameter', 'value', 'zeta']
+        """
+        check_is_fitted(self)
+        wanted = self._choose_parameters(parameters)
+        return self._profile(wanted, confidence_level, verbose)
+
+    def _choose_parameters(self, names):
+        known = list_parameters(self.result_, self._kept_names())
+        return choose_parameters(known, names)
+
+    def _profile(self, parameters, confidence_level, verbose):
+        if not self.result_.groups:
+            raise ValueError(
+                "There are no random effects to profile; method='wald' is exact here."
+            )
+        z = stats.norm.ppf(0.5 + confidence_level / 2.0)
+        result = by_maximum_likelihood(self.result_)
+        return profile_likelihood(result, parameters, z, verbose)
+
+    def _wald_intervals(self, parameters, confidence_level, ddf):
+        result = self.result_
+        bounds = np.full((len(parameters), 2), np.nan)
+        fixed = np.array([p.kind == "fixed" for p in parameters], dtype=bool)
+        if fixed.any():
+            method, _ = choose_degrees_of_freedom(result, ddf)
+            chosen = [p.effects[0] for p in parameters if p.kind == "fixed"]
+            L = np.eye(len(result.coef))[chosen]
+            table = estimate_table(result, method, L, chosen, confidence_level)
+            bounds[fixed] = table[["lower", "upper"]]
+        others = [p for p in parameters if p.kind != "fixed"]
+        if others and result.groups:
+            bounds[~fixed] = wald_bounds(result, others, confidence_level)
+        table = {
+            "estimate": values_of(result, parameters),
+            "lower": bounds[:, 0],
+            "upper": bounds[:, 1],
+        }
+        return pd.DataFrame(table, index=[p.name for p in parameters])

@@ -1,0 +1,128 @@
+"""The parameters that people speak of: fixed effects, sds, correlations, sigma."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a fitted model.
+
+    Parameters
+    ----------
+    name : str
+        As confidence intervals are labelled.
+    kind : {"fixed", "sd", "correlation", "sigma"}
+    factor : int
+        Grouping factor of a random effect; -1 for the others.
+    effects : tuple of int
+        Position of the fixed effect, of the random effect in its factor, or of the two
+        that are correlated.
+    """
+
+    name: str
+    kind: str
+    factor: int = -1
+    effects: tuple[int, ...] = ()
+
+    def value(self, coef, covariances, sigma):
+        """Value of the parameter.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (r,)
+        covariances : sequence of ndarray of shape (k_j, k_j)
+            With sigma^2 included.
+        sigma : float
+
+        Returns
+        -------
+        float
+            NaN for the correlation of an effect that does not vary.
+        """
+        if self.kind == "fixed":
+            return float(coef[self.effects[0]])
+        if self.kind == "sigma":
+            return float(sigma)
+        covariance = covariances[self.factor]
+        i, j = self.effects[0], self.effects[-1]
+        if self.kind == "sd":
+            return float(np.sqrt(max(covariance[i, i], 0.0)))
+        scale = np.sqrt(covariance[i, i] * covariance[j, j])
+        return float(np.clip(covariance[i, j] / scale, -1, 1)) if scale > 0 else np.nan
+
+    @property
+    def domain(self):
+        """Smallest and largest possible value."""
+        limits = {"sd": (0.0, np.inf), "sigma": (0.0, np.inf), "correlation": (-1, 1)}
+        return limits.get(self.kind, (-np.inf, np.inf))
+
+
+def list_parameters(result, coef_names):
+    """List the parameters of a model: fixed effects first, sigma last.
+
+    Parameters
+    ----------
+    result : FitResult
+    coef_names : sequence of str of length r
+
+    Returns
+    -------
+    list of Parameter
+    """
+    found = [Parameter(n, "fixed", -1, (i,)) for i, n in enumerate(coef_names)]
+    for j, positions, diagonal in result.terms:
+        group, names = result.groups[j], result.effects[j]
+        for place, i in enumerate(positions):
+            found.append(Parameter(f"sd_{names[i]}|{group}", "sd", j, (i,)))
+            if not diagonal:
+                found += [
+                    Parameter(
+                        f"cor_{names[i]}.{names[k]}|{group}", "correlation", j, (i, k)
+                    )
+                    for k in positions[:place]
+                ]
+    return [*found, Parameter("sigma", "sigma")]
+
+
+def values_of(result, parameters):
+    """Estimates of some parameters, of shape (len(parameters),)."""
+    covariances = result.covariances
+    return np.array(
+        [p.value(result.coef, covariances, result.sigma) for p in parameters]
+    )
+
+
+def choose_parameters(parameters, names):
+    """Choose parameters by name.
+
+    Parameters
+    ----------
+    parameters : list of Parameter
+    names : str, list of str or None
+        Names; "fixed" and "variance" stand for all of their kind, None for everything.
+
+    Returns
+    -------
+    list of Parameter
+
+    Raises
+    ------
+    ValueError
+        For a name that the model does not have.
+    """
+    if names is None:
+        return parameters
+    names = [names] if isinstance(names, str) else list(names)
+    known = {p.name: [p] for p in parameters}
+    known["fixed"] = [p for p in parameters if p.kind == "fixed"]
+    known["variance"] = [p for p in parameters if p.kind != "fixed"]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(
+            f"The model has no parameter {unknown}; it has "
+            f"{[p.name for p in parameters]}, and 'fixed' and 'variance' stand for all "
+            "of their kind."
+        )
+    return list(dict.fromkeys(p for name in names for p in known[name]))
