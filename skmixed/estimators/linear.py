@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
+from skmixed.estimators.equations import EquationsMixin
 from skmixed.estimators.prediction import PredictionMixin
 from skmixed.estimators.statements import StatementsMixin
 from skmixed.estimators.variance import VarianceMixin
@@ -21,6 +22,7 @@ from skmixed.likelihood.fit import fit_linear
 
 class MixedLinearRegressor(
     EffectsMixin,
+    EquationsMixin,
     PredictionMixin,
     StatementsMixin,
     VarianceMixin,
@@ -216,7 +218,7 @@ class MixedLinearRegressor(
         )
         self._publish(result)
         self._keep_moments(design)
-        self._alias_weights = alias_weights(result, design)
+        self._alias_weights_ = alias_weights(result, design)
         warn_about_result(
             result,
             self._spec.formula,

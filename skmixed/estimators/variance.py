@@ -17,7 +17,7 @@ class VarianceMixin:
     """Intraclass correlations, R2, variance partition and design effects.
 
     They need ``result_`` alone; fits with weights, and those without any constant
-    column, keep the moments of their rows in ``_row_moments``.
+    column, keep the moments of their rows in ``_row_moments_``.
     """
 
     def icc(self, *, confidence_level=0.95):
@@ -148,12 +148,12 @@ class VarianceMixin:
         return VarianceComponents.of(self.result_, self._moments())
 
     def _moments(self):
-        if self._row_moments is not None:
-            return self._row_moments
+        if self._row_moments_ is not None:
+            return self._row_moments_
         return RowMoments.of_result(self.result_)
 
     def _keep_moments(self, design):
         """Keep the moments of the rows where the cross-products do not give them."""
         known = design.weights is None and RowMoments.of_result(self.result_)
         frame = self.result_.A.frame
-        self._row_moments = None if known else RowMoments.of_design(design, frame)
+        self._row_moments_ = None if known else RowMoments.of_design(design, frame)

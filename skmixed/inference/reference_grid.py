@@ -129,7 +129,7 @@ def estimable(model, X):
     -------
     ndarray of bool of shape (g,)
     """
-    weights = model._alias_weights
+    weights = model._alias_weights_
     if weights is None:
         return np.ones(len(X), dtype=bool)
     gap = X[:, ~model.result_.kept] - model.result_.A.frame.fixed.apply(X) @ weights
