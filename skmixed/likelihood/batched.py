@@ -38,8 +38,11 @@ class BatchedElimination:
 
     def __init__(self, A):
         self.ZtZ = A.ZtZ[0]
-        self.ZtXy = A.ZtXy[0]
-        self.gram = A.gram
+        self.take_columns(A)
+
+    def take_columns(self, A):
+        """Take [X y] from cross-products with the same random effects."""
+        self.ZtXy, self.gram = A.ZtXy[0], A.gram
 
     def factor(self, Lambdas):
         """Factor V at some Lambda."""

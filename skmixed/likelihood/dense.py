@@ -32,11 +32,10 @@ class DenseElimination:
     rough = False
 
     def __init__(self, A):
-        self.gram = A.gram
         self.shapes = [(f.n_levels, f.n_effects) for f in A.factors]
         ends = np.cumsum([0, *(G * k for G, k in self.shapes)])
         self.spans = [slice(a, b) for a, b in pairwise(ends)]
-        self.ZtXy = np.vstack([levels_major(block) for block in A.ZtXy])
+        self.take_columns(A)
         self.ZtZ = np.zeros((ends[-1], ends[-1]))
         for span, (G, k), block in zip(self.spans, self.shapes, A.ZtZ, strict=True):
             level = np.arange(G)
@@ -46,6 +45,11 @@ class DenseElimination:
             block = pair.to_csr().toarray()
             self.ZtZ[self.spans[pair.first], self.spans[pair.second]] = block
             self.ZtZ[self.spans[pair.second], self.spans[pair.first]] = block.T
+
+    def take_columns(self, A):
+        """Take [X y] from cross-products with the same random effects."""
+        self.gram = A.gram
+        self.ZtXy = np.vstack([levels_major(block) for block in A.ZtXy])
 
     def scale(self, Lambdas, matrix):
         """Lambda' times a matrix of N rows, factor by factor."""

@@ -15,6 +15,8 @@ SADDLE = 1e-6
 ESCAPE = 0.1
 # Within this of the optimum the next decrement may be foretold from the last two.
 NEAR = 1e-3
+# A step that leaves this share of the decrement was taken on a poor curvature.
+SLOW = 0.05
 # The deviance is a sum that is known to this relative error.
 ROUNDING = 2e-14
 
@@ -126,12 +128,13 @@ class Descent:
         self.n_iter, self.previous = 1, 0.0
         self.radius = max(1.0, float(np.linalg.norm(theta)))
         self.stalled = False
+        self.secant = np.zeros((len(theta), len(theta)))
+        self.at = self.deviance.derivatives()
         self.look_around()
 
     def look_around(self):
-        """Model the deviance at the point that was evaluated last."""
-        at = self.deviance.derivatives()
-        self.model = NewtonStep(at.gradient, at.hessian)
+        """Model the deviance by the derivatives at hand."""
+        self.model = NewtonStep(self.at.gradient, self.at.hessian + self.secant)
         self.decrement = self.model.decrement
 
     @property
@@ -178,8 +181,33 @@ class Descent:
         elif ratio > 0.75:
             self.radius = max(self.radius, 2.5 * length)
         if ratio > 1e-4:
+            step = theta - self.theta
             self.theta, self.value = theta, tried
-            self.previous = self.decrement
+            self.previous, before = self.decrement, self.at.gradient
+            self.at = self.deviance.derivatives()
+            self.look_around()
+            if self.decrement > SLOW * self.previous:
+                self.learn_curvature(step, self.at.gradient - before)
+
+    def learn_curvature(self, step, change):
+        """Correct an approximate curvature where its steps gain too little.
+
+        Parameters
+        ----------
+        step, change : ndarray of shape (m,)
+            Of theta, and of the gradient along it.
+
+        Notes
+        -----
+        The symmetric rank-one secant update (Nocedal & Wright 2006, Numerical
+        Optimization, equation 6.24) of what the average information leaves out.
+        """
+        if self.deviance.elimination.exact:
+            return
+        error = change - (self.at.hessian + self.secant) @ step
+        along = float(error @ step)
+        if abs(along) > 1e-8 * np.linalg.norm(error) * np.linalg.norm(step):
+            self.secant += np.outer(error, error) / along
             self.look_around()
 
     def result(self):
