@@ -57,15 +57,14 @@ class CrossedElimination:
         sizes = [factor.size for factor in A.factors]
         self.leading = int(np.argmax(sizes))
         self.rest = [j for j in range(len(sizes)) if j != self.leading]
-        self.gram = A.gram
-        self.A11, self.C1 = A.ZtZ[self.leading], A.ZtXy[self.leading]
+        self.A11 = A.ZtZ[self.leading]
         self.shapes = [
             (A.factors[j].n_levels, A.factors[j].n_effects) for j in self.rest
         ]
         ends = np.cumsum([0, *(G * k for G, k in self.shapes)])
         self.spans = [slice(a, b) for a, b in pairwise(ends)]
         self.m2 = int(ends[-1])
-        self.C2 = np.vstack([levels_major(A.ZtXy[j]) for j in self.rest])
+        self.take_columns(A)
         products = {}
         for pair in A.pairs:
             products[pair.first, pair.second] = pair.to_csr()
@@ -84,6 +83,11 @@ class CrossedElimination:
         self.lower_values = lower.data
         self.buffer = np.empty((self.m2, self.m2), order="F")
         self.flat = self.buffer.reshape(-1, order="F")
+
+    def take_columns(self, A):
+        """Take [X y] from cross-products with the same random effects."""
+        self.gram, self.C1 = A.gram, A.ZtXy[self.leading]
+        self.C2 = np.vstack([levels_major(A.ZtXy[j]) for j in self.rest])
 
     def complement(self, A, products):
         """Z_2'Z_2 of all factors but the leading one, sparse."""

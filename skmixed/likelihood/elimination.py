@@ -35,6 +35,14 @@ class Elimination(Protocol):
     exact: bool
     rough: bool
 
+    def take_columns(self, A):
+        """Take [X y] from cross-products with the same random effects.
+
+        Parameters
+        ----------
+        A : CrossProducts
+        """
+
     def factor(self, Lambdas):
         """Factor V at some Lambdas.
 

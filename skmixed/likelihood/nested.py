@@ -62,10 +62,9 @@ class NestedElimination:
 
     def __init__(self, A):
         self.chain = nested_chain(A)
-        self.gram = A.gram
         self.depth = len(self.chain)
         self.n_levels = [A.factors[j].n_levels for j in self.chain]
-        self.ZtXy = [A.ZtXy[j] for j in self.chain]
+        self.take_columns(A)
         self.products, self.ancestor = {}, {}
         position = {j: level for level, j in enumerate(self.chain)}
         for level, j in enumerate(self.chain):
@@ -74,6 +73,11 @@ class NestedElimination:
             levels = position[pair.first], position[pair.second]
             self.products[levels] = np.ascontiguousarray(pair.data.transpose(1, 2, 0))
             self.ancestor[levels] = pair.indices
+
+    def take_columns(self, A):
+        """Take [X y] from cross-products with the same random effects."""
+        self.gram = A.gram
+        self.ZtXy = [A.ZtXy[j] for j in self.chain]
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""

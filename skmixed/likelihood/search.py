@@ -1,5 +1,7 @@
 """From a start to the best optimum that can be found, boundary included."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from skmixed.likelihood.boundary import (
@@ -64,11 +66,15 @@ def search(A, reml, regime=None, **options):
             another = descend(deviance, theta, options)
             if another.value < optimum.value - SAME:
                 optimum = another
+    spent = deviance.n_evaluations
     if covary(deviance):
         scale_free, theta = eigenbasis(scale_free, deviance, optimum.theta)
+        del deviance  # its buffers may be as large as those of the next one
         deviance = deviance_of(scale_free, reml, regime)
         optimum = descend(deviance, theta, options)
-    return scale_free, deviance, snap_to_boundary(deviance, optimum)
+        spent += deviance.n_evaluations
+    optimum = snap_to_boundary(deviance, optimum)
+    return scale_free, deviance, replace(optimum, n_iter=spent + 1)
 
 
 def deviance_of(scale_free, reml, regime):
