@@ -70,6 +70,7 @@ class StatementsMixin:
         Days        10.467      1.546 17   6.771 3.26e-06
         <BLANKLINE>
         Tests of fixed effects use Satterthwaite's degrees of freedom.
+        Converged (batched): one more step would lower the deviance by less than 1e-8.
         """
         check_is_fitted(self)
         return summarize(

@@ -1,6 +1,5 @@
 """Tables of a fitted model: fixed effects, random effects, fit; and lme4's print."""
 
-import html
 import textwrap
 from dataclasses import dataclass, field
 
@@ -9,6 +8,7 @@ import pandas as pd
 
 from skmixed.inference.contrasts import estimate_table
 from skmixed.inference.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.inference.render import convergence_line, summary_html
 
 # lme4 prints four significant digits of the smallest number in a column.
 _DIGITS = 4
@@ -70,19 +70,7 @@ class Summary:
         return str(self)
 
     def _repr_html_(self):
-        heading, *rest = self.heading
-        parts = [f"<h4>{html.escape(heading)}</h4>"]
-        parts += [f"<p><code>{html.escape(line)}</code></p>" for line in rest]
-        for title, table in (
-            ("Random effects", self.random.replace({np.nan: ""})),
-            ("Fixed effects", self.fixed),
-            ("Fit", self.fit),
-        ):
-            index = table is self.fixed
-            text = table.to_html(index=index, float_format="{:.5g}".format, border=0)
-            parts.append(f"<h5>{title}</h5>\n{text}")
-        parts += [f"<p>{html.escape(line)}</p>" for line in self.footing]
-        return "\n".join(parts)
+        return summary_html(self)
 
 
 def information_criteria(result):
@@ -228,8 +216,8 @@ def summarize(result, formula, names, aliased=(), *, ddf="auto", confidence_leve
         footing.append(
             "Boundary (singular) fit: a variance is 0 or a correlation is -1 or +1."
         )
-    if not result.converged:
-        footing.append("The optimiser did not converge.")
+    if result.groups:
+        footing.append(convergence_line(result))
     return Summary(
         fixed=fixed,
         random=random_effects_table(result),

@@ -38,7 +38,8 @@ Fixed effects:
 Intercept  251.405      6.825 17  36.838  < 2e-16
 Days        10.467      1.546 17   6.771 3.26e-06
 
-Tests of fixed effects use Satterthwaite's degrees of freedom."""
+Tests of fixed effects use Satterthwaite's degrees of freedom.
+Converged (batched): one more step would lower the deviance by less than 1e-8."""
     assert str(model.summary()) == expected
 
 
@@ -77,9 +78,9 @@ def test_several_factors_and_their_sizes():
     assert "groups:  batch, 10; batch:cask, 30" in str(summary)
 
 
-def test_html_has_the_three_tables(model):
+def test_html_has_both_tables(model):
     text = model.summary()._repr_html_()
-    assert text.count("<table") == 3
+    assert text.count("<table") == 2
     assert "Days" in text
 
 

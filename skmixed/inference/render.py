@@ -1,0 +1,237 @@
+"""Tables as HTML, Markdown and LaTeX, and the summary as a notebook shows it."""
+
+import html
+
+import numpy as np
+
+# A step that would gain less than this is converged beyond what anybody reads.
+SETTLED = 1e-8
+STYLE = (
+    "<style scoped>"
+    ".skmixed{font-variant-numeric:tabular-nums;line-height:1.4}"
+    ".skmixed table{border-collapse:collapse;margin:.3em 0 .8em}"
+    ".skmixed th,.skmixed td{padding:.15em .7em;text-align:right;border:0;"
+    "background:none}"
+    ".skmixed th.l,.skmixed td.l{text-align:left}"
+    ".skmixed thead th{border-bottom:1px solid;font-weight:600}"
+    ".skmixed caption{text-align:left;font-weight:600;caption-side:top}"
+    ".skmixed p{margin:.2em 0}"
+    "</style>"
+)
+
+
+def html_table(head, rows, *, left=(0,), caption=""):
+    """Lay text out as an HTML table.
+
+    Parameters
+    ----------
+    head : sequence of str
+    rows : sequence of sequence of str
+    left : tuple of int, default=(0,)
+        Columns that start at the left.
+    caption : str, default=""
+
+    Returns
+    -------
+    str
+    """
+
+    def line(cells, tag):
+        return "".join(
+            f"<{tag}{' class=l' if j in left else ''}>{html.escape(str(cell))}</{tag}>"
+            for j, cell in enumerate(cells)
+        )
+
+    body = "\n".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
+    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return (
+        f"<table>{title}<thead><tr>{line(head, 'th')}</tr></thead>\n"
+        f"<tbody>\n{body}\n</tbody></table>"
+    )
+
+
+def markdown_table(head, rows, *, left=(0,)):
+    """Lay text out as a Markdown table, in columns of equal width.
+
+    Parameters
+    ----------
+    head, rows, left
+        As :func:`html_table`.
+
+    Returns
+    -------
+    str
+    """
+    cells = [
+        [str(c).replace("|", "\\|").replace("\n", " ") for c in row]
+        for row in (head, *rows)
+    ]
+    widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
+    rule = ["-" * w if j in left else "-" * (w - 1) + ":" for j, w in enumerate(widths)]
+    lines = []
+    for row in (cells[0], rule, *cells[1:]):
+        padded = [
+            c.ljust(w) if j in left else c.rjust(w)
+            for j, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(f"| {' | '.join(padded)} |")
+    return "\n".join(lines)
+
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "²": "$^2$",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+}
+
+
+def latex_text(text):
+    """Write text so that LaTeX prints it."""
+    return "".join(LATEX.get(mark, mark) for mark in str(text))
+
+
+def latex_table(head, rows, *, left=(0,), rules=()):
+    """Lay text out as a LaTeX ``tabular`` with the rules of booktabs.
+
+    Parameters
+    ----------
+    head, rows, left
+        As :func:`html_table`.
+    rules : tuple of int, default=()
+        Rows before which a rule is drawn.
+
+    Returns
+    -------
+    str
+    """
+    columns = "".join("l" if j in left else "r" for j in range(len(head)))
+    lines = [f"\\begin{{tabular}}{{{columns}}}", "\\toprule"]
+    lines += [" & ".join(map(latex_text, head)) + r" \\", "\\midrule"]
+    for place, row in enumerate(rows):
+        if place in rules:
+            lines.append("\\midrule")
+        lines.append(" & ".join(map(latex_text, row)) + r" \\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"])
+
+
+def format_number(value, digits=4):
+    """Write a number with some significant digits; nothing for NaN."""
+    if isinstance(value, str):
+        return value
+    if value is None or np.isnan(value):
+        return ""
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = 0 if value == 0 else int(np.floor(np.log10(abs(value))))
+    if -4 <= size < 6:
+        text = f"{value:.{max(digits - 1 - size, 0)}f}"
+    else:
+        text = f"{value:.{digits - 1}e}"
+    return text.replace("-", "−")
+
+
+def format_p(p):
+    """Write a p-value: three decimals, or a bound."""
+    if np.isnan(p):
+        return ""
+    return "< .001" if p < 0.001 else f"{p:.3f}"
+
+
+def convergence_line(result):
+    """Say in one line how the search for the optimum ended.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    str
+        Empty where there was nothing to search for.
+    """
+    if not result.groups:
+        return ""
+    gain = "one more step would lower the deviance by"
+    if not result.converged:
+        ended = f"Not converged after {result.n_iter} evaluations"
+        return f"{ended}: {gain} about {result.decrement:.1g}."
+    size = "less than 1e-8"
+    if result.decrement >= SETTLED:
+        size = f"about {result.decrement:.1g}"
+    return f"Converged ({result.solver}): {gain} {size}."
+
+
+def summary_html(summary):
+    """Write a summary as a notebook shows it.
+
+    Parameters
+    ----------
+    summary : Summary
+
+    Returns
+    -------
+    str
+    """
+    title, *rest = summary.heading
+    fit = summary.fit.iloc[0]
+    parts = [f"{STYLE}<p><b>{html.escape(title)}</b></p>"]
+    parts += [f"<p><code>{html.escape(line)}</code></p>" for line in rest]
+    parts.append(f"<p>{html.escape(fit_line(fit, summary.n_groups))}</p>")
+    parts.append(random_html(summary.random))
+    if len(summary.fixed):
+        parts.append(fixed_html(summary.fixed))
+    parts += [f"<p>{html.escape(line)}</p>" for line in summary.footing]
+    return f'<div class="skmixed">{"".join(parts)}</div>'
+
+
+def fit_line(fit, n_groups):
+    """Rows, groups and criterion in one line."""
+    pieces = [f"{fit['n_obs']} rows"]
+    pieces += [f"{size} {name}" for name, size in n_groups.items()]
+    name = "REML criterion" if fit["reml"] else "deviance"
+    pieces.append(f"{name} {fit['deviance']:.1f}")
+    pieces += [f"AIC {fit['aic']:.1f}", f"BIC {fit['bic']:.1f}"]
+    return " · ".join(pieces)
+
+
+def random_html(random):
+    """Table of variances, standard deviations and correlations."""
+    correlations = list(random.columns[4:])
+    head = ["group", "effect", "variance", "sd", *["corr"] * bool(correlations)]
+    head += [""] * (len(correlations) - 1)
+    rows = []
+    for row in random.to_dict("records"):
+        corr = [row[c] for c in correlations]
+        rows.append(
+            [
+                row["group"],
+                row["effect"],
+                format_number(row["variance"]),
+                format_number(row["sd"]),
+                *("" if np.isnan(r) else f"{r:.2f}".replace("-", "−") for r in corr),
+            ]
+        )
+    return html_table(head, rows, left=(0, 1), caption="Random effects")
+
+
+def fixed_html(fixed):
+    """Table of fixed effects with tests and intervals."""
+    rows = [
+        [
+            name,
+            *(format_number(row[c]) for c in ("estimate", "std_error")),
+            f"{format_number(row['lower'])} to {format_number(row['upper'])}",
+            format_number(row["df"], 3),
+            format_number(row["t"], 3),
+            format_p(row["p"]),
+        ]
+        for name, row in fixed.iterrows()
+    ]
+    head = ["", "estimate", "std. error", "interval", "df", "t", "p"]
+    return html_table(head, rows, caption="Fixed effects")
