@@ -115,6 +115,7 @@ class TransformedElimination:
         self.inner = elimination
         self.B = B
         self.solver, self.exact = elimination.solver, elimination.exact
+        self.rough = False
         self.traces, self.diagonal = elimination.traces, elimination.diagonal
         self.apply = elimination.apply
         self.kronecker_sums = elimination.kronecker_sums
