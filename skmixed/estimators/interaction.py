@@ -1,7 +1,5 @@
 """Approach 4: groups and their interactions as fixed effects."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
@@ -11,7 +9,7 @@ from skmixed.inference.groupwise import group_regressions, pivots
 from skmixed.inference.ols import (
     Clusters,
     LeastSquares,
-    cluster_meat,
+    cluster_scores,
     least_squares,
     sum_of_squares,
     total_sum_of_squares,
@@ -143,7 +141,10 @@ class InteractionLinearRegressor(BaselineRegressor):
         residual = fit.residuals[-1] - sum(x * c for x, c in zip(left, b, strict=True))
         left = np.array(left).reshape(len(b), len(y)).T
         block = design.random[0]
-        meat = cluster_meat(left, residual, block.codes, weights)
+        scores = V @ cluster_scores(left, residual, block.codes, weights)
+        # the groups fit their own effects exactly: nothing is left to be robust with
+        robust = np.full((len(chosen), len(chosen)), np.nan)
+        robust[np.ix_(self._common_, self._common_)] = scores @ scores.T
         self.n_coefficients_ = int(fit.determined.sum()) + len(b)
         self.result_ = LeastSquares(
             coef=np.append(mean, b)[chosen],
@@ -153,7 +154,7 @@ class InteractionLinearRegressor(BaselineRegressor):
             tss=total_sum_of_squares(y, weights),
             n_obs=len(y),
             df_resid=len(y) - self.n_coefficients_,
-            clusters=(Clusters(block.group, block.n_levels, meat),),
+            clusters=(Clusters(block.group, block.n_levels, robust),),
         )
 
     def _predict_design(self, design):
@@ -168,19 +169,6 @@ class InteractionLinearRegressor(BaselineRegressor):
         for column, effect in zip(columns, self._effects_, strict=True):
             predicted += column * effect[codes]
         return predicted
-
-    def _population_cov(self, covariance="classical", group=None):
-        if covariance == "classical" or not self.n_groups_:
-            return self.result_.covariance(covariance, group)
-        # the clusters fit their own effects exactly: nothing is left to be robust with
-        common = np.flatnonzero(self._common_)
-        inner = replace(
-            self.result_,
-            unscaled_cov=self.result_.unscaled_cov[np.ix_(common, common)],
-        )
-        cov = np.full((len(self._common_),) * 2, np.nan)
-        cov[np.ix_(common, common)] = inner.covariance(covariance, group)
-        return cov
 
     @property
     def group_coef_(self):

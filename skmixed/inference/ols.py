@@ -26,13 +26,14 @@ class Clusters:
     group : str
         Grouping factor whose levels are the clusters.
     n_groups : int
-    meat : ndarray of shape (r, r)
-        ``sum_g (X_g'W_g e_g)(X_g'W_g e_g)'``.
+    covariance : ndarray of shape (r, r)
+        CR0: ``B (sum_g s_g s_g') B`` with ``B = (X'WX)^-1`` and the scores
+        ``s_g = X_g'W_g e_g``.
     """
 
     group: str
     n_groups: int
-    meat: np.ndarray
+    covariance: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +125,7 @@ class LeastSquares:
         if kind == "classical":
             return self.sigma**2 * self.unscaled_cov
         clusters = self.find_clusters(group)
-        sandwich = self.unscaled_cov @ clusters.meat @ self.unscaled_cov
-        G = clusters.n_groups
+        sandwich, G = clusters.covariance, clusters.n_groups
         if kind == "CR1":
             if G < 2 or self.df_resid < 1:
                 return np.full_like(sandwich, np.nan)
@@ -164,39 +164,68 @@ def least_squares(X, y, weights=None, clusters=()):
     >>> fit.coef.round(2), round(fit.sigma, 3)
     (array([0.9, 0.9]), 0.592)
     """
-    n, p = X.shape
-    shift = float(np.average(y, weights=weights)) if p else 0.0
-    R = triangle(X, y - shift, weights)
-    centred = p > 0 and bool((X[:, 0] == X[0, 0]).all())
-    kept, R = independent_columns(R, centred)
+    shift = centres(X, y, weights)
+    columns, response = X, y
+    if shift.any():
+        columns, response = X - shift[:-1], y - shift[-1]
+    R = triangle(columns, response, weights)
+    kept, R = independent_columns(R, smallest_lengths(R, shift, weights, len(y)))
     r = int(kept.sum())
-    root_inverse = solve_triangular(R[:r, :r], np.eye(r))
-    coef = root_inverse @ R[:r, r]
-    # the shift keeps digits where y is far from zero; X must give it back
-    if shift:
-        coef = coef + root_inverse @ (
-            root_inverse.T @ weighted_sums(X[:, kept], shift, weights)
-        )
-    residual = y - X[:, kept] @ coef
+    root = solve_triangular(R[:r, :r], np.eye(r))
+    coef = root @ R[:r, r]
+    columns = columns if kept.all() else columns[:, kept]
+    residual = response - columns @ coef
+    back = np.eye(r)
+    if shift.any():
+        # the first column is constant and takes up what the others' means give
+        back[0] -= shift[:-1][kept] / X[0, 0]
+        coef = back @ coef
+        coef[0] += shift[-1] / X[0, 0]
     return LeastSquares(
         coef=coef,
         kept=kept,
-        unscaled_cov=root_inverse @ root_inverse.T,
+        unscaled_cov=back @ root @ root.T @ back.T,
         rss=sum_of_squares(residual, weights),
-        tss=total_sum_of_squares(y, weights),
-        n_obs=n,
-        df_resid=n - r,
+        tss=total_sum_of_squares(response, weights),
+        n_obs=len(y),
+        df_resid=len(y) - r,
         clusters=tuple(
-            Clusters(name, int(codes.max()) + 1, meat)
+            Clusters(name, int(codes.max()) + 1, spread @ spread.T)
             for name, codes in clusters
-            for meat in [cluster_meat(X[:, kept], residual, codes, weights)]
+            for scores in [cluster_scores(columns, residual, codes, weights)]
+            for spread in [back @ root @ (root.T @ scores)]
         ),
     )
 
 
-def weighted_sums(X, value, weights):
-    """``X'W 1`` times a value, of shape (r,)."""
-    return value * (X.sum(axis=0) if weights is None else weights @ X)
+def centres(X, y, weights=None):
+    """Means to take off before products are formed.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p)
+    y : ndarray of shape (n,)
+    weights : ndarray of shape (n,), default=None
+
+    Returns
+    -------
+    ndarray of shape (p + 1,)
+        Of the columns of X and of y; zeros unless the first column is constant.
+    """
+    shift = np.zeros(X.shape[1] + 1)
+    if X.shape[1] and X[0, 0] != 0 and (X[:, 0] == X[0, 0]).all():
+        if X.shape[1] > 1:
+            shift[1:-1] = np.average(X[:, 1:], axis=0, weights=weights)
+        shift[-1] = np.average(y, weights=weights)
+    return shift
+
+
+def smallest_lengths(R, shift, weights, n):
+    """Lengths below which a column is taken for determined by earlier ones."""
+    total = n if weights is None else weights.sum()
+    spread = np.sqrt((R[:, :-1] ** 2).sum(axis=0))
+    length = np.hypot(spread, np.sqrt(total) * np.abs(shift[:-1]))
+    return np.maximum(ALIASED * spread, ROUNDING * length)
 
 
 def sum_of_squares(values, weights=None):
@@ -236,15 +265,15 @@ def triangle(X, y, weights=None):
     return padded
 
 
-def independent_columns(R, centred=False):
+def independent_columns(R, smallest):
     """Leave out the columns of a triangular factor that earlier ones determine.
 
     Parameters
     ----------
     R : ndarray of shape (p + 1, p + 1)
         Factor of ``[X y]``; the last column is always kept.
-    centred : bool, default=False
-        Whether the first column is constant: the others' first entries are their means.
+    smallest : ndarray of shape (p,)
+        What must be left of every column.
 
     Returns
     -------
@@ -253,11 +282,6 @@ def independent_columns(R, centred=False):
         Factor of the columns kept.
     """
     kept = np.ones(R.shape[1] - 1, dtype=bool)
-    length = np.sqrt((R[:, :-1] ** 2).sum(axis=0))
-    spread = length.copy()
-    if centred:
-        spread[1:] = np.sqrt((R[1:, 1:-1] ** 2).sum(axis=0))
-    smallest = np.maximum(ALIASED * spread, ROUNDING * length)
     while True:
         left = np.abs(np.diag(R))[:-1]
         dependent = left <= smallest[kept]
@@ -269,8 +293,8 @@ def independent_columns(R, centred=False):
         R = np.linalg.qr(np.delete(R, first, axis=1), mode="r")
 
 
-def cluster_meat(X, residual, codes, weights=None):
-    """Sum over clusters of the outer products of the scores.
+def cluster_scores(X, residual, codes, weights=None):
+    """Scores ``X_g'W_g e_g`` of every cluster.
 
     Parameters
     ----------
@@ -282,14 +306,14 @@ def cluster_meat(X, residual, codes, weights=None):
 
     Returns
     -------
-    ndarray of shape (r, r)
+    ndarray of shape (r, G)
     """
     codes = codes.astype(np.intp, copy=False)
     error = residual if weights is None else weights * residual
     scores = np.zeros((X.shape[1], int(codes.max()) + 1))
     for j, x in enumerate(X.T):
         scores[j] = np.bincount(codes, weights=x * error)
-    return scores @ scores.T
+    return scores
 
 
 def coefficient_table(names, estimate, covariance, df, confidence_level=0.95):

@@ -1,6 +1,7 @@
 """Summaries of the baselines: least squares, and many regressions side by side."""
 
 import html
+import textwrap
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from skmixed.inference.tables import _align, _format_column
 
 _SMALLEST_P = 1e-4
+_WIDTH = 88
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class LinearSummary:
     def __str__(self):
         parts = ["\n".join(self.heading), print_coefficients(self.fixed)]
         if self.footing:
-            parts.append("\n".join(self.footing))
+            parts.append("\n".join(textwrap.fill(t, _WIDTH) for t in self.footing))
         return "\n\n".join(parts)
 
     def __repr__(self):
