@@ -69,7 +69,7 @@ def warn_about_result(result, formula, aliased, *, tol, max_iter):
             RankDeficiencyWarning,
         )
     if result.singular:
-        _warn(_describe_boundary(result, formula), SingularFitWarning)
+        _warn(describe_boundary(result, formula), SingularFitWarning)
     if not result.converged:
         remedy = (
             "Raise max_iter."
@@ -143,7 +143,7 @@ def _varies_within(column, codes):
     return False
 
 
-def _describe_boundary(result, formula):
+def describe_boundary(result, formula):
     """Say which terms are at the boundary, and which formula would not be."""
     found, text = [], str(formula)
     for place, zeros in result.singular_terms:

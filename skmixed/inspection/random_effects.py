@@ -20,6 +20,8 @@ from skmixed.inspection.style import (
 
 # More groups than this have no room for their names.
 MOST_NAMES = 80
+# Of more groups every so many are drawn: a picture has no more lines.
+MOST_DRAWN = 4_000
 
 
 class RandomEffectsDisplay:
@@ -63,7 +65,7 @@ class RandomEffectsDisplay:
     >>> model = model.fit(load_sleepstudy().frame)
     >>> display = RandomEffectsDisplay.from_estimator(model, effects="Days")
     >>> display.labels[:3], display.std_errors[0].round(2)
-    (array([335, 309, 310]), array([2.3]))
+    (array(['335', '309', '310'], dtype=object), array([2.3]))
     """
 
     def __init__(
@@ -211,9 +213,10 @@ class RandomEffectsDisplay:
         place = np.arange(G)
         if G > MOST_NAMES:
             place = np.argsort(np.argsort(self.estimates[:, column]))
-        thick = 1.4 if not many else max(0.15, 400 / G)
+        drawn = place % -(-G // MOST_DRAWN) == 0
+        thick = 1.4 if not many else max(0.15, 400 / drawn.sum())
         dot = {"lw": 0, "zorder": 3, "rasterized": RASTERISED < G}
-        for colour, which in ((GREY, ~clear), (BLUE, clear)):
+        for colour, which in ((GREY, drawn & ~clear), (BLUE, drawn & clear)):
             style = {"color": colour, "lw": thick, "rasterized": RASTERISED < G}
             alpha = 0.35 if many else 0.8
             rows = place[which]

@@ -61,7 +61,7 @@ class ResidualsDisplay:
     >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(sleep)
     >>> display = ResidualsDisplay.from_estimator(model, sleep)
     >>> display.residuals[:3].round(2)
-    array([-0.16, -0.57, -1.64])
+    array([-0.16, -0.57, -1.65])
     """
 
     def __init__(

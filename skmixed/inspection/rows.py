@@ -15,6 +15,7 @@ from skmixed.estimators.input import (
 from skmixed.estimators.input import read_response as read_given_response
 from skmixed.formula import Design
 from skmixed.formula.parse import columns_of
+from skmixed.inference.group_deletion import select_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,36 +85,6 @@ class Rows:
                 "Pass the table (and y, sample_weight) that fit was given."
             )
         return rows
-
-
-def select_rows(design, rows):
-    """Some rows of a design.
-
-    Parameters
-    ----------
-    design : Design
-    rows : slice or ndarray
-        Index, or boolean mask.
-
-    Returns
-    -------
-    Design
-    """
-
-    def cut(values):
-        return None if values is None else values[rows]
-
-    return dataclasses.replace(
-        design,
-        X=design.X[rows],
-        y=cut(design.y),
-        offset=cut(design.offset),
-        weights=cut(design.weights),
-        random=tuple(
-            dataclasses.replace(block, z=block.z[rows], codes=block.codes[rows])
-            for block in design.random
-        ),
-    )
 
 
 def choose_factor(estimator, group):

@@ -1,0 +1,182 @@
+"""A short report of what is wrong with a fitted model, in plain sentences."""
+
+import html
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from skmixed.inference.deletion import OpenRows
+from skmixed.inspection import findings as ask
+from skmixed.inspection.rows import Rows
+
+MARKS = {"ok": "ok     ", "note": "NOTE   ", "problem": "PROBLEM"}
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """What `check_model` found.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        Each with ``topic``, ``status`` ("ok", "note" or "problem"), ``sentence`` and
+        ``docs``.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import load_london_schools
+    >>> from skmixed.inspection import check_model
+    >>> schools = load_london_schools().frame
+    >>> model = MixedLinearRegressor("exam ~ lrt + (1 + lrt | school)").fit(schools)
+    >>> report = check_model(model, schools)
+    >>> report.table.loc["influence", "status"]
+    'ok'
+    """
+
+    findings: tuple
+
+    @property
+    def table(self):
+        """The findings as a data frame, by topic."""
+        rows = {
+            "status": [finding.status for finding in self.findings],
+            "finding": [finding.sentence for finding in self.findings],
+            "docs": [finding.docs for finding in self.findings],
+        }
+        topics = pd.Index([finding.topic for finding in self.findings], name="topic")
+        return pd.DataFrame(rows, index=topics)
+
+    @property
+    def ok(self):
+        """Whether there is neither a note nor a problem."""
+        return all(finding.status == "ok" for finding in self.findings)
+
+    def __str__(self):
+        lines = []
+        for finding in self.findings:
+            head = f"{MARKS[finding.status]}  {finding.topic}: "
+            text = head + finding.sentence
+            lines.append(textwrap.fill(text, 88, subsequent_indent=" " * 9))
+            if finding.status != "ok":
+                lines.append(f"{' ' * 9}{finding.docs}")
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return str(self)
+
+    def _repr_html_(self):
+        rows = "\n".join(
+            f'<tr><td>{finding.status}</td><td><a href="{finding.docs}">'
+            f"{html.escape(finding.topic)}</a></td>"
+            f'<td style="text-align: left">{html.escape(finding.sentence)}</td></tr>'
+            for finding in self.findings
+        )
+        return f"<table>{rows}</table>"
+
+
+def check_model(estimator, X, y=None, *, sample_weight=None):
+    """Ask a fitted model the usual questions, and answer in sentences.
+
+    Parameters
+    ----------
+    estimator : MixedLinearRegressor
+        Fitted.
+    X : data frame
+        The table that `fit` was given; a fitted model keeps no rows.
+    y, sample_weight : array-like of shape (n_samples,), default=None
+        As they were given to `fit`.
+
+    Returns
+    -------
+    ModelReport
+        On convergence, singular terms, collinearity, group sizes, slopes that do not
+        vary within groups, influential groups, the spread and the normality of the
+        residuals, and the normality of the random effects.
+
+    Raises
+    ------
+    ValueError
+        Where `X` is not the table of the fit.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> from skmixed.inspection import check_model
+    >>> sleep = load_sleepstudy().frame
+    >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(sleep)
+    >>> report = check_model(model, sleep)
+    >>> report.ok
+    False
+    >>> print(report.findings[7].sentence)
+    The residuals have heavy tails (skewness 0.17, excess kurtosis 7.68). Fixed effects
+    stand this well; prediction intervals do not. Look for single rows, or transform the
+    response.
+    """
+    rows = Rows.read_fitted(estimator, X, y, sample_weight)
+    design, result = rows.design, estimator.result_
+    found = [
+        ask.check_convergence(estimator),
+        ask.check_singularity(estimator),
+        ask.check_collinearity(estimator),
+    ]
+    for group, n_levels in zip(result.groups, result.n_levels, strict=True):
+        found.append(ask.check_group_sizes(design, group, n_levels))
+    if result.groups:
+        found.append(ask.check_constant_slopes(design, result))
+    for factor, group in enumerate(result.groups):
+        labels = estimator._spec.groups[group].labels
+        found.append(ask.check_influence(design, result, factor, labels))
+    residuals, fitted = conditional_residuals(result, design)
+    found.append(ask.check_spread(residuals, fitted))
+    found.append(ask.check_normality(residuals, "residuals", "residual normality"))
+    found += [
+        ask.check_normality(modes, f"effects `{effect}` of `{group}`", "random effects")
+        for group, effect, modes in standardised_modes(result)
+    ]
+    return ModelReport(tuple(found))
+
+
+def conditional_residuals(result, design):
+    """Residuals of fixed and random effects, in units of sigma, and fitted values.
+
+    Parameters
+    ----------
+    result : FitResult
+    design : Design
+
+    Returns
+    -------
+    residuals, fitted : ndarray of shape (n,)
+    """
+    y = design.y if design.offset is None else design.y - design.offset
+    rows = OpenRows.of(result, design)
+    residuals = result.A.frame.response(y, rows.X) - rows.mean
+    weights = 1.0 if design.weights is None else np.sqrt(design.weights)
+    return weights * residuals / result.sigma, design.y - residuals
+
+
+def standardised_modes(result):
+    """Conditional modes over their own standard deviations.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Yields
+    ------
+    group, effect : str
+    modes : ndarray of shape (G,)
+        NaN where the standard deviation is zero.
+    """
+    for factor, group in enumerate(result.groups):
+        variances = np.diag(result.covariances[factor])
+        conditional = np.diagonal(result.mode_covariances[factor], axis1=1, axis2=2)
+        left = variances - conditional
+        sd = np.sqrt(np.where(left > 1e-10 * variances, left, np.nan))
+        modes = result.modes[factor] / sd
+        for effect, column in zip(result.effects[factor], modes.T, strict=True):
+            yield group, effect, column
