@@ -165,7 +165,8 @@ def infix(symbol, precedence, associativity, to_terms):
 def guarded(operator):
     """Copy an operator so that it refuses random-effects terms.
 
-    A difference refuses them on its right only: ``(1 | g) - 1`` takes the intercept away.
+    A difference refuses them on its right only: ``(1 | g) - 1`` takes the intercept
+    away.
     """
     algebra = operator._to_terms
     first = -1 if operator.symbol == "-" else 0
