@@ -5,6 +5,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.inference.bootstrap import bootstrap_replicates
 from skmixed.inference.contrasts import estimate_table
 from skmixed.inference.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.likelihood_ratio import by_maximum_likelihood
@@ -89,6 +90,10 @@ class StatementsMixin:
         method="wald",
         confidence_level=0.95,
         ddf="auto",
+        n_resamples=1000,
+        kind="percentile",
+        n_jobs=None,
+        random_state=None,
         verbose=0,
     ):
         """Confidence intervals of fixed effects, variances and correlations.
@@ -98,16 +103,19 @@ class StatementsMixin:
         parameters : str or list of str, default=None
             Names as in the table's index; "fixed" and "variance" stand for all of their
             kind. All by default.
-        method : {"wald", "profile"}, default="wald"
+        method : {"wald", "profile", "bootstrap"}, default="wald"
             "wald" rests on standard errors: t intervals for fixed effects; for standard
             deviations on the log scale, for correlations on that of Fisher's z.
             "profile" is exact as far as the likelihood ratio is, and goes up to the
             boundary; like lme4's it rests on maximum likelihood for REML fits too.
+            "bootstrap" refits the model to responses drawn from it.
         confidence_level : float, default=0.95
         ddf : str, default="auto"
             Degrees of freedom of the t intervals; see `summary`.
+        n_resamples, kind, n_jobs, random_state : int, str, int, int
+            Of the bootstrap; see `bootstrap` and ``BootstrapReplicates.conf_int``.
         verbose : int, default=0
-            1 shows a progress bar of the profiles.
+            1 shows a progress bar of profiles or replicates.
 
         Returns
         -------
@@ -140,10 +148,77 @@ class StatementsMixin:
         wanted = self._choose_parameters(parameters)
         if method == "wald":
             return self._wald_intervals(wanted, confidence_level, ddf)
-        if method != "profile":
-            raise ValueError(f"method={method!r} should be 'wald' or 'profile'.")
-        profile = self._profile(wanted, confidence_level, verbose)
-        return profile.conf_int(confidence_level)
+        if method == "profile":
+            profile = self._profile(wanted, confidence_level, verbose)
+            return profile.conf_int(confidence_level)
+        if method != "bootstrap":
+            raise ValueError(
+                f"method={method!r} should be 'wald', 'profile' or 'bootstrap'."
+            )
+        replicates = self.bootstrap(
+            n_resamples,
+            parameters=parameters,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        return replicates.conf_int(confidence_level, kind=kind)
+
+    def bootstrap(
+        self,
+        n_resamples=1000,
+        *,
+        parameters=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        """Parametric bootstrap: refit the model to responses drawn from it.
+
+        Responses are drawn as cross-products, which is exact and takes no rows; a refit
+        starts at the estimates.
+
+        Parameters
+        ----------
+        n_resamples : int, default=1000
+        parameters : str or list of str, default=None
+            As in `conf_int`.
+        n_jobs : int, default=None
+            Processes, as joblib counts them. Results do not depend on it.
+        random_state : int, Generator or None, default=None
+        verbose : int, default=0
+            1 shows a progress bar.
+
+        Returns
+        -------
+        BootstrapReplicates
+            With ``replicates``, ``std_error``, ``bias`` and ``conf_int``.
+
+        Raises
+        ------
+        ValueError
+            For several grouping factors with very many levels.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)")
+        >>> model = model.fit(load_sleepstudy().frame)
+        >>> boot = model.bootstrap(200, parameters="sigma", random_state=0)
+        >>> boot.replicates.columns.tolist()
+        ['sigma']
+        """
+        check_is_fitted(self)
+        self._require_random_effects("bootstrap")
+        return bootstrap_replicates(
+            self.result_,
+            self._choose_parameters(parameters),
+            n_resamples,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
 
     def profile(self, parameters=None, *, confidence_level=0.99, verbose=0):
         """Follow the likelihood along every parameter.
@@ -180,11 +255,15 @@ class StatementsMixin:
         known = list_parameters(self.result_, self._kept_names())
         return choose_parameters(known, names)
 
-    def _profile(self, parameters, confidence_level, verbose):
+    def _require_random_effects(self, method):
         if not self.result_.groups:
             raise ValueError(
-                "There are no random effects to profile; method='wald' is exact here."
+                f"method='{method}' needs random effects; here method='wald' is exact "
+                "for the fixed effects."
             )
+
+    def _profile(self, parameters, confidence_level, verbose):
+        self._require_random_effects("profile")
         z = stats.norm.ppf(0.5 + confidence_level / 2.0)
         result = by_maximum_likelihood(self.result_)
         return profile_likelihood(result, parameters, z, verbose)
