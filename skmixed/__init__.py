@@ -18,6 +18,7 @@ from skmixed.estimators.memory import estimate_memory
 from skmixed.formula import FormulaError
 from skmixed.inference.emmeans import emmeans
 from skmixed.inference.occasions import describe_occasions
+from skmixed.inference.report import compare_table
 from skmixed.model_selection import (
     compare_approaches,
     compare_models,
@@ -39,6 +40,7 @@ __all__ = [
     "anova",
     "compare_approaches",
     "compare_models",
+    "compare_table",
     "contrast_test",
     "describe_occasions",
     "emmeans",

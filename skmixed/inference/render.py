@@ -1,6 +1,7 @@
 """Tables as HTML, Markdown and LaTeX, and the summary as a notebook shows it."""
 
 import html
+import re
 
 import numpy as np
 
@@ -83,7 +84,6 @@ LATEX = {
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
-    "−": "$-$",
     "²": "$^2$",
     "<": "$<$",
     ">": "$>$",
@@ -92,8 +92,9 @@ LATEX = {
 
 
 def latex_text(text):
-    """Write text so that LaTeX prints it."""
-    return "".join(LATEX.get(mark, mark) for mark in str(text))
+    """Write text so that LaTeX prints it, minus signs as such."""
+    escaped = "".join(LATEX.get(mark, mark) for mark in str(text))
+    return re.sub(r"(?<!\w)-(?=\d)", "$-$", escaped)
 
 
 def latex_table(head, rows, *, left=(0,), rules=()):
@@ -127,13 +128,13 @@ def format_number(value, digits=4):
     if value is None or np.isnan(value):
         return ""
     if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    size = 0 if value == 0 else int(np.floor(np.log10(abs(value))))
+        return "∞" if value > 0 else "-∞"
+    if value == 0:
+        return "0"
+    size = int(np.floor(np.log10(abs(value))))
     if -4 <= size < 6:
-        text = f"{value:.{max(digits - 1 - size, 0)}f}"
-    else:
-        text = f"{value:.{digits - 1}e}"
-    return text.replace("-", "−")
+        return f"{value:.{max(digits - 1 - size, 0)}f}"
+    return f"{value:.{digits - 1}e}"
 
 
 def format_p(p):
@@ -214,7 +215,7 @@ def random_html(random):
                 row["effect"],
                 format_number(row["variance"]),
                 format_number(row["sd"]),
-                *("" if np.isnan(r) else f"{r:.2f}".replace("-", "−") for r in corr),
+                *("" if np.isnan(r) else f"{r:.2f}" for r in corr),
             ]
         )
     return html_table(head, rows, left=(0, 1), caption="Random effects")
