@@ -18,6 +18,7 @@ from skmixed.estimators.memory import estimate_memory
 from skmixed.formula import FormulaError
 from skmixed.inference.emmeans import emmeans
 from skmixed.inference.occasions import describe_occasions
+from skmixed.inference.marginal_effects import as_marginaleffects
 from skmixed.inference.report import compare_table
 from skmixed.model_selection import (
     compare_approaches,
@@ -38,6 +39,7 @@ __all__ = [
     "SeparateLinearRegressor",
     "SingularFitWarning",
     "anova",
+    "as_marginaleffects",
     "compare_approaches",
     "compare_models",
     "compare_table",
