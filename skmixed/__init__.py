@@ -11,14 +11,16 @@ from skmixed.estimators import (
 )
 from skmixed.estimators.hypotheses import (
     anova,
+    bootstrap_test,
     contrast_test,
     likelihood_ratio_test,
 )
+from skmixed.estimators.many import fit_many
 from skmixed.estimators.memory import estimate_memory
 from skmixed.formula import FormulaError
 from skmixed.inference.emmeans import emmeans
-from skmixed.inference.occasions import describe_occasions
 from skmixed.inference.marginal_effects import as_marginaleffects
+from skmixed.inference.occasions import describe_occasions
 from skmixed.inference.report import compare_table
 from skmixed.model_selection import (
     compare_approaches,
@@ -40,6 +42,7 @@ __all__ = [
     "SingularFitWarning",
     "anova",
     "as_marginaleffects",
+    "bootstrap_test",
     "compare_approaches",
     "compare_models",
     "compare_table",
@@ -47,6 +50,7 @@ __all__ = [
     "describe_occasions",
     "emmeans",
     "estimate_memory",
+    "fit_many",
     "five_approaches",
     "likelihood_ratio_test",
     "naive_vs_mixed",

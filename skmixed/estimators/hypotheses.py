@@ -14,6 +14,8 @@ from skmixed.inference.likelihood_ratio import (
     by_maximum_likelihood,
     likelihood_ratio_table,
 )
+from skmixed.inference.nesting import difference, refuse_different_data
+from skmixed.inference.null_ratios import null_ratios
 
 
 def anova(model, type=3, *, ddf="auto"):
@@ -221,3 +223,85 @@ def likelihood_ratio_test(*models, refit=True):
     table = likelihood_ratio_table(results, formulas, names)
     table.attrs["note"] = note
     return table
+
+
+def bootstrap_test(
+    null,
+    alternative,
+    n_resamples=999,
+    *,
+    n_jobs=None,
+    random_state=None,
+    verbose=0,
+):
+    """Test a model against a larger one by drawing the law of their likelihood ratio.
+
+    Where variances are tested at zero and groups are few, the chi-square mixtures of
+    `likelihood_ratio_test` are rough; this test draws responses from the null model and
+    refits both. Draws are cross-products: no rows are needed, and none is made.
+
+    Parameters
+    ----------
+    null, alternative : MixedLinearRegressor
+        Fitted to the same rows, the first nested in the second; the null model may be
+        without random effects. REML criteria are
+        compared where both are REML fits with the same fixed effects, else likelihoods.
+    n_resamples : int, default=999
+    n_jobs : int, default=None
+        Processes, as joblib counts them. Results do not depend on it.
+    random_state : int, Generator or None, default=None
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Returns
+    -------
+    Series
+        ``statistic``, ``df`` (parameters that the null model lacks), ``p`` (share of
+        the ratios at least as large, the observed one included), ``std_error`` of the
+        p-value, and ``n_resamples``. ``attrs["ratios"]`` holds the drawn ratios.
+
+    Raises
+    ------
+    ValueError
+        As `likelihood_ratio_test`, and for designs that cannot be drawn from.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor, bootstrap_test
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> sleep = load_sleepstudy().frame
+    >>> null = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(sleep)
+    >>> slopes = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(sleep)
+    >>> float(bootstrap_test(null, slopes, 199, random_state=0)["p"])
+    0.005
+    """
+    for model in (null, alternative):
+        check_is_fitted(model)
+    names = [model._kept_names() for model in (null, alternative)]
+    results = [null.result_, alternative.result_]
+    if not (all(r.reml for r in results) and set(names[0]) == set(names[1])):
+        results = [by_maximum_likelihood(result) for result in results]
+    formulas = (null.formula_, alternative.formula_)
+    refuse_different_data(results, formulas)
+    added = difference(*results, formulas, tuple(names))
+    observed = max(results[0].deviance - results[1].deviance, 0.0)
+    ratios = null_ratios(
+        *results,
+        names,
+        n_resamples,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        verbose=verbose,
+    )
+    # fits of one deviance agree to their tolerance
+    p = (1 + np.sum(ratios >= observed - 1e-6)) / (n_resamples + 1)
+    table = {
+        "statistic": observed,
+        "df": added.n_parameters,
+        "p": float(p),
+        "std_error": float(np.sqrt(p * (1 - p) / n_resamples)),
+        "n_resamples": n_resamples,
+    }
+    series = pd.Series(table, name="bootstrap test")
+    series.attrs["ratios"] = ratios
+    return series

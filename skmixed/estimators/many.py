@@ -1,0 +1,116 @@
+"""One model for many responses: genes, voxels, items."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from tqdm import tqdm
+
+from skmixed.estimators.diagnostics import warn_about_design
+from skmixed.inference.reference_grid import alias_weights
+from skmixed.likelihood.cross_products import cross_products
+from skmixed.likelihood.fit import fit_linear
+from skmixed.likelihood.responses import with_responses
+
+
+def fit_many(model, X, Y, sample_weight=None, *, verbose=0):
+    """Fit one model to every column of Y; all that does not depend on y is done once.
+
+    Parameters
+    ----------
+    model : MixedLinearRegressor
+        Only its parameters are used; it stays as it is.
+    X : data frame or array-like of shape (n_samples, n_features)
+        Without missing values.
+    Y : DataFrame or array-like of shape (n_samples, n_responses)
+        A left side of the formula does not matter.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Positive precision weights, the same for all responses.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Returns
+    -------
+    dict of str to MixedLinearRegressor
+        Fitted models, by the names of Y's columns (``y0``, ``y1``, ... of an array).
+        They are what `fit` gives for each response, and share the design. Whether one
+        is singular says its ``singular_``; there is no warning for each.
+
+    Raises
+    ------
+    ValueError
+        If Y is not two-dimensional and finite, or if rows would have to be dropped.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmixed import MixedLinearRegressor, fit_many
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> sleep = load_sleepstudy().frame
+    >>> Y = sleep[["Reaction"]].assign(log=np.log(sleep["Reaction"]))
+    >>> models = fit_many(MixedLinearRegressor("~ Days + (Days | Subject)"), sleep, Y)
+    >>> {name: round(float(m.fixed_effects_["Days"]), 3) for name, m in models.items()}
+    {'Reaction': 10.467, 'log': 0.034}
+    """
+    names, Y = read_responses(Y)
+    first = clone(model)
+    design = first._learn_design(X, Y[:, 0], sample_weight)
+    if len(design.X) != len(Y):
+        raise ValueError(
+            f"{len(Y) - len(design.X)} rows have missing values or weight zero. Leave "
+            "them out of X, Y and sample_weight, so that all responses have the same "
+            "rows."
+        )
+    warn_about_design(first._spec.formula, design)
+    A = cross_products(design)
+    options = {"reml": model.reml, "solver": model.solver}
+    options |= {"tol": model.tol, "max_iter": model.max_iter}
+    products = tqdm(
+        with_responses(A, design, Y), "fit", len(names), disable=not verbose
+    )
+    models = {}
+    for name, own in zip(names, products, strict=True):
+        result = fit_linear(own, **options)
+        if not models:
+            first._publish(result)
+            first._keep_moments(design)
+            first._alias_weights_ = alias_weights(result, design)
+        fitted = copy.copy(first)
+        fitted._publish(result)
+        models[name] = fitted
+    return models
+
+
+def read_responses(Y):
+    """Read the responses as numbers, with their names.
+
+    Parameters
+    ----------
+    Y : DataFrame or array-like of shape (n, m)
+
+    Returns
+    -------
+    names : list of str
+    Y : ndarray of shape (n, m)
+    """
+    frame = Y if isinstance(Y, pd.DataFrame) else None
+    values = np.asarray(Y, dtype=float)
+    if values.ndim != 2 or not values.size:
+        raise ValueError(
+            f"Y has shape {values.shape}; it needs a column per response. For a single "
+            "response use model.fit(X, y)."
+        )
+    names = [f"y{j}" for j in range(values.shape[1])]
+    if frame is not None:
+        names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        raise ValueError("The columns of Y need different names.")
+    finite = np.isfinite(values).all(axis=0)
+    bad = [name for name, ok in zip(names, finite, strict=True) if not ok]
+    if bad:
+        raise ValueError(
+            f"Responses {bad[:10]} have missing or infinite values; leave those rows "
+            "out for all responses, or fit them one by one."
+        )
+    return names, values
