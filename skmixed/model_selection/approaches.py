@@ -194,7 +194,7 @@ def compare_approaches(formula, data, *, reml=True, na_action="raise"):
     for name in names:
         head += [name, "(SE)"]
         cells += print_pairs(frame[name], frame[f"{name}_se"])
-    notes = [f"{i}. {text}" for i, text in enumerate(frame["danger"], 1)]
+    notes = [f"{i}. {text}." for i, text in enumerate(frame["danger"], 1)]
     return ApproachTable(
         frame=frame,
         models=models,
