@@ -1,8 +1,12 @@
 """Pictures of a model, and numbers that say what is wrong with it."""
 
+from skmixed.inspection.approaches import ApproachesDisplay
 from skmixed.inspection.check_model import ModelReport, check_model
+from skmixed.inspection.cross_validation import CrossValidationDisplay
 from skmixed.inspection.group_lines import GroupLinesDisplay
 from skmixed.inspection.influence import Influence, influence
+from skmixed.inspection.occasions import OccasionsDisplay
+from skmixed.inspection.profiles import ProfileDisplay
 from skmixed.inspection.random_effects import RandomEffectsDisplay
 from skmixed.inspection.residuals import ResidualsDisplay
 from skmixed.inspection.shrinkage import ShrinkageDisplay
@@ -13,9 +17,13 @@ from skmixed.inspection.simulated_residuals import (
 from skmixed.inspection.trajectories import TrajectoriesDisplay
 
 __all__ = [
+    "ApproachesDisplay",
+    "CrossValidationDisplay",
     "GroupLinesDisplay",
     "Influence",
     "ModelReport",
+    "OccasionsDisplay",
+    "ProfileDisplay",
     "RandomEffectsDisplay",
     "ResidualsDisplay",
     "ShrinkageDisplay",

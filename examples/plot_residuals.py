@@ -1,0 +1,19 @@
+"""
+Residual panel and model check
+==============================
+
+Four views of what a model leaves unexplained, and the same questions answered in
+sentences.
+"""
+
+import matplotlib.pyplot as plt
+
+from skmixed import MixedLinearRegressor
+from skmixed.datasets import load_sleepstudy
+from skmixed.inspection import ResidualsDisplay, check_model
+
+sleep = load_sleepstudy().frame
+model = MixedLinearRegressor("Reaction ~ Days + (1 + Days | Subject)").fit(sleep)
+print(check_model(model, sleep))
+ResidualsDisplay.from_estimator(model, sleep)
+plt.show()

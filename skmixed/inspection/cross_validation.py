@@ -1,0 +1,132 @@
+"""Cross-validated scores of several models, for known and for new groups."""
+
+import numpy as np
+
+from skmixed.inspection.style import BLUE, GREY, open_axes
+
+
+class CrossValidationDisplay:
+    """Scores of models, one panel per regime, on one scale.
+
+    Make one with `from_table`, of what `compare_models` returns. Knowing a group helps
+    where the group is known; the panels say how much is left for new groups.
+
+    Parameters
+    ----------
+    means : dict of str to ndarray of shape (n_models,)
+        Mean score of every model by regime.
+    folds : dict of str to ndarray of shape (n_models, n_folds), or None
+        Scores of the folds.
+    spread : dict of str to ndarray of shape (n_models,)
+        Standard deviation over folds.
+    models : list of str
+    score : str
+        Name of the score.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes or ndarray of them
+        An array where there are several regimes.
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from skmixed import compare_models
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> from skmixed.inspection import CrossValidationDisplay
+    >>> formulas = ["Reaction ~ Days", "Reaction ~ Days + (Days | Subject)"]
+    >>> table = compare_models(formulas, load_sleepstudy().frame, cv=3)
+    >>> display = CrossValidationDisplay.from_table(table)
+    >>> display.means["known groups"].round(1)
+    array([47.8, 28.5])
+    """
+
+    def __init__(self, *, means, spread, models, score, folds=None):
+        self.means, self.spread, self.folds = means, spread, folds
+        self.models, self.score = models, score
+
+    @classmethod
+    def from_table(cls, table, *, score=None, ax=None):
+        """Plot a comparison.
+
+        Parameters
+        ----------
+        table : DataFrame
+            As `compare_models` returns it, indexed by ``regime`` and ``model``, or by
+            ``regime``, ``model`` and ``fold`` (``per_fold=True``).
+        score : str, default=None
+            Column to show; by default the first.
+        ax : matplotlib Axes, or array of them, default=None
+            Where to draw; by default on a new figure.
+
+        Returns
+        -------
+        CrossValidationDisplay
+
+        Raises
+        ------
+        ValueError
+            For a score that is not in the table.
+        """
+        score = table.columns[0] if score is None else score
+        if score not in table.columns:
+            raise ValueError(
+                f"score={score!r} is not in the table, which has {list(table.columns)}."
+            )
+        regimes = list(dict.fromkeys(table.index.get_level_values("regime")))
+        models = list(dict.fromkeys(table.index.get_level_values("model")))
+        parts = {regime: table.loc[regime] for regime in regimes}
+        folds = None
+        if "fold" in table.index.names:
+            folds = {
+                regime: part[score].unstack("fold").loc[models].to_numpy(dtype=float)
+                for regime, part in parts.items()
+            }
+            means = {regime: values.mean(axis=1) for regime, values in folds.items()}
+            spread = {r: values.std(axis=1, ddof=1) for r, values in folds.items()}
+        else:
+            means = {r: part.loc[models, score].to_numpy() for r, part in parts.items()}
+            sd = f"{score}_sd"
+            spread = {
+                r: part.loc[models, sd].to_numpy() if sd in part else 0.0 * means[r]
+                for r, part in parts.items()
+            }
+        display = cls(
+            means=means, spread=spread, folds=folds, models=models, score=score
+        )
+        return display.plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, or array of them, default=None
+            Where to draw; one axes is divided among the regimes.
+
+        Returns
+        -------
+        CrossValidationDisplay
+        """
+        n, rows = len(self.means), len(self.models)
+        size = (4.2 * n + 1.6, 0.45 * rows + 1.3)
+        axes = open_axes(self, ax, (1, n), figsize=size, sharex=True, sharey=True)
+        place = np.arange(rows)[::-1]
+        for regime, one in zip(self.means, axes.flat, strict=True):
+            mean, sd = self.means[regime], self.spread[regime]
+            one.hlines(place, mean - sd, mean + sd, color=BLUE, lw=2.0, alpha=0.5)
+            one.scatter(mean, place, s=40, color=BLUE, zorder=3)
+            if self.folds is not None:
+                heights = np.repeat(place, self.folds[regime].shape[1])
+                one.scatter(self.folds[regime].ravel(), heights, s=12, c=GREY, lw=0)
+            one.set_title(regime, loc="left", fontsize="medium")
+            one.set_xlabel(f"{self.score} (mean, sd over folds)")
+            one.grid(axis="x", color="0.92")
+            one.set_axisbelow(True)
+        axes[0, 0].set_yticks(place, self.models)
+        axes[0, 0].set_ylim(-0.6, rows - 0.4)
+        for one in axes.flat:
+            one.tick_params(axis="y", length=0)
+        return self

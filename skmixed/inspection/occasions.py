@@ -1,0 +1,172 @@
+"""Repeated measurements: spread over time, and correlation between occasions."""
+
+import numpy as np
+
+from skmixed.inference.occasions import describe_occasions
+from skmixed.inspection.style import BLACK, BLUE, GREY, PALE, open_axes
+
+# More occasions than this have no room for their correlations.
+MOST_NUMBERS = 12
+
+
+class OccasionsDisplay:
+    """Mean and standard deviation over time, and correlations between occasions.
+
+    Make one with `from_data` or `from_occasions`. Growing standard deviations and
+    correlations that fall with distance are what a random slope of time explains.
+
+    Parameters
+    ----------
+    labels : list of str of length T
+        Occasions.
+    positions : ndarray of shape (T,)
+        Where they lie on the axis of time.
+    mean, sd : ndarray of shape (T,)
+    n : ndarray of int of shape (T,)
+        Values at each occasion.
+    correlation : ndarray of shape (T, T)
+        Over the groups that have both occasions.
+    time_name, response_name : str
+
+    Attributes
+    ----------
+    ax_ : ndarray of two matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> from skmixed.inspection import OccasionsDisplay
+    >>> sleep = load_sleepstudy().frame
+    >>> display = OccasionsDisplay.from_data(sleep, "Reaction", "Days", "Subject")
+    >>> display.sd[[0, 9]].round(1)
+    array([32.1, 67. ])
+    """
+
+    def __init__(
+        self,
+        *,
+        labels,
+        positions,
+        mean,
+        sd,
+        n,
+        correlation,
+        time_name,
+        response_name,
+    ):
+        self.labels, self.positions = labels, positions
+        self.mean, self.sd, self.n, self.correlation = mean, sd, n, correlation
+        self.time_name, self.response_name = time_name, response_name
+
+    @classmethod
+    def from_data(cls, data, response, time, group, *, bins=None, ax=None):
+        """Describe repeated measurements, and plot what is found.
+
+        Parameters
+        ----------
+        data : data frame
+            One row per measurement.
+        response, time, group : str
+            Columns: what was measured, when, and on whom.
+        bins : int or sequence of float, default=None
+            As in `describe_occasions`.
+        ax : matplotlib Axes, or array of two, default=None
+            Where to draw; by default on a new figure.
+
+        Returns
+        -------
+        OccasionsDisplay
+        """
+        occasions = describe_occasions(data, response, time, group, bins=bins)
+        return cls.from_occasions(occasions, response_name=response, ax=ax)
+
+    @classmethod
+    def from_occasions(cls, occasions, *, response_name="response", ax=None):
+        """Plot a description that is there already.
+
+        Parameters
+        ----------
+        occasions : Occasions
+            As `describe_occasions` returns it.
+        response_name : str, default="response"
+            Name of what was measured.
+        ax : matplotlib Axes, or array of two, default=None
+            Where to draw; by default on a new figure.
+
+        Returns
+        -------
+        OccasionsDisplay
+        """
+        table = occasions.table
+        numeric = np.issubdtype(table.index.dtype, np.number)
+        positions = table.index if numeric else range(len(table))
+        return cls(
+            labels=[f"{v:g}" if numeric else str(v) for v in table.index],
+            positions=np.asarray(positions, dtype=float),
+            mean=table["mean"].to_numpy(dtype=float),
+            sd=table["sd"].to_numpy(dtype=float),
+            n=table["n"].to_numpy(),
+            correlation=occasions.correlation.to_numpy(dtype=float),
+            time_name=str(table.index.name or "time"),
+            response_name=response_name,
+        ).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, or array of two, default=None
+            Where to draw; one axes is divided.
+
+        Returns
+        -------
+        OccasionsDisplay
+        """
+        axes = open_axes(self, ax, (1, 2), figsize=(9.6, 4.2))
+        self._draw_spread(axes[0, 0])
+        self._draw_correlation(axes[0, 1])
+        return self
+
+    def _draw_spread(self, ax):
+        x, mean, sd = self.positions, self.mean, self.sd
+        ax.fill_between(x, mean - sd, mean + sd, color=PALE, alpha=0.6, lw=0)
+        ax.plot(x, mean, "o-", color=BLACK, lw=2.0, ms=4)
+        style = {"textcoords": "offset points", "xytext": (0, 4), "ha": "center"}
+        for i in range(0, len(x), -(-len(x) // MOST_NUMBERS)):
+            text, place = f"{sd[i]:.3g}", (x[i], mean[i] + sd[i])
+            ax.annotate(text, place, color=BLUE, fontsize="small", **style)
+        ax.set_xlabel(self.time_name)
+        ax.set_ylabel(self.response_name)
+        ax.set_title("Mean, and one sd around it (blue)", loc="left", fontsize="medium")
+        if len(x) <= MOST_NUMBERS:
+            ax.set_xticks(x, self.labels)
+
+    def _draw_correlation(self, ax):
+        shown = self.correlation.copy()
+        shown[np.triu_indices(len(shown))] = np.nan
+        shown, T = shown[1:, :-1], len(shown)
+        low = min(0.0, float(np.nanmin(shown))) if T > 1 else 0.0
+        image = ax.imshow(shown, cmap="cividis", vmin=low, vmax=1.0)
+        ax.figure.colorbar(image, ax=ax, shrink=0.8)
+        if T <= MOST_NUMBERS:
+            for (i, j), r in np.ndenumerate(shown):
+                if np.isfinite(r):
+                    dark = (r - low) / (1.0 - low) < 0.55
+                    colour = "white" if dark else BLACK
+                    style = {"ha": "center", "va": "center", "fontsize": "small"}
+                    ax.text(j, i, f"{r:.2f}", color=colour, **style)
+            ax.set_xticks(range(T - 1), self.labels[:-1])
+            ax.set_yticks(range(T - 1), self.labels[1:])
+        else:
+            every = np.unique(np.linspace(0, T - 2, 8).astype(int))
+            ax.set_xticks(every, [self.labels[i] for i in every])
+            ax.set_yticks(every, [self.labels[i + 1] for i in every])
+        ax.spines[:].set_visible(False)
+        ax.tick_params(length=0, colors=GREY, labelcolor=BLACK)
+        ax.set_xlabel(self.time_name)
+        ax.set_ylabel(self.time_name)
+        ax.set_title("Correlation of occasions", loc="left", fontsize="medium")

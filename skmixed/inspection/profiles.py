@@ -1,0 +1,208 @@
+"""Profile likelihoods: how the deviance rises along every parameter."""
+
+import numpy as np
+from scipy import stats
+from scipy.interpolate import CubicSpline
+
+from skmixed.inspection.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    PALE,
+    VERMILLION,
+    legend_above,
+    open_axes,
+)
+
+# Points of a smooth curve, and zeta at which it ends: beyond there is next to nothing.
+CURVE, FARTHEST = 201, 3.2
+
+
+class ProfileDisplay:
+    """Profile zeta plots, or profile densities, with intervals.
+
+    Make one with `from_estimator` or `from_profile`. Zeta is the signed root of the
+    rise of the deviance when a parameter is held; where it is a straight line, the
+    parameter's likelihood is quadratic and Wald's interval is right. The density is
+    that of a parameter whose zeta is standard normal.
+
+    Parameters
+    ----------
+    curves : dict of str to ndarray of shape (m, 2)
+        For every parameter its values and zeta.
+    estimates : dict of str to float
+        Maximum-likelihood estimates.
+    intervals : dict of str to tuple of float
+        Ends of the interval; NaN where the profile was not followed so far.
+    confidence_level : float
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes or ndarray of them
+        An array where there are several parameters.
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> from skmixed.inspection import ProfileDisplay
+    >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+    >>> model = model.fit(load_sleepstudy().frame)
+    >>> display = ProfileDisplay.from_estimator(model, "sigma")
+    >>> [round(end, 1) for end in display.intervals["sigma"]]
+    [22.9, 28.9]
+    """
+
+    def __init__(self, *, curves, estimates, intervals, confidence_level):
+        self.curves, self.estimates = curves, estimates
+        self.intervals, self.confidence_level = intervals, confidence_level
+
+    @classmethod
+    def from_profile(cls, profile, *, confidence_level=0.95, kind="zeta", ax=None):
+        """Plot profiles that are there already.
+
+        Parameters
+        ----------
+        profile : ProfileLikelihood
+            As `MixedLinearRegressor.profile` returns it.
+        confidence_level : float, default=0.95
+            Of the intervals.
+        kind : {"zeta", "density"}, default="zeta"
+            Which picture.
+        ax : matplotlib Axes, or array of them, default=None
+            Where to draw; by default on a new figure.
+
+        Returns
+        -------
+        ProfileDisplay
+        """
+        bounds = profile.conf_int(confidence_level)
+        parts = profile.table.groupby("parameter", sort=False)
+        display = cls(
+            curves={name: part[["value", "zeta"]].to_numpy() for name, part in parts},
+            estimates=bounds["estimate"].to_dict(),
+            intervals={
+                name: (float(row["lower"]), float(row["upper"]))
+                for name, row in bounds.iterrows()
+            },
+            confidence_level=confidence_level,
+        )
+        return display.plot(ax, kind=kind)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, parameters=None, *, confidence_level=0.95, kind="zeta", ax=None
+    ):
+        """Follow the profiles of a fitted model, and plot them.
+
+        Parameters
+        ----------
+        estimator : MixedLinearRegressor
+            Fitted.
+        parameters : str or list of str, default=None
+            As in `MixedLinearRegressor.profile`; by default all.
+        confidence_level : float, default=0.95
+            Of the intervals. The profiles are followed farther.
+        kind, ax
+            As in `from_profile`.
+
+        Returns
+        -------
+        ProfileDisplay
+        """
+        farther = max(0.99, confidence_level)
+        profile = estimator.profile(parameters, confidence_level=farther)
+        options = {"confidence_level": confidence_level, "kind": kind, "ax": ax}
+        return cls.from_profile(profile, **options)
+
+    def smooth(self, name):
+        """Zeta of a parameter as a smooth rising function.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        CubicSpline
+        """
+        value, zeta = self.curves[name].T
+        rising = np.concatenate([[True], np.diff(np.maximum.accumulate(zeta)) > 1e-9])
+        return CubicSpline(value[rising], zeta[rising])
+
+    def points(self, name):
+        """Values along which a parameter's curve is drawn, of shape (m,)."""
+        smooth = self.smooth(name)
+        x = np.linspace(*smooth.x[[0, -1]], 10 * CURVE)
+        x = x[np.abs(smooth(x)) <= FARTHEST]
+        return np.linspace(x[0], x[-1], CURVE)
+
+    def plot(self, ax=None, *, kind="zeta"):
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, or array of them, default=None
+            Where to draw; one axes is divided among the parameters.
+        kind : {"zeta", "density"}, default="zeta"
+            Signed root deviances, or densities.
+
+        Returns
+        -------
+        ProfileDisplay
+        """
+        if kind not in ("zeta", "density"):
+            raise ValueError(f"kind={kind!r} should be 'zeta' or 'density'.")
+        n = len(self.curves)
+        columns = min(n, 3)
+        shape = (-(-n // columns), columns)
+        size = (5.6, 4.2) if n == 1 else (3.3 * columns, 2.6 * shape[0] + 0.4)
+        axes = open_axes(self, ax, shape, figsize=size, sharey=kind == "zeta")
+        for name, one in zip(self.curves, axes.flat, strict=False):
+            draw = self._draw_zeta if kind == "zeta" else self._draw_density
+            draw(one, name)
+            one.set_xlabel(name)
+        for unused in axes.flat[n:]:
+            unused.set_axis_off()
+        for left in axes[:, 0]:
+            left.set_ylabel("zeta" if kind == "zeta" else "profile density")
+        legend_above(axes, new=ax is None, ncols=2 if columns < 3 else 4)
+        return self
+
+    def _draw_zeta(self, ax, name):
+        smooth, x = self.smooth(name), self.points(name)
+        slope = float(smooth.derivative()(self.estimates[name]))
+        straight = slope * (x - self.estimates[name])
+        inside = np.abs(straight) <= FARTHEST
+        level = f"{100 * self.confidence_level:g} % interval"
+        self._shade(ax, name, level)
+        ax.axhline(0.0, color=BLACK, lw=0.8)
+        style = {"color": GREY, "lw": 1.2, "ls": "--"}
+        ax.plot(x[inside], straight[inside], label="if quadratic (Wald)", **style)
+        ax.plot(x, smooth(x), color=BLUE, lw=2.0, label="profile")
+        ax.plot(self.estimates[name], 0.0, "o", color=VERMILLION, label="estimate")
+
+    def _draw_density(self, ax, name):
+        smooth, x = self.smooth(name), self.points(name)
+        density = stats.norm.pdf(smooth(x)) * smooth.derivative()(x)
+        low, high = self.intervals[name]
+        low = x[0] if np.isnan(low) else low
+        high = x[-1] if np.isnan(high) else high
+        inside = (x >= low) & (x <= high)
+        level = f"{100 * self.confidence_level:g} % interval"
+        ax.fill_between(x[inside], density[inside], color=PALE, lw=0, label=level)
+        ax.plot(x, density, color=BLUE, lw=2.0, label="profile")
+        at = self.estimates[name]
+        ax.axvline(at, color=VERMILLION, lw=1.2, label="estimate")
+        ax.set_ylim(bottom=0.0)
+        ax.set_yticks([])
+
+    def _shade(self, ax, name, label):
+        low, high = self.intervals[name]
+        value = self.curves[name][:, 0]
+        low = value[0] if np.isnan(low) else low
+        high = value[-1] if np.isnan(high) else high
+        ax.axvspan(low, high, color=PALE, alpha=0.5, lw=0, label=label)
