@@ -1,0 +1,186 @@
+"""Measurements as Markdown tables."""
+
+SAME_LOGLIK = 1e-6
+WRONG_OPTIMUM = 0.01
+
+
+def grouped(run):
+    """Return the figures by case, and the names of the packages in order."""
+    by_case = {}
+    for one in run["figures"]:
+        by_case.setdefault(one["case"], {})[one["package"]] = one
+    packages = list(dict.fromkeys(one["package"] for one in run["figures"]))
+    return by_case, packages
+
+
+def median(values):
+    """Return the median, None of nothing."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    if not ordered:
+        return None
+    return ordered[half] if len(ordered) % 2 else sum(ordered[half - 1 : half + 1]) / 2
+
+
+def duration(seconds):
+    """Write seconds, or milliseconds where they are few."""
+    if seconds < 0.1:
+        return (
+            f"{1000 * seconds:.2g} ms" if seconds < 0.01 else f"{1000 * seconds:.0f} ms"
+        )
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+
+
+def best_loglik(figures):
+    """Return the highest REML log-likelihood of one case."""
+    reached = [
+        one["loglik"]
+        for one in figures.values()
+        if one["loglik"] is not None and one["method"] == "REML"
+    ]
+    return max(reached, default=None)
+
+
+def is_wrong(one, best):
+    """Whether a fit ended clearly below the best log-likelihood."""
+    comparable = one["loglik"] is not None and one["method"] == "REML"
+    return comparable and one["loglik"] < best - WRONG_OPTIMUM
+
+
+def ratios(figures):
+    """Return skmixed's CPU seconds over each rival's, pair by pair."""
+    found = {}
+    for name, one in figures.items():
+        if name != "skmixed" and one["beside"]:
+            pairs = zip(one["beside"], one["cpu"], strict=False)
+            found[name] = median([ours / theirs for ours, theirs in pairs])
+    return found
+
+
+def against_fastest(figures):
+    """Return the largest ratio among rivals at the optimum, and whose it is."""
+    best = best_loglik(figures)
+    right = {
+        name: ratio
+        for name, ratio in ratios(figures).items()
+        if not is_wrong(figures[name], best)
+    }
+    name = max(right, key=right.get, default=None)
+    return (right[name], name) if name else (None, None)
+
+
+def ratio_cell(figures):
+    """Write the ratio to the fastest rival, and who that is."""
+    ratio, name = against_fastest(figures)
+    if name:
+        return f"{ratio:.2f} ({name})"
+    over = any(one["over"] for one in figures.values())
+    return "no other in time" if over else "-"
+
+
+class Footnotes:
+    """Numbered reasons; the same reason has the same number."""
+
+    def __init__(self):
+        self.numbers = {}
+
+    def mark(self, reason):
+        """Return the mark of a reason."""
+        number = self.numbers.setdefault(reason, len(self.numbers) + 1)
+        return f"[{number}]"
+
+    def lines(self):
+        """Return the notes themselves."""
+        return [f"- [{number}] {reason}" for reason, number in self.numbers.items()]
+
+
+def cpu_cell(one, best, limit, notes):
+    """Write the CPU seconds of one package on one case."""
+    if one["over"]:
+        return f"> {limit:g} s"
+    seconds = median(one["cpu"])
+    if seconds is None:
+        reason = f"{one['package']}: {one['reason']}".replace("|", "\\|")
+        return f"- {notes.mark(reason[:160])}"
+    mark = " !" if best is not None and is_wrong(one, best) else ""
+    return duration(seconds) + mark
+
+
+def table(header, rows, align="--:"):
+    """Return the lines of a Markdown table."""
+    lines = [header, ["---", *[align] * (len(header) - 1)], *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def cpu_table(run):
+    """Return the table of CPU seconds with its notes."""
+    by_case, packages = grouped(run)
+    notes, rows = Footnotes(), []
+    for case, figures in by_case.items():
+        best = best_loglik(figures)
+        cells = [cpu_cell(figures[p], best, run["limit"], notes) for p in packages]
+        rows.append([case, *cells, ratio_cell(figures)])
+    return [*table(["case", *packages, "ratio"], rows), "", *notes.lines()]
+
+
+def first_call_table(run):
+    """Return the table of skmixed's first call, its wall time and memory."""
+    by_case, packages = grouped(run)
+    rows = []
+    for case, figures in by_case.items():
+        ours = figures["skmixed"]
+        if ours["cold"] is not None and ours["wall"]:
+            memory = [megabytes(figures[package]) for package in packages]
+            wall = duration(median(ours["wall"]))
+            rows.append([case, duration(ours["cold"]), wall, *memory])
+    titles = ["case", "first call, CPU", "wall", *(f"{p} MB" for p in packages)]
+    return table(titles, rows)
+
+
+def megabytes(one):
+    """Write the growth of memory."""
+    return "-" if one["memory"] is None else f"{one['memory']:.0f}"
+
+
+def loglik_table(run):
+    """Return the table of log-likelihoods: skmixed's, and the others' less it."""
+    by_case, packages = grouped(run)
+    rivals = [package for package in packages if package != "skmixed"]
+    rows = []
+    for case, figures in by_case.items():
+        ours = figures["skmixed"]["loglik"]
+        if ours is not None:
+            cells = [difference(figures[rival], ours) for rival in rivals]
+            rows.append([case, f"{ours:.6f}", *cells])
+    return table(["case", "skmixed", *rivals], rows)
+
+
+def difference(one, ours):
+    """Write how far a rival ended above (+) or below (-) skmixed."""
+    if one["loglik"] is None:
+        return "-"
+    if one["method"] != "REML":
+        return one["method"]
+    gap = one["loglik"] - ours
+    return "0" if abs(gap) < SAME_LOGLIK else f"{gap:+.1g}"
+
+
+def models(cases):
+    """Return the list of models."""
+    return table(
+        ["case", "rows", "model"],
+        [
+            [c.name, f"{c.n_rows:,}", "`" + c.formula.replace("|", "\\|") + "`"]
+            for c in cases
+        ],
+        align="---",
+    )
+
+
+def import_lines(seconds):
+    """Return the sentence about the time of imports."""
+    ours, theirs = seconds["skmixed"], seconds["its dependencies"]
+    return [
+        f"`import skmixed` takes {ours:.2f} CPU s, `import sklearn, formulaic, pandas` "
+        f"{theirs:.2f} s: a ratio of {ours / theirs:.2f} (medians of fresh processes).",
+    ]

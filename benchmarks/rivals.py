@@ -1,0 +1,252 @@
+"""Who is compared, and how each one is asked for the same model.
+
+Every ``open_...`` function runs in the environment of its package. It gets a case and
+its table, and returns two functions: the call that is timed, from a fresh copy of the
+table to a fitted model, and the reading of the log-likelihood from that model.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+REML, ML = "REML", "ML"
+STATSMODELS_ROWS = 5_000
+SLOW_CROSSED_ROWS = 50_000
+
+
+def open_skmixed(case, frame):
+    """Ask skmixed for the formula."""
+    from skmixed import MixedLinearRegressor
+
+    return MixedLinearRegressor(case.formula).fit, lambda model: model.loglik_
+
+
+def open_glmm(case, frame):
+    """Ask glmm for the formula, without degrees of freedom."""
+    import glmm
+
+    def fit(frame):
+        return glmm.fit(frame, case.formula, satterthwaite=False, anova_test="Wald")
+
+    return fit, lambda model: model.loglik
+
+
+def open_mixedlm(case, frame):
+    """Ask mixedlm for the formula."""
+    import mixedlm
+
+    def log_likelihood(model):
+        value = model.logLik()
+        return getattr(value, "value", value)
+
+    return lambda frame: mixedlm.lmer(case.formula, frame), log_likelihood
+
+
+def open_mixedlm_rs(case, frame):
+    """Ask mixedlm-rs in statsmodels' way."""
+    import mixedlm_rs
+
+    return _statsmodels_calls(case, mixedlm_rs.mixedlm)
+
+
+def open_statsmodels(case, frame):
+    """Ask statsmodels."""
+    from statsmodels.formula.api import mixedlm
+
+    return _statsmodels_calls(case, mixedlm)
+
+
+def _statsmodels_calls(case, mixedlm):
+    """Ask in statsmodels' way: one factor, or independent components in one group."""
+    if len(case.random) == 1:
+        ((effects, group),) = case.random
+        groups, options = _joined(group), {"re_formula": effects}
+    else:
+        components = {group: f"0 + C({_joined(group)})" for _, group in case.random}
+        groups, options = "everything", {"vc_formula": components, "re_formula": "0"}
+
+    def fit(frame):
+        frame["everything"] = 1
+        for group in case.groups:
+            if ":" in group:
+                frame[_joined(group)] = _join_columns(frame, group)
+        return mixedlm(case.fixed, frame, groups=groups, **options).fit(reml=True)
+
+    return fit, lambda model: model.llf
+
+
+def open_lme_python(case, frame):
+    """Ask lme-python for the formula."""
+    import lme_python
+
+    return (
+        lambda frame: lme_python.lmer(case.formula, frame, reml=True),
+        lambda model: model.log_likelihood,
+    )
+
+
+def open_interlace(case, frame):
+    """Ask interlace for fixed effects and a list of random terms."""
+    import interlace
+
+    random = [f"({effects} | {_joined(group)})" for effects, group in case.random]
+
+    def fit(frame):
+        for group in case.groups:
+            if ":" in group:
+                frame[_joined(group)] = _join_columns(frame, group)
+        return interlace.fit(case.fixed, frame, random=random, method="REML")
+
+    return fit, lambda model: model.llf
+
+
+def open_gpboost(case, frame):
+    """Ask gpboost for independent random intercepts."""
+    import gpboost
+    import numpy as np
+    from formulaic import model_matrix
+
+    # gpboost has no formulas: its arrays are made before the clock starts
+    X = model_matrix(case.fixed.split("~")[1], frame, output="pandas")
+    y = frame[case.response].to_numpy(float)
+    columns = [
+        _join_columns(frame, group) if ":" in group else frame[group].astype(str)
+        for group in case.groups
+    ]
+    groups = np.column_stack([column.factorize()[0] for column in columns])
+
+    def fit(frame):
+        model = gpboost.GPModel(group_data=groups, likelihood="gaussian")
+        model.fit(y=y, X=X)
+        return model
+
+    return fit, lambda model: -model.get_current_neg_log_likelihood()
+
+
+def _joined(group):
+    return group.replace(":", "_and_")
+
+
+def _join_columns(frame, group):
+    first, second = group.split(":")
+    return frame[first].astype(str) + ":" + frame[second].astype(str)
+
+
+def refuse_nothing(case):
+    """Try every case."""
+    return ""
+
+
+def refuse_several_factors(case):
+    """Refuse more than one grouping factor."""
+    return "one grouping factor only" if len(case.groups) > 1 else ""
+
+
+def refuse_slopes(case):
+    """Refuse what is not a random intercept."""
+    return "" if case.intercepts_only else "no correlated random effects"
+
+
+def refuse_large(case):
+    """Refuse large tables, and slopes of crossed factors."""
+    if case.n_rows > STATSMODELS_ROWS:
+        return f"not tried above {STATSMODELS_ROWS:,} rows"
+    if not case.intercepts_only and len(case.groups) > 1:
+        return "no correlated effects of two crossed factors"
+    return ""
+
+
+def refuse_large_crossed(case):
+    """Refuse crossed factors of large tables."""
+    if case.crossed and case.n_rows > SLOW_CROSSED_ROWS:
+        return f"not tried on crossed factors above {SLOW_CROSSED_ROWS:,} rows"
+    return ""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A package in the comparison.
+
+    Parameters
+    ----------
+    name : str
+        Name on PyPI, and of its environment.
+    requirements : tuple of str
+        What pip installs, besides pandas and pyarrow.
+    start : callable
+        ``(case, frame) -> (fit, loglik)``.
+    refuse : callable
+        ``case -> str``: why it is not asked for this model, or nothing.
+    method : str
+        "REML", or "ML" where the package has nothing else.
+    remark : str
+        What a reader must know to judge its figures.
+    """
+
+    name: str
+    requirements: tuple[str, ...]
+    start: Callable
+    refuse: Callable = refuse_nothing
+    method: str = REML
+    remark: str = ""
+
+
+RIVALS = [
+    Rival(
+        "glmm",
+        ("glmm==0.6.2",),
+        open_glmm,
+        remark="compiled (Rust); asked without Satterthwaite's degrees of freedom "
+        "(`satterthwaite=False`), which skmixed computes only when they are read",
+    ),
+    Rival("mixedlm", ("mixedlm==1.3.0",), open_mixedlm, remark="compiled (Rust)"),
+    Rival(
+        "mixedlm-rs",
+        ("mixedlm-rs==0.2.0",),
+        open_mixedlm_rs,
+        refuse_several_factors,
+        remark="compiled (Rust), statsmodels' interface",
+    ),
+    Rival(
+        "lme-python",
+        ("lme-python==0.2.7",),
+        open_lme_python,
+        refuse_large_crossed,
+        remark="compiled (Rust)",
+    ),
+    Rival(
+        "gpboost",
+        ("gpboost==1.8.0", "formulaic"),
+        open_gpboost,
+        refuse_slopes,
+        ML,
+        remark="compiled (C++); maximum likelihood, since it has no REML; stochastic "
+        "approximations by default where there are several factors; no formulas, so "
+        "that its design matrix is made before the clock starts",
+    ),
+    Rival(
+        "statsmodels",
+        ("statsmodels==0.15.0",),
+        open_statsmodels,
+        refuse_large,
+        remark="several factors as variance components of one group",
+    ),
+    Rival(
+        "interlace-lme",
+        ("interlace-lme==0.3.2",),
+        open_interlace,
+        refuse_large_crossed,
+        remark="without its optional CHOLMOD",
+    ),
+]
+SKMIXED = Rival("skmixed", (), open_skmixed)
+
+
+def select_rivals(names=None):
+    """Return the rivals with these names, all of them by default."""
+    known = {rival.name: rival for rival in RIVALS}
+    unknown = set(names or ()) - set(known)
+    if unknown:
+        raise ValueError(
+            f"no rival is called {sorted(unknown)}; there are {list(known)}."
+        )
+    return [known[name] for name in names or known]
