@@ -27,7 +27,7 @@ INFERENCE = {
     "pooled": "rows, as if independent",
     "separate": "each {group} by itself",
     "interaction": "these {group} levels only",
-    "mixed": "rows and {group}, new ones too",
+    "mixed": "rows, {group}, and new ones",
 }
 DANGERS = {
     "aggregated": "Every {group} counts the same, whatever its size, and only {group} "

@@ -318,19 +318,25 @@ def arrange(scores, models, per_fold):
     -------
     DataFrame
     """
-    names = [n for n in scores if n not in ("regime", "model", "fold", "fit_time")]
-    regimes = list(dict.fromkeys(scores["regime"]))
-    keys = [(regime, model) for regime in regimes for model in models]
+    keys = ["regime", "model", "fold"]
+    names = [n for n in scores if n not in (*keys, "fit_time")]
+    levels = [list(dict.fromkeys(scores["regime"])), models]
     if per_fold:
-        table = scores.set_index(["regime", "model", "fold"])[[*names, "fit_time"]]
-        order = {key: place for place, key in enumerate(keys)}
-        places = [(order[key[:2]], key[2]) for key in table.index]
-        return table.iloc[sorted(range(len(table)), key=places.__getitem__)]
-    folds = scores.groupby(["regime", "model"], sort=False)
-    columns = {}
-    for name in names:
-        columns[name] = folds[name].mean()
-        columns[f"{name}_sd"] = folds[name].std()
-    columns["fit_time"] = folds["fit_time"].mean()
-    index = pd.MultiIndex.from_tuples(keys, names=["regime", "model"])
-    return pd.DataFrame(columns).reindex(index)
+        levels.append(sorted(scores["fold"].unique()))
+        table = scores[[*names, "fit_time"]]
+    else:
+        folds = scores.groupby(keys[:2], sort=False)
+        columns = {}
+        for name in names:
+            columns[name] = folds[name].mean()
+            columns[f"{name}_sd"] = folds[name].std()
+        table = pd.DataFrame(columns | {"fit_time": folds["fit_time"].mean()})
+        scores = table.index.to_frame(index=False)
+    codes = [
+        pd.Categorical(scores[key], categories=level).codes.astype(int)
+        for key, level in zip(keys, levels, strict=False)
+    ]
+    order = np.lexsort(codes[::-1])
+    # levels in the order given, and codes that rise: pandas calls that sorted
+    index = pd.MultiIndex(levels, [c[order] for c in codes], names=keys[: len(levels)])
+    return table.iloc[order].set_axis(index)
