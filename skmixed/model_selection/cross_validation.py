@@ -53,10 +53,11 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     y : array-like of shape (n_samples,), default=None
         By default the response of the first formula, read from `X`.
     cv : int, splitter, iterable of splits, or dict, default=5
-        A number of folds gives both regimes: *new groups* (GroupKFold: the groups of a
+        A number of folds gives two regimes: *new groups* (GroupKFold: the groups of a
         fold are in no other) and *known groups* (KFold, shuffled: new rows of groups
         that the model has seen). A splitter gives one, labelled by what its folds
-        share; a dict from labels to splitters as many as it has.
+        share; a dict from labels to splitters as many as it has. With a number, rows
+        without a response are left out first.
     groups : str or array-like of shape (n_samples,), default=None
         Column of `X`, or labels. By default the first grouping factor of the formulas.
     scoring : str, callable, list or dict, default=(RMSE, R2)
@@ -99,10 +100,14 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     Reaction ~ Days + (Days | Subject)    28.5
     Name: rmse, dtype: float64
     """
-    models = name_models(models)
-    formulas = [f for f in map(formula_of, models.values()) if f is not None]
-    X, y = read_data(X, y, formulas)
+    models, X = name_models(models), read_columns(X)
+    texts = [getattr(last_step(model), "formula", None) for model in models.values()]
+    formulas = [parse_formula(text, tuple(X.columns)) for text in texts if text]
+    X, y = take_out_response(X, y, formulas)
     groups = read_groups(groups, X, formulas)
+    if y.isna().any() and isinstance(cv, int):
+        groups = groups if groups is None else groups[y.notna()]
+        X, y = X[y.notna()], y[y.notna()]
     splits = [
         (regime, fold, train, test)
         for regime, folds in choose_regimes(cv, X, y, groups, random_state).items()
@@ -170,19 +175,26 @@ def last_step(model):
     return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
-def formula_of(model):
-    """Parse the formula of an estimator that has one with a response or a bar."""
-    text = getattr(last_step(model), "formula", None)
-    # `.` can be read only with the columns of a table, which pipelines may change
-    return None if text is None or "." in text.split() else parse_formula(text)
+def read_columns(X):
+    """Read a table, or an array under scikit-learn's names.
+
+    Returns
+    -------
+    DataFrame of shape (n, p)
+    """
+    frame = read_table(X)
+    if frame is None:
+        X = np.asarray(X)
+        frame = pd.DataFrame(X, columns=array_names(X.shape[1]))
+    return frame.reset_index(drop=True)
 
 
-def read_data(X, y, formulas):
-    """Read the table, and take the response out of it.
+def take_out_response(frame, y, formulas):
+    """Find the response, and take its column out of the table.
 
     Parameters
     ----------
-    X : data frame or array-like
+    frame : DataFrame of shape (n, p)
     y : array-like or None
     formulas : list of MixedFormula
 
@@ -191,11 +203,6 @@ def read_data(X, y, formulas):
     X : DataFrame of shape (n, p)
     y : Series of shape (n,)
     """
-    frame = read_table(X)
-    if frame is None:
-        X = np.asarray(X)
-        frame = pd.DataFrame(X, columns=array_names(X.shape[1]))
-    frame = frame.reset_index(drop=True)
     columns = [f.response_columns[0] for f in formulas if f.response_is_column]
     if y is None:
         if not columns or columns[0] not in frame.columns:
@@ -222,8 +229,8 @@ def read_groups(groups, X, formulas):
     if groups is not None:
         return np.asarray(groups)
     for formula in formulas:
-        if formula.random:
-            columns = list(formula.random[0].columns)
+        columns = list(formula.random[0].columns) if formula.random else []
+        if columns and set(columns) <= set(X.columns):
             return X.groupby(columns, sort=False, observed=True).ngroup().to_numpy()
     return None
 

@@ -156,3 +156,17 @@ def test_a_response_must_be_found(schools, ridge):
         compare_models([ridge], schools)
     with pytest.raises(ValueError, match="at least one model"):
         compare_models([], schools)
+
+
+def test_a_dot_stands_for_the_other_columns(schools):
+    few = schools[["exam", "lrt", "school"]]
+    dot = compare_models(["exam ~ . + (1 | school)"], few, cv=2)
+    written = compare_models([INTERCEPT], few, cv=2)
+    np.testing.assert_allclose(dot["rmse"], written["rmse"], rtol=SAME_ALGEBRA)
+
+
+def test_rows_without_a_response_are_left_out(schools):
+    holes = schools.assign(exam=schools["exam"].where(schools.index % 9 > 0))
+    table = compare_models([INTERCEPT], holes, cv=2)
+    expected = compare_models([INTERCEPT], holes.dropna(), cv=2)
+    np.testing.assert_allclose(table["rmse"], expected["rmse"], rtol=SAME_ALGEBRA)
