@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .columns import KEYS
 from .scanner import column_alias
 
 __all__ = ["typical_values"]
@@ -24,18 +25,19 @@ def typical_values(table, columns, levels, transform_state):
     -------
     dict of str to tuple (list, bool)
         The values, and whether they are levels: all levels of a category, both values
-        of a numeric column that has two, else its mean.
+        of a numeric column that has two, else its mean. Of a column that is read as
+        labels of groups, a label that is none of them.
     """
     return {
         column: known_levels(column, levels, transform_state)
-        or summarise(np.asarray(table[column]))
+        or summarise(np.asarray(table[column]), levels.get(column) == KEYS)
         for column in columns
     }
 
 
 def known_levels(column, levels, transform_state):
     """Levels of a column that the design codes as a category, else None."""
-    if levels.get(column) is not None:
+    if isinstance(levels.get(column), list):
         return list(levels[column]), True
     alias = column_alias(column, "category")
     for call, state in transform_state.items():
@@ -44,8 +46,11 @@ def known_levels(column, levels, transform_state):
     return None
 
 
-def summarise(values):
+def summarise(values, labels_groups=False):
     """Both values of a column that has two of them, else its mean."""
+    if labels_groups:
+        numeric = values.dtype.kind in "iuf"
+        return [float(values.max()) + 1.0 if numeric else "(another group)"], False
     lowest, highest = values.min(), values.max()
     if np.all((values == lowest) | (values == highest)):
         return sorted({lowest.item(), highest.item()}), False

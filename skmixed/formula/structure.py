@@ -123,11 +123,14 @@ def one_row(spec):
     columns = spec.design_columns_for(())
     levels = {column: spec.levels[column] for column in columns}
     frame = pd.DataFrame(
-        {c: [np.nan] if known is None else [known[0]] for c, known in levels.items()},
+        {
+            c: [known[0]] if isinstance(known, list) else [np.nan]
+            for c, known in levels.items()
+        },
         index=range(1),
     )
     for column, known in levels.items():
-        if known is not None:
+        if isinstance(known, list):
             frame[column] = pd.Categorical(frame[column], categories=known)
     return ColumnTable.read(frame, levels)
 

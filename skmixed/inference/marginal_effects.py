@@ -103,7 +103,7 @@ def plain_formula(columns):
 def as_polars(pl, series, spec):
     """Turn a column to polars; categories get the levels of the design, in order."""
     levels = spec.levels.get(series.name)
-    if levels is None:
+    if not isinstance(levels, list):
         return pl.Series(series.name, series.to_numpy())
     labels = [str(level) for level in levels]
     return pl.Series(series.name, series.astype(str).to_list(), dtype=pl.Enum(labels))
@@ -123,7 +123,7 @@ class FixedEffectsAdapter:
         """Turn a polars table to pandas, with the levels that the model learnt."""
         frame = newdata.to_pandas()
         for column, levels in self.model._spec.levels.items():
-            if levels is not None and column in frame:
+            if isinstance(levels, list) and column in frame:
                 names = {str(level): level for level in levels}
                 frame[column] = frame[column].astype(str).map(names)
         return frame

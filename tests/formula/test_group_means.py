@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SAME_ALGEBRA
+from conftest import SAME_ALGEBRA, SAME_DEVIANCE
 
+from skmixed import MixedLinearRegressor, anova, emmeans
+from skmixed.datasets import load_london_schools
 from skmixed.formula import DesignSpec, FormulaError, parse_formula
 
 FORMULA = "y ~ within(x, g) + between(x, g)"
@@ -80,3 +82,24 @@ def test_the_group_is_needed_although_no_bar_names_it(spec):
 def test_the_group_must_be_a_column(call):
     with pytest.raises(FormulaError, match="grouping column"):
         parse_formula(f"y ~ {call}")
+
+
+@pytest.mark.parametrize("kind", [str, int])
+def test_marginal_means_and_tests_of_terms_know_them(kind):
+    schools = load_london_schools().frame.astype({"school": kind})
+    formula = (
+        "exam ~ within(lrt, school) + between(lrt, school) + gender + (1 | school)"
+    )
+    model = MixedLinearRegressor(formula).fit(schools)
+    by_hand = schools.assign(
+        mean=schools.groupby("school")["lrt"].transform("mean"),
+    ).assign(deviation=lambda d: d["lrt"] - d["mean"])
+    other = MixedLinearRegressor("exam ~ deviation + mean + gender + (1 | school)")
+    other.fit(by_hand)
+    np.testing.assert_allclose(model.coef_, other.coef_, rtol=SAME_DEVIANCE)
+    assert len(anova(model)) == 3
+    np.testing.assert_allclose(
+        emmeans(model, "gender").frame["estimate"],
+        emmeans(other, "gender").frame["estimate"],
+        rtol=SAME_DEVIANCE,
+    )
