@@ -91,7 +91,7 @@ class PredictionMixin:
         X : data frame or array-like of shape (n_samples, n_features)
         confidence_level : float, default=0.95
         kind : {"prediction", "mean"}, default="prediction"
-            Where a new observation lies ("prediction"), or the mean of the
+            Where a new observation of weight 1 lies ("prediction"), or the mean of the
             observations of its groups ("mean").
 
         Returns

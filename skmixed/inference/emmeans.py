@@ -16,6 +16,8 @@ from skmixed.inference.reference_grid import ReferenceGrid
 CONTRASTS = ("pairwise", "trt.vs.ctrl", "consec", "eff")
 MEANS = ("estimate", "std_error", "df", "lower", "upper")
 FLOAT = "{:.4g}".format
+# With more means the comparisons are too many to print; ``pairs`` has them.
+MOST_COMPARED = 12
 
 
 def emmeans(
@@ -277,7 +279,7 @@ class MarginalMeans:
             notes.append("NaN: not estimable, cells of the design are empty.")
         level = 100 * self.confidence_level
         notes += [f"Bounds at {level:.4g} %.", self.reason]
-        if len(grid.cells) > 1:
+        if self._shows_pairs():
             notes.append(f"Comparisons adjusted by: {self.adjust}.")
         return notes
 
@@ -286,7 +288,7 @@ class MarginalMeans:
             "Marginal means:",
             self.frame.to_string(index=False, float_format=FLOAT),
         ]
-        if len(self.pairs):
+        if self._shows_pairs():
             text = self.pairs.to_string(index=False, float_format=FLOAT)
             parts += ["", "Comparisons:", text]
         return "\n".join([*parts, "", *self.notes])
@@ -295,12 +297,13 @@ class MarginalMeans:
         return str(self)
 
     def _repr_html_(self):
-        tables = [("Marginal means", self.frame), ("Comparisons", self.pairs)]
+        tables = [("Marginal means", self.frame)]
+        if self._shows_pairs():
+            tables.append(("Comparisons", self.pairs))
         parts = [
             f"<h5>{title}</h5>\n"
             + table.to_html(index=False, border=0, float_format=FLOAT)
             for title, table in tables
-            if len(table)
         ]
         return "\n".join([*parts, *(f"<p>{html.escape(n)}</p>" for n in self.notes)])
 

@@ -162,7 +162,7 @@ def scalar_rows(model):
         yield ("random effects", f"var {where}"), row["variance"]
     yield from correlation_rows(result)
     if result.groups:
-        icc = model.icc()["adjusted"]
+        icc = model.variance_partition()["adjusted_share"]
         for group in result.groups:
             yield ("shares", f"ICC {group}"), icc[group]
     r2 = model.r2_nakagawa()

@@ -159,6 +159,25 @@ def test_one_row_is_predicted_as_in_the_batch(name):
         np.testing.assert_allclose(model.predict_interval(one), interval[[place]])
 
 
+@pytest.mark.parametrize(
+    ("column", "scale", "shift"),
+    [("Days", 1e6, 0), ("Days", 1e-6, 0), ("Days", 1, 1e6), ("Reaction", 1, 1e9)],
+)
+def test_standard_errors_do_not_depend_on_the_scales(column, scale, shift):
+    model, frame = fit("slopes")
+    moved = frame.assign(**{column: frame[column] * scale + shift})
+    other = MixedLinearRegressor(MODELS["slopes"][0]).fit(moved)
+    _, std = model.predict(frame, return_std=True)
+    np.testing.assert_allclose(
+        other.predict(moved, return_std=True)[1], std, rtol=SAME_DENSE
+    )
+    width = np.diff(model.predict_interval(frame))
+    np.testing.assert_allclose(
+        np.diff(other.predict_interval(moved)), width, rtol=SAME_DEVIANCE
+    )
+    np.testing.assert_allclose(other.icc(), model.icc(), rtol=SAME_DENSE)
+
+
 def test_known_groups_are_predicted_more_closely_than_new_ones():
     model, frame = fit("slopes")
     _, known = model.predict(frame, return_std=True)
