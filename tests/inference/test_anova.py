@@ -1,0 +1,144 @@
+"""F tests of terms against lmerTest and pbkrtest, and whatever the coding."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SAME_DENSE, SAME_THETA
+from test_reference import fit_case
+
+from skmixed import MixedLinearRegressor, anova, contrast_test
+from skmixed.datasets import load_cake, load_machines, load_sleepstudy
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "inference.json"
+CASES = json.loads(REFERENCE.read_text())["cases"]
+TABLES = [
+    (name, method)
+    for name, case in CASES.items()
+    for method in ("satterthwaite", "kenward_roger")
+    if f"anova_{method}" in case
+]
+
+
+@pytest.mark.parametrize(("name", "method"), TABLES)
+def test_type_three_is_that_of_lmer_test(name, method):
+    expected = pd.DataFrame(CASES[name][f"anova_{method}"]).dropna()
+    model = fit_case(name)[2]
+    table = anova(model, ddf=method.replace("_", "-"))
+    table = table[table["num_df"] > 0]
+    assert table["num_df"].tolist() == expected["num_df"].tolist()
+    for column in ("den_df", "F", "sum_sq"):
+        np.testing.assert_allclose(table[column], expected[column], rtol=SAME_THETA)
+
+
+@pytest.fixture(scope="module")
+def cake():
+    frame = load_cake().frame
+    # unbalanced, but without empty cells
+    return frame[np.arange(len(frame)) % 11 != 3]
+
+
+CODINGS = [
+    "angle ~ recipe * factor(temp) + (1 | recipe:replicate)",
+    "angle ~ C(recipe, contr.sum) * factor(temp) + (1 | recipe:replicate)",
+    "angle ~ C(recipe, contr.helmert) * C(temp, contr.poly) + (1 | recipe:replicate)",
+    "angle ~ factor(temp) * recipe + (1 | recipe:replicate)",
+]
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+@pytest.mark.parametrize("ddf", ["satterthwaite", "kenward-roger"])
+def test_coding_does_not_matter(cake, kind, ddf):
+    tables = []
+    for formula in CODINGS[:3]:
+        model = MixedLinearRegressor(formula).fit(cake)
+        tables.append(anova(model, kind, ddf=ddf).to_numpy())
+    for other in tables[1:]:
+        np.testing.assert_allclose(other, tables[0], rtol=SAME_THETA)
+
+
+def test_only_type_one_depends_on_the_order(cake):
+    one, other = (MixedLinearRegressor(CODINGS[i]).fit(cake) for i in (0, 3))
+    for kind in (2, 3):
+        table, turned = anova(one, kind), anova(other, kind)
+        np.testing.assert_allclose(
+            table.loc["recipe"], turned.loc["recipe"], rtol=SAME_THETA
+        )
+    ratio = anova(one, 1).loc["recipe", "F"] / anova(other, 1).loc["recipe", "F"]
+    assert abs(ratio - 1) > 1e-3
+
+
+def test_types_agree_on_balanced_designs():
+    model = MixedLinearRegressor(CODINGS[0]).fit(load_cake().frame)
+    tables = [anova(model, kind).to_numpy() for kind in (1, 2, 3)]
+    np.testing.assert_allclose(tables[1], tables[0], rtol=SAME_DENSE)
+    np.testing.assert_allclose(tables[2], tables[0], rtol=SAME_DENSE)
+
+
+def test_terms_not_coefficients_are_tested():
+    formula = "angle ~ recipe * factor(temp) + (1 | recipe:replicate)"
+    table = anova(MixedLinearRegressor(formula).fit(load_cake().frame))
+    assert table.index.tolist() == ["recipe", "factor(temp)", "recipe:factor(temp)"]
+    assert table["num_df"].tolist() == [2, 5, 10]
+    # lmerTest: F = 0.249 on 2 and 42
+    assert table.loc["recipe", "den_df"] == pytest.approx(42, SAME_THETA)
+    assert "Type III" in table.attrs["note"]
+
+
+def test_kenward_roger_scales_joint_tests():
+    formula = "score ~ Machine + (Machine | Worker)"
+    model = MixedLinearRegressor(formula).fit(load_machines().frame)
+    row = anova(model, ddf="kenward-roger").loc["Machine"]
+    # pbkrtest: F = 32.803 on 2 and 4; lmerTest with Satterthwaite: 41.004 on 2 and 5
+    assert row["F"] == pytest.approx(32.8030147, SAME_THETA)
+    assert row["den_df"] == pytest.approx(4, SAME_THETA)
+
+
+def test_unknown_types_are_refused(cake):
+    with pytest.raises(ValueError, match="should be 1, 2 or 3"):
+        anova(MixedLinearRegressor(CODINGS[0]).fit(cake), "II")
+
+
+@pytest.fixture(scope="module")
+def machines():
+    formula = "score ~ Machine + (1 | Worker)"
+    return MixedLinearRegressor(formula).fit(load_machines().frame)
+
+
+@pytest.mark.parametrize("ddf", ["satterthwaite", "kenward-roger", "normal"])
+def test_joint_contrasts_are_the_term(machines, ddf):
+    L = np.array([[0, 1, 0], [0, 0, 1], [0, 1, -1]])  # the last repeats the others
+    joint = contrast_test(machines, L, ddf=ddf).iloc[0]
+    row = anova(machines, ddf=ddf).iloc[0]
+    for column in ("num_df", "den_df", "F", "p"):
+        assert joint[column] == pytest.approx(row[column], SAME_THETA)
+
+
+def test_single_contrasts_are_squares_of_t(machines):
+    L = {"Machine[T.B]": 1.0, "Machine[T.C]": -1.0}
+    joint = contrast_test(machines, L, rhs=[2.0]).iloc[0]
+    single = contrast_test(machines, L, rhs=[2.0], joint=False).iloc[0]
+    assert joint["F"] == pytest.approx(single["t"] ** 2, SAME_DENSE)
+    assert joint["den_df"] == pytest.approx(single["df"], SAME_DENSE)
+    assert single["lower"] < single["estimate"] < single["upper"]
+
+
+def test_contrasts_that_do_not_fit_are_refused(machines):
+    with pytest.raises(ValueError, match="no coefficients"):
+        contrast_test(machines, {"Machine[T.Z]": 1.0})
+    with pytest.raises(ValueError, match="needs 3 columns"):
+        contrast_test(machines, [1.0, 0.0])
+
+
+def test_slopes_average_over_factors():
+    sleep = load_sleepstudy().frame
+    half = np.where(sleep["Subject"].astype(str).str[-1].astype(int) < 3, "a", "b")
+    frame = sleep.assign(half=half)
+    formula = "Reaction ~ Days * half + (Days | Subject)"
+    model = MixedLinearRegressor(formula).fit(frame)
+    row = anova(model).loc["Days"]
+    mean_slope = {"Days": 1.0, "Days:half[T.b]": 0.5}
+    joint = contrast_test(model, mean_slope).iloc[0]
+    assert row["F"] == pytest.approx(joint["F"], SAME_DENSE)
