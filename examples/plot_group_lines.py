@@ -2,8 +2,8 @@
 No, partial and complete pooling
 ================================
 
-Exam on reading test in 65 London schools: one line for all, one regression per school, and
-the two mixed models between them. School 28 alone looks quite different.
+Exam on reading test in 65 London schools: one line for all, one regression per school,
+and the two mixed models between them. School 28 alone looks quite different.
 """
 
 import matplotlib.pyplot as plt

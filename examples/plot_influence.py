@@ -2,8 +2,8 @@
 Influence of one school
 =======================
 
-The model is fitted again without each school in turn. How much do the fixed effects move,
-in units of their covariance (Cook's distance)?
+The model is fitted again without each school in turn. How much do the fixed effects
+move, in units of their covariance (Cook's distance)?
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@
 Spread and correlation over time
 ================================
 
-In a longitudinal study the standard deviation often grows, and the correlation between two
-occasions falls with their distance. A random slope of time explains both.
+In a longitudinal study the standard deviation often grows, and the correlation between
+two occasions falls with their distance. A random slope of time explains both.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@
 Spaghetti plot
 ==============
 
-Reaction times of 18 people over ten days with little sleep: one line per person, and the
-lines that a mixed model fits to them.
+Reaction times of 18 people over ten days with little sleep: one line per person, and
+the lines that a mixed model fits to them.
 """
 
 import matplotlib.pyplot as plt

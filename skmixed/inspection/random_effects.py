@@ -249,9 +249,7 @@ class RandomEffectsDisplay:
     def _draw_qq(self, ax, column, marked):
         values = self.standardised[:, column]
         if np.isnan(values).all():
-            note = (
-                f"The variance of `{self.effects[column]}` is zero:\nall modes are 0."
-            )
+            note = f"The variance of `{self.effects[column]}` is 0:\nall modes are 0."
             ax.text(0.5, 0.5, note, ha="center", va="center", transform=ax.transAxes)
             return
         draw_qq(ax, values, name=f"{self.group}")

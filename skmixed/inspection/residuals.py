@@ -184,7 +184,7 @@ class ResidualsDisplay:
         panels = [panels] if isinstance(panels, str) else list(panels)
         if not panels or not set(panels) <= set(PANELS):
             raise ValueError(f"panels={panels} should be among {list(PANELS)}.")
-        if self.codes is None:
+        if self.codes is None or (self.codes < 0).all():
             panels = [panel for panel in panels if panel != "groups"]
         n = len(panels)
         shape = (1, 1) if n == 1 else (-(-n // 2), 2)

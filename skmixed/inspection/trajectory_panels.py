@@ -79,13 +79,16 @@ class TrajectoryRows:
             return [(None, None)]
         require_column(self.frame, self.facet, "facet")
         column = self.frame[self.facet]
-        values = pd.unique(column.dropna())
+        values = sorted(pd.unique(column.dropna()))
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            present = set(values)
+            values = [value for value in column.cat.categories if value in present]
         if len(values) > MOST_FACETS:
             raise ValueError(
                 f"facet={self.facet!r} has {len(values)} values; at most {MOST_FACETS} "
                 "make a picture. Cut it into classes, for example with pd.cut."
             )
-        return [(value, (column == value).to_numpy()) for value in sorted(values)]
+        return [(value, (column == value).to_numpy()) for value in values]
 
     def crowded(self):
         """Whether lines through the rows of a group would be a hairball."""

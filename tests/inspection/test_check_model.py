@@ -1,0 +1,142 @@
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SAME_DENSE
+from headless import closed_figures, london, sleepstudy  # noqa: F401
+from sklearn.exceptions import ConvergenceWarning
+
+from skmixed import MixedLinearRegressor, SingularFitWarning
+from skmixed.inference.collinearity import variance_inflation
+from skmixed.inspection import check_model
+
+TOPICS = [
+    "convergence",
+    "singular fit",
+    "collinearity",
+    "group sizes",
+    "constant slopes",
+    "influence",
+    "spread",
+    "residual normality",
+    "random effects",
+    "random effects",
+]
+
+
+def sentence(report, topic):
+    row = report.table.loc[topic]
+    return row["status"], row["finding"]
+
+
+def test_good_model_passes():
+    report = check_model(*london())
+    assert report.ok
+    assert [finding.topic for finding in report.findings] == TOPICS
+
+
+def test_every_finding_points_to_the_docs():
+    report = check_model(*sleepstudy())
+    assert report.table["docs"].str.contains("diagnostics.html#").all()
+    text = str(report)
+    assert "NOTE     residual normality: The residuals have heavy tails" in text
+    assert "diagnostics.html#residual-normality" in text
+    assert "<table>" in report._repr_html_()
+
+
+def test_singular_fit_names_the_term_and_the_remedy():
+    _, sleep = sleepstudy()
+    frame = sleep.assign(noise=np.sin(np.arange(len(sleep)) ** 2))
+    model = MixedLinearRegressor("Reaction ~ Days + noise + (noise | Subject)")
+    with pytest.warns(SingularFitWarning):
+        model.fit(frame)
+    status, text = sentence(check_model(model, frame), "singular fit")
+    assert status == "note"
+    assert "try the simpler `Reaction ~" in text
+
+
+def test_fit_that_stopped_early_is_a_problem():
+    _, sleep = sleepstudy()
+    model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)", max_iter=1)
+    frame = sleep.drop(sleep.index[::7])
+    with pytest.warns(ConvergenceWarning):
+        model.fit(frame)
+    status, text = sentence(check_model(model, frame), "convergence")
+    assert status == "problem"
+    assert "Raise max_iter" in text
+
+
+def test_collinear_predictors_are_named():
+    _, sleep = sleepstudy()
+    frame = sleep.assign(late=sleep["Days"] + 0.1 * np.sin(np.arange(len(sleep))))
+    model = MixedLinearRegressor("Reaction ~ Days + late + (1 | Subject)").fit(frame)
+    status, text = sentence(check_model(model, frame), "collinearity")
+    assert status == "problem"
+    assert "`Days`, `late` can hardly be told apart" in text
+
+
+def test_variance_inflation_is_that_of_regressing_each_predictor_on_the_others():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(80, 3)), columns=["a", "b", "c"])
+    X["c"] += X["a"] + X["b"]
+    frame = X.assign(y=rng.normal(size=80))
+    model = MixedLinearRegressor("y ~ a + b + c").fit(frame)
+    found = variance_inflation(model.result_, np.array([True, False, False, False]))
+    expected = np.diag(np.linalg.inv(X.corr()))
+    np.testing.assert_allclose(found[1:], expected, rtol=SAME_DENSE)
+    assert np.isnan(found[0])
+
+
+def test_few_groups_and_lone_rows_are_noted():
+    _, sleep = sleepstudy()
+    few = sleep[sleep["Subject"].isin(sleep["Subject"].unique()[:4])]
+    few = few.reset_index(drop=True)
+    model = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(few)
+    status, text = sentence(check_model(model, few), "group sizes")
+    assert status == "note"
+    assert "rests on 4 groups" in text
+    lone = sleep.assign(unit=np.where(sleep.index < 100, sleep.index, sleep["Subject"]))
+    model = MixedLinearRegressor("Reaction ~ Days + (1 | unit)").fit(lone)
+    status, text = sentence(check_model(model, lone), "group sizes")
+    assert status == "note"
+    assert "have a single row" in text
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_slope_that_is_constant_within_groups_is_a_problem():
+    _, schools = london()
+    model = MixedLinearRegressor("exam ~ lrt + school_avg + (school_avg | school)")
+    status, text = sentence(check_model(model.fit(schools), schools), "constant slopes")
+    assert status == "problem"
+    assert "`school_avg` does not vary within any `school`" in text
+
+
+def test_group_that_drives_the_fit_is_a_problem():
+    _, sleep = sleepstudy()
+    first = sleep["Subject"] == sleep["Subject"][0]
+    frame = sleep.assign(
+        Reaction=sleep["Reaction"] + 90.0 * first * sleep["Days"],
+        Days=sleep["Days"] * np.where(first, 6.0, 1.0),
+    )
+    model = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(frame)
+    status, text = sentence(check_model(model, frame), "influence")
+    assert status == "problem"
+    assert f"`Subject` {sleep['Subject'][0]} moves the fixed effects most" in text
+
+
+def test_spread_that_grows_is_noted():
+    _, schools = london()
+    model = MixedLinearRegressor("grown ~ lrt + (1 | school)")
+    frame = schools.assign(grown=np.exp(schools["exam"] / 2))
+    report = check_model(model.fit(frame), frame)
+    status, text = sentence(report, "spread")
+    assert status == "note"
+    assert "grows with the response" in text
+    assert sentence(report, "residual normality")[0] == "note"
+
+
+def test_model_without_random_effects_is_checked_too():
+    _, sleep = sleepstudy()
+    model = MixedLinearRegressor("Reaction ~ Days").fit(sleep)
+    topics = [finding.topic for finding in check_model(model, sleep).findings]
+    assert "influence" not in topics
+    assert "collinearity" in topics

@@ -1,0 +1,221 @@
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SAME_ALGEBRA, SAME_DENSE, SAME_DEVIANCE, SAME_THETA
+from headless import closed_figures, sleepstudy  # noqa: F401
+
+from skmixed import MixedLinearRegressor, datasets
+from skmixed.inference.group_deletion import delete_groups
+from skmixed.inspection import influence
+from skmixed.inspection.rows import Rows
+
+TIGHT = {"tol": 1e-11}
+
+
+def fit(formula, frame, **options):
+    return MixedLinearRegressor(formula, **TIGHT).fit(frame, **options)
+
+
+def distance(model, refitted):
+    shift = (model.fixed_effects_ - refitted.fixed_effects_).to_numpy()
+    precision = np.linalg.inv(model.fixed_effects_cov_.to_numpy())
+    return shift @ precision @ shift / len(shift)
+
+
+def test_group_distances_are_those_of_all_65_refits():
+    schools = datasets.load_london_schools().frame
+    formula = "exam ~ lrt + (1 + lrt | school)"
+    model = fit(formula, schools)
+    found = influence(model, schools, level="school")
+    assert found.table.index.tolist() == list(range(1, 66))
+    for school in found.table.index:
+        refitted = fit(formula, schools[schools["school"] != school])
+        row = found.table.loc[school]
+        assert abs(row["cooks_distance"] - distance(model, refitted)) < SAME_DEVIANCE
+        assert abs(row["sigma"] - refitted.sigma_) < SAME_DEVIANCE
+        std_error = np.sqrt(np.diag(refitted.fixed_effects_cov_))
+        dfbetas = (model.fixed_effects_ - refitted.fixed_effects_) / std_error
+        np.testing.assert_allclose(found.dfbetas.loc[school], dfbetas, atol=SAME_THETA)
+
+
+@pytest.mark.parametrize("level", ["batch", "batch:cask"])
+def test_groups_of_nested_factors_are_refitted(level):
+    pastes = datasets.load_pastes().frame
+    formula = "strength ~ 1 + (1 | batch/cask)"
+    model = fit(formula, pastes)
+    found = influence(model, pastes, level=level)
+    label = found.table.index[3]
+    columns = level.split(":")
+    keep = (pastes[columns].astype(str) != np.atleast_1d(label)).any(axis=1)
+    expected = distance(model, fit(formula, pastes[keep]))
+    assert abs(found.table["cooks_distance"].iloc[3] - expected) < SAME_DEVIANCE
+    sd = fit(formula, pastes[keep]).random_effects_cov_["batch"].to_numpy() ** 0.5
+    assert abs(found.random_sd["batch: Intercept"].iloc[3] - sd[0, 0]) < SAME_DEVIANCE
+
+
+def test_groups_of_crossed_factors_are_refitted_with_weights():
+    X, y = datasets.make_mixed_regression(
+        12, 10, second_factor="crossed", n_second=5, random_state=1
+    )
+    frame = X.assign(y=y, w=np.linspace(0.5, 2.0, len(X)))
+    formula = "y ~ x0 + x1 + (1 | group) + (1 | item)"
+    model = fit(formula, frame, sample_weight=frame["w"])
+    found = influence(model, frame, sample_weight=frame["w"], level="item")
+    rest = frame[frame["item"] != 2]
+    refitted = fit(formula, rest, sample_weight=rest["w"])
+    expected = distance(model, refitted)
+    assert abs(found.table["cooks_distance"].iloc[2] - expected) < SAME_DEVIANCE
+
+
+def dense_deletion(model, rows, gone):
+    """Generalised least squares without some rows, V held: coef, std_error, sigma."""
+    keep = np.ones(len(rows.y), dtype=bool)
+    keep[gone] = False
+    V = marginal_covariance(model, rows)[np.ix_(keep, keep)]
+    X, y = rows.X[keep], rows.y[keep]
+    inverse = np.linalg.inv(V)
+    C = np.linalg.inv(X.T @ inverse @ X)
+    coef = C @ X.T @ inverse @ y
+    e = y - X @ coef
+    sigma = np.sqrt(e @ inverse @ e / (keep.sum() - len(coef)))
+    return coef, sigma * np.sqrt(np.diag(C)), sigma
+
+
+def marginal_covariance(model, rows):
+    n = len(rows.y)
+    V = np.eye(n) if rows.weights is None else np.diag(1.0 / rows.weights)
+    for block, (j, positions, _) in zip(rows.random, model.result_.terms, strict=True):
+        Psi = model.result_.covariances[j][np.ix_(positions, positions)]
+        same = block.codes[:, None] == block.codes
+        V = V + same * (block.z @ Psi @ block.z.T) / model.sigma_**2
+    return V
+
+
+@pytest.fixture(params=["one factor", "crossed, weighted", "none"])
+def fitted(request):
+    if request.param == "one factor":
+        model, frame = sleepstudy()
+        return model, frame, None
+    X, y = datasets.make_mixed_regression(
+        10, 8, second_factor="crossed", n_second=4, random_state=2
+    )
+    frame = X.assign(y=y)
+    random = " + (1 + x0 | group) + (1 | item)" if "crossed" in request.param else ""
+    weights = np.linspace(0.5, 2.0, len(X)) if random else None
+    return fit("y ~ x0 + x1" + random, frame, sample_weight=weights), frame, weights
+
+
+def test_observations_are_deleted_as_by_dense_algebra(fitted):
+    model, frame, weights = fitted
+    found = influence(model, frame, sample_weight=weights)
+    design = Rows.read_fitted(model, frame, sample_weight=weights).design
+    for row in (0, 17, len(frame) - 1):
+        coef, std_error, sigma = dense_deletion(model, design, row)
+        np.testing.assert_allclose(found.coef.iloc[row], coef, rtol=SAME_DENSE)
+        dfbetas = (model.fixed_effects_ - coef) / std_error
+        np.testing.assert_allclose(found.dfbetas.iloc[row], dfbetas, atol=SAME_DENSE)
+        assert abs(found.table["sigma"].iloc[row] / sigma - 1.0) < SAME_DENSE
+
+
+def test_leverages_are_diagonals_of_the_hat_matrices(fitted):
+    model, frame, weights = fitted
+    table = influence(model, frame, sample_weight=weights).table
+    design = Rows.read_fitted(model, frame, sample_weight=weights).design
+    X, inverse = design.X, np.linalg.inv(marginal_covariance(model, design))
+    H = X @ np.linalg.inv(X.T @ inverse @ X) @ X.T @ inverse
+    np.testing.assert_allclose(table["leverage"], np.diag(H), atol=SAME_DENSE)
+    P = inverse @ (np.eye(len(X)) - H)
+    w = np.ones(len(X)) if weights is None else weights
+    np.testing.assert_allclose(table["hat"], 1.0 - np.diag(P) / w, atol=SAME_DENSE)
+    assert abs(table["leverage"].sum() - X.shape[1]) < SAME_DENSE
+
+
+def test_groups_at_held_variances_are_deleted_as_by_dense_algebra():
+    model, sleep = sleepstudy()
+    found = influence(model, sleep, level="Subject", refit=False)
+    design = Rows.read_fitted(model, sleep).design
+    for group in (0, 9):
+        gone = design.random[0].codes == group
+        coef, std_error, sigma = dense_deletion(model, design, gone)
+        np.testing.assert_allclose(found.coef.iloc[group], coef, rtol=SAME_DENSE)
+        dfbetas = (model.fixed_effects_ - coef) / std_error
+        np.testing.assert_allclose(found.dfbetas.iloc[group], dfbetas, atol=SAME_DENSE)
+        assert abs(found.table["sigma"].iloc[group] / sigma - 1.0) < SAME_DENSE
+    assert abs(found.table["leverage"].sum() - 2.0) < SAME_ALGEBRA
+    assert found.random_sd is None
+
+
+def test_groups_of_several_factors_at_held_variances():
+    X, y = datasets.make_mixed_regression(
+        12, 10, second_factor="nested", n_second=3, random_state=4
+    )
+    frame = X.assign(y=y)
+    model = fit("y ~ x0 + x1 + (1 | group/subgroup)", frame)
+    design = Rows.read_fitted(model, frame).design
+    found = delete_groups(model.result_, design, 0, refit=False)
+    coef, std_error, _ = dense_deletion(model, design, design.random[0].codes == 5)
+    np.testing.assert_allclose(found.coef[5], coef, rtol=SAME_DENSE)
+    np.testing.assert_allclose(found.std_error[5], std_error, rtol=SAME_DENSE)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_group_that_alone_determines_an_effect_is_nan(refit):
+    _, sleep = sleepstudy()
+    frame = sleep.assign(
+        first=(sleep["Subject"] == sleep["Subject"][0]) * sleep["Days"]
+    )
+    model = fit("Reaction ~ Days + first + (1 | Subject)", frame)
+    found = influence(model, frame, level="Subject", refit=refit)
+    assert found.coef.iloc[0].isna().all()
+    assert np.isnan(found.table["cooks_distance"].iloc[0])
+    assert found.coef.iloc[1:].notna().all(axis=None)
+
+
+def test_observation_that_alone_determines_an_effect_is_nan():
+    _, sleep = sleepstudy()
+    frame = sleep.assign(first=(np.arange(len(sleep)) == 3).astype(float))
+    model = fit("Reaction ~ Days + first + (1 | Subject)", frame)
+    found = influence(model, frame)
+    assert np.isnan(found.table["cooks_distance"].iloc[3])
+    assert found.table["cooks_distance"].isna().sum() == 1
+
+
+def test_least_squares_gives_the_usual_formulas():
+    _, sleep = sleepstudy()
+    model = MixedLinearRegressor("Reaction ~ Days").fit(sleep)
+    X = np.column_stack([np.ones(len(sleep)), sleep["Days"]])
+    h = np.einsum("ij,ji->i", X, np.linalg.solve(X.T @ X, X.T))
+    e = (sleep["Reaction"] - model.predict(sleep)).to_numpy()
+    expected = e**2 * h / (2 * model.sigma_**2 * (1 - h) ** 2)
+    found = influence(model, sleep).table
+    np.testing.assert_allclose(found["cooks_distance"], expected, rtol=SAME_DENSE)
+    np.testing.assert_allclose(found["hat"], found["leverage"], rtol=SAME_DENSE)
+
+
+def test_rows_left_out_of_the_fit_are_left_out_here():
+    _, sleep = sleepstudy()
+    holes = sleep.copy()
+    holes.loc[4, "Reaction"] = np.nan
+    model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)", na_action="drop")
+    found = influence(model.fit(holes), holes)
+    assert found.table.index.equals(holes.index.delete(4))
+
+
+def test_another_table_than_that_of_the_fit_is_refused():
+    model, sleep = sleepstudy()
+    with pytest.raises(
+        ValueError, match="179 complete rows; the model was fitted to 180"
+    ):
+        influence(model, sleep.iloc[1:])
+    stranger = pd.concat([sleep.iloc[1:], sleep.iloc[[0]].assign(Subject="new")])
+    with pytest.raises(ValueError, match="groups that fit did not see"):
+        influence(model, stranger)
+    with pytest.raises(ValueError, match="no grouping factor"):
+        influence(model, sleep, level="person")
+
+
+def test_printed_influence_shows_the_largest():
+    model, sleep = sleepstudy()
+    text = repr(influence(model, sleep, level="Subject"))
+    assert text.startswith("Influence of 18 `Subject`; the largest:")
+    assert "cooks_distance" in text
