@@ -283,6 +283,10 @@ class MarginalMeans:
             notes.append(f"Comparisons adjusted by: {self.adjust}.")
         return notes
 
+    def _shows_pairs(self):
+        """Whether the comparisons are few enough to print with the means."""
+        return 1 < len(self.grid.cells) <= MOST_COMPARED
+
     def __str__(self):
         parts = [
             "Marginal means:",
