@@ -55,6 +55,16 @@ lme4 is measured through `Rscript` where R with lme4 is present{lme4}.
 """
 
 
+CPU_NOTE = """\
+The ratio is skmixed's time over that of the fastest other package which reached the
+optimum; below 1, skmixed is the fastest.
+"""
+THREADS_NOTE = """\
+Large sets, and the packages that were the fastest rival on one of them. CPU seconds
+add up over threads: a gain of wall time shows only there.
+"""
+
+
 def read_arguments(arguments=None):
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -123,15 +133,22 @@ def write_page(runs, imports, path):
         threads = f"{run['threads']} thread{'s' * (run['threads'] > 1)}"
         parts += [
             f"\n## CPU seconds, {threads}\n",
-            "The ratio is skmixed's time over that of the fastest other package which "
-            "reached\nthe optimum; below 1, skmixed is the fastest.\n",
+            CPU_NOTE if run is first else THREADS_NOTE,
             *report.cpu_table(run),
         ]
+        if run is not first:
+            parts += ["\nWall seconds of these calls:\n", *report.wall_table(run)]
     parts += [
-        "\n## First call, wall time and memory\n",
-        "Seconds of skmixed, and for every package the growth of the resident memory "
-        "during\na call in MB.\n",
+        "\n## Wall seconds\n",
+        "Of the same calls; other work on the machine disturbs them.\n",
+        *report.wall_table(first),
+        "\n## First call, CPU seconds\n",
+        "Of small sets the first call of a process, with whatever a package imports "
+        "then; of\nlarge ones the first on these data.\n",
         *report.first_call_table(first),
+        "\n## Memory, MB\n",
+        "Largest growth of the resident memory in a call, large sets.\n",
+        *report.memory_table(first, [c.name for c in CASES if not c.small]),
         "\n## Log-likelihood\n",
         "skmixed's, and how far the others end above (+) or below (-) it; 0 is less "
         f"than\n{report.SAME_LOGLIK:g}.\n",
@@ -150,7 +167,8 @@ def run_comparison(arguments, environments):
             setting = Setting(
                 environments, tree, threads, arguments.limit, arguments.repetitions
             )
-            run = measure(setting, wanted_cases(arguments, first=not runs), rivals)
+            wanted, rivals = narrow(arguments.only, rivals, runs)
+            run = measure(setting, wanted, rivals)
             run["date"] = datetime.date.today().isoformat()
             run["revision"] = arguments.head or "the working tree"
             runs.append(run)
@@ -161,10 +179,19 @@ def run_comparison(arguments, environments):
     write_page(runs, imports, arguments.output)
 
 
-def wanted_cases(arguments, *, first):
-    """Return names of cases; small ones are run with the first number of threads."""
-    cases = select_cases(arguments.only)
-    return [case.name for case in cases if first or not case.small]
+def narrow(names, rivals, runs):
+    """Return the cases and rivals of the next run.
+
+    Runs with further numbers of threads are made on large cases only, against the
+    packages that were the fastest rival on one of them in the first run.
+    """
+    cases = select_cases(names)
+    if runs:
+        cases = [case for case in cases if not case.small]
+        by_case, _ = report.grouped(runs[0])
+        fastest = {report.against_fastest(by_case[case.name])[1] for case in cases}
+        rivals = [rival for rival in rivals if rival.name in fastest]
+    return [case.name for case in cases], rivals
 
 
 def main(arguments=None):

@@ -239,7 +239,8 @@ def measure(setting, names, rivals):
         versions |= theirs
         figures += found
         for one in found:
-            print(f"    {one.package:14}", one.seconds or one.reason, flush=True)
+            said = one.seconds or one.reason or f"over {setting.limit:g} s"
+            print(f"    {one.package:14}", said, flush=True)
     kept = {name: versions.get(name, "") for name in [r.name for r in rivals]}
     base = {k: versions.get(k, "") for k in ("numpy", "scipy", "pandas", "formulaic")}
     return {

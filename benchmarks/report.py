@@ -123,18 +123,35 @@ def cpu_table(run):
     return [*table(["case", *packages, "ratio"], rows), "", *notes.lines()]
 
 
-def first_call_table(run):
-    """Return the table of skmixed's first call, its wall time and memory."""
+def wall_table(run):
+    """Return the table of wall seconds, which other work on the machine disturbs."""
     by_case, packages = grouped(run)
     rows = []
     for case, figures in by_case.items():
-        ours = figures["skmixed"]
-        if ours["cold"] is not None and ours["wall"]:
-            memory = [megabytes(figures[package]) for package in packages]
-            wall = duration(median(ours["wall"]))
-            rows.append([case, duration(ours["cold"]), wall, *memory])
-    titles = ["case", "first call, CPU", "wall", *(f"{p} MB" for p in packages)]
-    return table(titles, rows)
+        walls = [median(figures[package]["wall"]) for package in packages]
+        rows.append([case, *("-" if w is None else duration(w) for w in walls)])
+    return table(["case", *packages], rows)
+
+
+def first_call_table(run):
+    """Return the table of the CPU seconds of first calls."""
+    by_case, packages = grouped(run)
+    rows = []
+    for case, figures in by_case.items():
+        first = [figures[package]["cold"] for package in packages]
+        rows.append([case, *("-" if f is None else duration(f) for f in first)])
+    return table(["case", *packages], rows)
+
+
+def memory_table(run, names):
+    """Return the table of the growth of memory on these cases."""
+    by_case, packages = grouped(run)
+    rows = [
+        [case, *(megabytes(figures[package]) for package in packages)]
+        for case, figures in by_case.items()
+        if case in names
+    ]
+    return table(["case", *packages], rows)
 
 
 def megabytes(one):
