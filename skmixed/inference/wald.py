@@ -33,8 +33,10 @@ def wald_bounds(result, parameters, confidence_level=0.95):
     bounds = np.full((len(parameters), 2), np.nan)
     for row, parameter in enumerate(parameters):
         at, slope = working_scale(curvature, parameter, result)
+        if not np.isfinite(at):
+            continue
         spread = slope @ curvature.covariance @ slope
-        if not np.isfinite(at) or not spread > 0:
+        if not spread > 0:
             continue
         ends = at + np.array([-z, z]) * np.sqrt(spread)
         inverse = np.tanh if parameter.kind == "correlation" else np.exp
