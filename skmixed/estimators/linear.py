@@ -6,11 +6,13 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
 from skmixed.estimators.equations import EquationsMixin
+from skmixed.estimators.many import refit_model
 from skmixed.estimators.prediction import PredictionMixin
 from skmixed.estimators.statements import StatementsMixin
 from skmixed.estimators.variance import VarianceMixin
@@ -227,6 +229,37 @@ class MixedLinearRegressor(
             max_iter=self.max_iter,
         )
         return self
+
+    def refit(self, X, y, sample_weight=None):
+        """Fit the same design to another response: simulated ones, permuted ones.
+
+        Levels, codings and transforms stay as `fit` learnt them. For many responses of
+        the same rows `fit_many` is faster.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            Complete rows, of groups that `fit` saw.
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        MixedLinearRegressor
+            A new fitted model; this one stays as it is.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> sleep = load_sleepstudy().frame
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(sleep)
+        >>> doubled = model.refit(sleep, 2 * sleep["Reaction"])
+        >>> round(float(doubled.sigma_ / model.sigma_), 6)
+        2.0
+        """
+        check_is_fitted(self)
+        return refit_model(self, X, y, sample_weight)
 
     def _publish(self, result):
         """Set the fitted attributes that cost nothing."""

@@ -1,6 +1,7 @@
 """One model for many responses: genes, voxels, items."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from sklearn.base import clone
 from tqdm import tqdm
 
 from skmixed.estimators.diagnostics import warn_about_design
+from skmixed.estimators.input import read_response, read_weights
 from skmixed.inference.reference_grid import alias_weights
 from skmixed.likelihood.cross_products import cross_products
 from skmixed.likelihood.fit import fit_linear
@@ -80,6 +82,49 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=0):
         fitted._publish(result)
         models[name] = fitted
     return models
+
+
+def refit_model(model, X, y, sample_weight=None):
+    """Fit a fitted model to another response, with its design as it was learnt.
+
+    Parameters
+    ----------
+    model : MixedLinearRegressor
+        Fitted; it stays as it is.
+    X : data frame or array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    MixedLinearRegressor
+    """
+    design, missing = model._replay_design(X)
+    y = read_response(y, len(missing))
+    weights = read_weights(sample_weight, len(missing), allow_missing=False)
+    unseen = any((block.codes < 0).any() for block in design.random)
+    if missing.any() or unseen or not np.isfinite(y).all():
+        raise ValueError(
+            "refit needs complete rows of the groups that fit saw, and a finite y; use "
+            "fit for other rows."
+        )
+    if weights is not None and not (weights > 0).all():
+        raise ValueError("refit needs positive weights; leave out rows of weight zero.")
+    design = dataclasses.replace(design, y=y, weights=weights)
+    result = fit_linear(
+        cross_products(design),
+        reml=model.reml,
+        solver=model.solver,
+        tol=model.tol,
+        max_iter=model.max_iter,
+        verbose=model.verbose,
+    )
+    fitted = copy.copy(model)
+    fitted._publish(result)
+    fitted._keep_moments(design)
+    fitted.n_obs_, fitted.n_dropped_ = len(y), 0
+    fitted._alias_weights_ = alias_weights(result, design)
+    return fitted
 
 
 def read_responses(Y):

@@ -171,12 +171,11 @@ def refit_chunk(result, parameters, n_resamples, seed):
     with threadpool_limits(1, user_api="blas"):
         refitter = Refitter(result)
         law = ResponseLaw(refitter.A, refitter.beta, refitter.Lambdas, result.sigma)
-        drawn = law.draw(n_resamples, np.random.default_rng(seed))
-        values, n_failed = np.empty((n_resamples, len(parameters))), 0
-        for i in range(n_resamples):
-            fit = refitter.fit(drawn.put_into(refitter.A, i))
-            values[i] = [
-                p.value(fit.coef, fit.covariances, fit.sigma) for p in parameters
-            ]
+        values, n_failed = [], 0
+        for A in law.stream(n_resamples, np.random.default_rng(seed)):
+            fit = refitter.fit(A)
+            values.append(
+                [p.value(fit.coef, fit.covariances, fit.sigma) for p in parameters]
+            )
             n_failed += not fit.converged
-    return values, n_failed
+    return np.array(values), n_failed

@@ -12,6 +12,8 @@ import numpy as np
 
 # Random and fixed effects at the most whose cross-products are factored densely.
 DENSE_EFFECTS = 3000
+# Numbers drawn at once at the most.
+AT_ONCE = 2_000_000
 # Eigenvalues of cross-products below this, relative to the largest, are zero.
 RANK = 1e-11
 
@@ -77,6 +79,25 @@ class ResponseLaw:
         self.A, self.beta, self.sigma = A, beta, sigma
         self.roots = [sigma * Lambda for Lambda in Lambdas]
         self.errors = GroupedErrors(A) if len(A.factors) == 1 else DenseErrors(A)
+
+    def stream(self, n_draws, rng):
+        """Draw responses in batches that fit into memory.
+
+        Parameters
+        ----------
+        n_draws : int
+        rng : Generator
+
+        Yields
+        ------
+        CrossProducts
+            Those of the law, with a drawn response in the place of y.
+        """
+        batch = max(1, AT_ONCE // max(sum(f.size for f in self.A.factors), 1))
+        for start in range(0, n_draws, batch):
+            drawn = self.draw(min(batch, n_draws - start), rng)
+            for i in range(len(drawn.yty)):
+                yield drawn.put_into(self.A, i)
 
     def draw(self, n_draws, rng):
         """Draw new responses.

@@ -80,20 +80,18 @@ class NestedPair:
             maps.append((j, raw @ self.small.scale_free.to_raw[i]))
         return maps
 
-    def ratio(self, drawn, draw):
+    def ratio(self, A):
         """Likelihood ratio of one drawn response.
 
         Parameters
         ----------
-        drawn : DrawnResponses
-            Of the larger model.
-        draw : int
+        A : CrossProducts
+            Of the larger model, with that response.
 
         Returns
         -------
         float
         """
-        A = drawn.put_into(self.large.A, draw)
         full = np.append(self.response, 1.0)
         p = A.n_fixed
         gram, ZtXy = self.small.A.gram.copy(), []
@@ -140,5 +138,5 @@ def ratio_chunk(results, coef_names, n_resamples, seed):
     """Draw some likelihood ratios, of shape (n_resamples,)."""
     with threadpool_limits(1, user_api="blas"):
         pair = NestedPair(*results, coef_names)
-        drawn = pair.law.draw(n_resamples, np.random.default_rng(seed))
-        return np.array([pair.ratio(drawn, i) for i in range(n_resamples)])
+        drawn = pair.law.stream(n_resamples, np.random.default_rng(seed))
+        return np.array([pair.ratio(A) for A in drawn])

@@ -1,6 +1,7 @@
 """Wald, profile and bootstrap intervals, and the laws that they rest on."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -278,6 +279,23 @@ def test_many_responses_are_fitted_as_each_one(sleep):
     weighted = fit_many(model, sleep, Y, weights)["y1"]
     single = MixedLinearRegressor(model.formula).fit(sleep, Y[:, 1], weights)
     assert weighted.loglik_ == pytest.approx(single.loglik_, abs=SAME_DEVIANCE)
+
+
+def test_refit_is_fit_with_another_response(sleep, slopes):
+    rng = np.random.default_rng(0)
+    y, weights = rng.permutation(sleep["Reaction"].to_numpy()), 0.5 + rng.random(180)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        refitted = slopes.refit(sleep, y, weights)
+        model = MixedLinearRegressor(slopes.formula).fit(sleep, y, weights)
+    assert refitted.loglik_ == model.loglik_
+    assert refitted.summary().fixed.equals(model.summary().fixed)
+    assert refitted.loglik_ != slopes.loglik_
+    stranger = sleep.assign(Subject="999")
+    with pytest.raises(ValueError, match="of the groups that fit saw"):
+        slopes.refit(stranger, y)
+    with pytest.raises(ValueError, match="positive weights"):
+        slopes.refit(sleep, y, np.arange(180))
 
 
 def test_responses_that_do_not_fit_are_refused(sleep):
