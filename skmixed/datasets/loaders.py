@@ -1,5 +1,7 @@
 """One function per data set that the package carries."""
 
+from inspect import cleandoc
+
 from skmixed.datasets.tables import load_table
 
 _PARAMETERS = """
@@ -37,7 +39,9 @@ def _documented(load):
     """Write the parameters, which all loaders share, into the docstring."""
     # None under python -OO
     if load.__doc__ is not None:
-        load.__doc__ = load.__doc__.replace("\n    {parameters}\n", _PARAMETERS)
+        # from Python 3.13 on the compiler takes the indentation away
+        text, parameters = cleandoc(load.__doc__), cleandoc(_PARAMETERS)
+        load.__doc__ = text.replace("{parameters}", parameters)
     return load
 
 
