@@ -1,9 +1,11 @@
-"""Least-squares random effects: what every group's own rows say."""
+"""Random effects without shrinkage: by least squares, or on their own scale."""
 
 import numpy as np
 
 # A group's effects are determined if no direction of its rows is shorter than this.
 DETERMINED = 1e-10
+# Modes that vary less than this share of their effects' variance do not vary.
+STILL = 1e-10
 
 
 def unshrunk_effects(result, factor):
@@ -64,3 +66,24 @@ def coef_in_frame(result):
     frame = result.A.frame
     raw = result.coef - frame.y_shift * frame.constant
     return np.linalg.solve(frame.fixed.to_raw, raw) - frame.crude_coef
+
+
+def standardise_modes(modes, variances, conditional):
+    """Divide conditional modes by their own standard deviations.
+
+    Parameters
+    ----------
+    modes : ndarray of shape (G, k)
+    variances : ndarray of shape (k,)
+        Of the effects.
+    conditional : ndarray of shape (G, k)
+        Of the effects given the data.
+
+    Returns
+    -------
+    ndarray of shape (G, k)
+        Standard normal if the model is right, whatever the groups' sizes: a mode has
+        variance ``Var(b) - Var(b | y)``. NaN where that is zero.
+    """
+    left = variances - conditional
+    return modes / np.sqrt(np.where(left > STILL * variances, left, np.nan))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skmixed.inference.deletion import OpenRows
+from skmixed.inference.unshrunk import standardise_modes
 from skmixed.inspection import findings as ask
 from skmixed.inspection.rows import Rows
 
@@ -175,8 +176,6 @@ def standardised_modes(result):
     for factor, group in enumerate(result.groups):
         variances = np.diag(result.covariances[factor])
         conditional = np.diagonal(result.mode_covariances[factor], axis1=1, axis2=2)
-        left = variances - conditional
-        sd = np.sqrt(np.where(left > 1e-10 * variances, left, np.nan))
-        modes = result.modes[factor] / sd
+        modes = standardise_modes(result.modes[factor], variances, conditional)
         for effect, column in zip(result.effects[factor], modes.T, strict=True):
             yield group, effect, column

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from skmixed.estimators import MixedLinearRegressor
+
 
 def group_lines(estimator, frame, x, codes, chosen, *, ends=None, n_points=25):
     """Predict along a column for some groups.
@@ -77,8 +79,12 @@ def population_line(estimator, frame, x, ends, *, fixed=None, n_points=50):
 
     Returns
     -------
-    ndarray of shape (n_points, 2)
+    ndarray of shape (n_points, 2) or None
+        None for the other approaches, which predict for known groups only or for all
+        alike.
     """
+    if not isinstance(estimator, MixedLinearRegressor):
+        return None
     fixed = {} if fixed is None else fixed
     along = np.linspace(*ends, n_points)
     grouping = set(estimator._spec.group_columns)

@@ -46,7 +46,7 @@ class GroupLinesDisplay:
         For every model the lines of the groups drawn: positions, fitted values. NaN
         for groups that have no line.
     population : dict of str to ndarray of shape (n_points, 2)
-        For every model its line for nobody in particular.
+        For every model its line for nobody in particular, if it has one.
     labels : ndarray of shape (n_drawn,)
         Groups drawn.
     limits : tuple of float
@@ -142,7 +142,7 @@ class GroupLinesDisplay:
                 for title, (of_groups, _) in coefficients.items()
             },
             population={
-                title: straight(of_all, [rows["x"].min(), rows["x"].max()])
+                title: straight(of_all, rows["x"].quantile([0.002, 0.998]))
                 for title, (_, of_all) in coefficients.items()
             },
             labels=labels[chosen],
@@ -198,10 +198,11 @@ class GroupLinesDisplay:
         keep = find_groups(labels, highlight, group)
         places = np.searchsorted(present, keep)
         chosen = choose_groups(len(present), max_groups, places, random_state)
-        title, ends = estimator.formula_, (frame[x].min(), frame[x].max())
+        title, ends = estimator.formula_, frame[x].quantile([0.002, 0.998])
+        line = population_line(estimator, frame, x, ends)
         return cls(
             lines={title: group_lines(estimator, frame, x, codes, present[chosen])},
-            population={title: population_line(estimator, frame, x, ends)},
+            population={} if line is None else {title: line},
             labels=labels[present[chosen]],
             limits=tuple(np.nanquantile(y, [0.005, 0.995])),
             highlight=tuple(labels[keep].tolist()),
@@ -250,7 +251,8 @@ class GroupLinesDisplay:
             style = {"colors": BLUE, "linewidths": 0.9, "rasterized": n > RASTERISED}
             alpha = fade(n, least=0.2)
             ax.add_collection(LineCollection(list(lines), alpha=alpha, **style))
-        ax.plot(*self.population[title].T, color=BLACK, lw=2.4)
+        if title in self.population:
+            ax.plot(*self.population[title].T, color=BLACK, lw=2.4)
         places = {str(label): place for place, label in enumerate(self.labels)}
         for label, colour in zip(self.highlight, HIGHLIGHTS * 20, strict=False):
             points = lines[places[str(label)]]

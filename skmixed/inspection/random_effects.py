@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from skmixed.inference.unshrunk import standardise_modes
 from skmixed.inspection.quantiles import draw_qq, normal_scores
 from skmixed.inspection.rows import choose_factor
 from skmixed.inspection.style import (
@@ -19,7 +20,7 @@ from skmixed.inspection.style import (
 )
 
 # More groups than this have no room for their names.
-MOST_NAMES = 80
+MOST_NAMES, SMALLEST_NAME = 80, 4.5
 # Of more groups every so many are drawn: a picture has no more lines.
 MOST_DRAWN = 4_000
 
@@ -161,10 +162,7 @@ class RandomEffectsDisplay:
         A mode varies with variance ``Psi - condVar`` around zero: less, the fewer rows
         its group has. NaN where that is zero.
         """
-        variances = self.sd**2 - self.std_errors**2
-        known = variances > 1e-10 * self.sd**2
-        scale = np.sqrt(np.where(known, variances, np.nan))
-        return self.estimates / scale
+        return standardise_modes(self.estimates, self.sd**2, self.std_errors**2)
 
     def plot(self, ax=None, *, kind="caterpillar", highlight=()):
         """Draw the picture.
@@ -186,8 +184,7 @@ class RandomEffectsDisplay:
             raise ValueError(f"kind={kind!r} should be 'caterpillar' or 'qq'.")
         marked = find_groups(self.labels, highlight, self.group)
         (G, k), caterpillar = self.estimates.shape, kind == "caterpillar"
-        named = G <= MOST_NAMES
-        tall = float(np.clip(0.11 * G + 1.0, 3.2, 9.5)) if named else 6.0
+        tall = 6.0 if G > MOST_NAMES else float(np.clip(0.12 * G + 1.2, 3.2, 9.5))
         size = (5.0 if k == 1 else 3.8 * k, tall)
         axes = open_axes(
             self,
@@ -200,7 +197,7 @@ class RandomEffectsDisplay:
             draw = self._draw_caterpillar if caterpillar else self._draw_qq
             draw(one, column, marked)
         if caterpillar:
-            self._name_groups(axes[0, 0], named)
+            self._name_groups(axes[0, 0])
         legend_above(axes, new=ax is None)
         return self
 
@@ -235,12 +232,13 @@ class RandomEffectsDisplay:
         ax.set_xlabel(f"{self.effects[column]} (deviation)")
         ax.set_ylim(-0.8, G - 0.2)
 
-    def _name_groups(self, ax, named):
+    def _name_groups(self, ax):
         G = len(self.labels)
-        if named:
-            size = float(np.clip(480 / G, 5.5, 10))
+        # points of height that a name has
+        room = 0.85 * 72 * ax.get_position().height * ax.figure.get_figheight() / G
+        if room >= SMALLEST_NAME:
             ax.set_yticks(np.arange(G), [str(label) for label in self.labels])
-            ax.tick_params(axis="y", labelsize=size, length=0)
+            ax.tick_params(axis="y", labelsize=min(room, 10.0), length=0)
             ax.set_ylabel(self.group)
         else:
             ax.set_yticks([])
@@ -253,10 +251,11 @@ class RandomEffectsDisplay:
             ax.text(0.5, 0.5, note, ha="center", va="center", transform=ax.transAxes)
             return
         draw_qq(ax, values, name=f"{self.group}")
-        order = np.argsort(values)
-        theoretical = normal_scores(len(values))
+        rank = np.argsort(np.argsort(values))
+        scores = normal_scores(int(np.isfinite(values).sum()))
+        marked = marked[np.isfinite(values[marked])]
         for row, colour in zip(marked, HIGHLIGHTS * 20, strict=False):
-            x = theoretical[np.flatnonzero(order == row)[0]]
+            x = scores[rank[row]]
             label = f"{self.group} {self.labels[row]}"
             ax.plot(x, values[row], "o", ms=6, color=colour, zorder=5, label=label)
         ax.set_ylabel(f"{self.effects[column]}, standardised mode")

@@ -248,7 +248,8 @@ class ResidualsDisplay:
         ax.set_title(f"By {self.group}: around 0", loc="left", fontsize="medium")
         if G <= MOST_NAMES:
             names = [str(label) for label in table.index]
-            ax.set_xticks(place, names, rotation=90, fontsize="x-small")
+            turn = 90 if max(map(len, names)) * G > 40 else 0
+            ax.set_xticks(place, names, rotation=turn, fontsize="small")
             ax.set_xlabel(self.group)
         else:
             ax.set_xticks([])

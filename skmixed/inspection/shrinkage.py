@@ -242,5 +242,7 @@ class ShrinkageDisplay:
             if count
         ]
         style = {"ha": "right", "va": "bottom", "fontsize": "small", "color": GREY}
-        ax.text(0.99, 0.01, "\n".join(notes), transform=ax.transAxes, **style)
+        if notes:
+            style["bbox"] = {"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.5}
+            ax.text(0.99, 0.01, "\n".join(notes), transform=ax.transAxes, **style)
         legend_above(np.array([ax]), new=True, ncols=2)

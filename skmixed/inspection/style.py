@@ -13,6 +13,9 @@ HIGHLIGHTS = (VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 # A mean of fewer rows than this share of those in other bins is noise.
 SCARCE = 0.05
 
+# Area of a dot in a legend, in square points: those of a scatter may be too small.
+LEGEND_DOT = 22
+
 # Inches of one panel.
 WIDTH, HEIGHT = 6.4, 4.6
 # From this many artists on, a vector file would be larger than its picture.
@@ -127,15 +130,18 @@ def legend_above(axes, *, new, ncols=3):
         return
     style = {"ncols": ncols, "frameon": False, "handlelength": 1.6, "fontsize": "small"}
     if new and axes.size > 1:
-        place = {"loc": "outside upper left"}
-        axes.flat[0].figure.legend(found.values(), found.keys(), **place, **style)
+        owner, place = axes.flat[0].figure, {"loc": "outside upper left"}
     else:
-        place = {
-            "loc": "lower left",
-            "bbox_to_anchor": (0.0, 1.0),
-            "borderaxespad": 0.2,
-        }
-        axes.flat[0].legend(found.values(), found.keys(), **place, **style)
+        owner, place = axes.flat[0], {"loc": "lower left", "borderaxespad": 0.2}
+        place["bbox_to_anchor"] = (0.0, 1.0)
+        if axes.size > 1:
+            # wider than its panel, it would squeeze the others
+            style["ncols"] = 1
+    legend = owner.legend(found.values(), found.keys(), **place, **style)
+    for handle in legend.legend_handles:
+        handle.set_alpha(1.0)
+        if hasattr(handle, "set_sizes"):
+            handle.set_sizes([LEGEND_DOT])
 
 
 def fade(n, *, least=0.08, most=0.85, at=20):

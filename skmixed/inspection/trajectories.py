@@ -270,7 +270,8 @@ class TrajectoriesDisplay:
             n, label = len(panel.fitted), "fitted line per " + self.group_name
             style = {"colors": BLUE, "linewidths": 1.0, "alpha": fade(n, least=0.2)}
             ax.add_collection(LineCollection(panel.fitted, label=label, **style))
-            ax.plot(*panel.population.T, color=BLACK, lw=2.6, label="population")
+            if panel.population is not None:
+                ax.plot(*panel.population.T, color=BLACK, lw=2.6, label="population")
         places = {str(label): place for place, label in enumerate(panel.labels)}
         for label, colour in zip(self.highlight, HIGHLIGHTS * 20, strict=False):
             if str(label) in places:
