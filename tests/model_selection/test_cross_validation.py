@@ -77,7 +77,7 @@ def test_folds_are_those_of_r_one_by_one(schools):
 
 
 def test_any_regressor_may_stand_beside_ours(schools, ridge):
-    boosting = HistGradientBoostingRegressor(max_iter=5)
+    boosting = HistGradientBoostingRegressor(max_iter=2)
     models = {"mixed": SLOPE, "ridge": ridge, "boosting": boosting}
     numeric = schools[["exam", "lrt", "school"]]
     table = compare_models(models, numeric, cv=2)
