@@ -99,18 +99,11 @@ def refit_model(model, X, y, sample_weight=None):
     -------
     MixedLinearRegressor
     """
-    design, missing = model._replay_design(X)
-    y = read_response(y, len(missing))
-    weights = read_weights(sample_weight, len(missing), allow_missing=False)
-    unseen = any((block.codes < 0).any() for block in design.random)
-    if missing.any() or unseen or not np.isfinite(y).all():
-        raise ValueError(
-            "refit needs complete rows of the groups that fit saw, and a finite y; use "
-            "fit for other rows."
-        )
-    if weights is not None and not (weights > 0).all():
-        raise ValueError("refit needs positive weights; leave out rows of weight zero.")
-    design = dataclasses.replace(design, y=y, weights=weights)
+    design = replay_rows(model, X, sample_weight)
+    y = read_response(y, len(design.X))
+    if not np.isfinite(y).all():
+        raise ValueError("refit needs a response without missing or infinite values.")
+    design = dataclasses.replace(design, y=y)
     result = fit_linear(
         cross_products(design),
         reml=model.reml,
@@ -125,6 +118,35 @@ def refit_model(model, X, y, sample_weight=None):
     fitted.n_obs_, fitted.n_dropped_ = len(y), 0
     fitted._alias_weights_ = alias_weights(result, design)
     return fitted
+
+
+def replay_rows(model, X, sample_weight=None):
+    """Replay a design on rows that could have been those of the fit.
+
+    Parameters
+    ----------
+    model : MixedLinearRegressor
+        Fitted.
+    X : data frame or array-like of shape (n_samples, n_features)
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    Design
+        With the weights.
+
+    Raises
+    ------
+    ValueError
+        For missing values, groups that fit did not see, and weights of zero.
+    """
+    design, missing = model._replay_design(X)
+    weights = read_weights(sample_weight, len(missing), allow_missing=False)
+    if missing.any() or any((block.codes < 0).any() for block in design.random):
+        raise ValueError("X needs complete rows of the groups that fit saw.")
+    if weights is not None and not (weights > 0).all():
+        raise ValueError("Only positive weights; leave out rows of weight zero.")
+    return dataclasses.replace(design, weights=weights)
 
 
 def read_responses(Y):

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.estimators.many import replay_rows
 from skmixed.inference.bootstrap import bootstrap_replicates
 from skmixed.inference.contrasts import estimate_table
 from skmixed.inference.degrees_of_freedom import choose_degrees_of_freedom
@@ -91,6 +92,8 @@ class StatementsMixin:
         confidence_level=0.95,
         ddf="auto",
         n_resamples=1000,
+        X=None,
+        sample_weight=None,
         kind="percentile",
         n_jobs=None,
         random_state=None,
@@ -112,7 +115,7 @@ class StatementsMixin:
         confidence_level : float, default=0.95
         ddf : str, default="auto"
             Degrees of freedom of the t intervals; see `summary`.
-        n_resamples, kind, n_jobs, random_state : int, str, int, int
+        n_resamples, X, sample_weight, kind, n_jobs, random_state : optional
             Of the bootstrap; see `bootstrap` and ``BootstrapReplicates.conf_int``.
         verbose : int, default=0
             1 shows a progress bar of profiles or replicates.
@@ -158,6 +161,8 @@ class StatementsMixin:
         replicates = self.bootstrap(
             n_resamples,
             parameters=parameters,
+            X=X,
+            sample_weight=sample_weight,
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,
@@ -169,6 +174,8 @@ class StatementsMixin:
         n_resamples=1000,
         *,
         parameters=None,
+        X=None,
+        sample_weight=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -183,6 +190,9 @@ class StatementsMixin:
         n_resamples : int, default=1000
         parameters : str or list of str, default=None
             As in `conf_int`.
+        X, sample_weight : data frame, array-like, default=None
+            The rows of the fit and their weights, only needed for several grouping
+            factors with thousands of levels: responses are then drawn row by row.
         n_jobs : int, default=None
             Processes, as joblib counts them. Results do not depend on it.
         random_state : int, Generator or None, default=None
@@ -197,7 +207,7 @@ class StatementsMixin:
         Raises
         ------
         ValueError
-            For several grouping factors with very many levels.
+            For several grouping factors with very many levels, where `X` is lacking.
 
         Examples
         --------
@@ -215,6 +225,7 @@ class StatementsMixin:
             self.result_,
             self._choose_parameters(parameters),
             n_resamples,
+            design=None if X is None else replay_rows(self, X, sample_weight),
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from skmixed.inference.draws import ResponseLaw
 from skmixed.inference.parameters import values_of
 from skmixed.inference.refit import Refitter
+from skmixed.inference.row_draws import RowLaw
 
 # Replicates drawn together; results do not depend on the number of workers.
 CHUNK = 100
@@ -93,7 +94,14 @@ class BootstrapReplicates:
 
 
 def bootstrap_replicates(
-    result, parameters, n_resamples, *, n_jobs=None, random_state=None, verbose=0
+    result,
+    parameters,
+    n_resamples,
+    *,
+    design=None,
+    n_jobs=None,
+    random_state=None,
+    verbose=0,
 ):
     """Refit a model to responses drawn from it.
 
@@ -103,6 +111,8 @@ def bootstrap_replicates(
         With at least one random term.
     parameters : list of Parameter
     n_resamples : int
+    design : Design, optional
+        The rows of the fit, to draw from rows; by default cross-products are drawn.
     n_jobs : int, optional
         Processes, as joblib counts them.
     random_state : int, Generator or None
@@ -114,7 +124,13 @@ def bootstrap_replicates(
     BootstrapReplicates
     """
     chunks = in_chunks(
-        refit_chunk, result, parameters, n_resamples, n_jobs, random_state, verbose
+        refit_chunk,
+        (result, design),
+        parameters,
+        n_resamples,
+        n_jobs,
+        random_state,
+        verbose,
     )
     values = np.concatenate([values for values, _ in chunks])
     names = [p.name for p in parameters]
@@ -153,12 +169,12 @@ def in_chunks(run, first, second, n_resamples, n_jobs, random_state, verbose):
     return Parallel(n_jobs)(delayed(run)(first, second, n, seed) for n, seed in bar)
 
 
-def refit_chunk(result, parameters, n_resamples, seed):
+def refit_chunk(model, parameters, n_resamples, seed):
     """Draw and refit some replicates.
 
     Parameters
     ----------
-    result : FitResult
+    model : tuple (FitResult, Design or None)
     parameters : list of Parameter
     n_resamples : int
     seed : int
@@ -169,8 +185,13 @@ def refit_chunk(result, parameters, n_resamples, seed):
     n_failed : int
     """
     with threadpool_limits(1, user_api="blas"):
+        result, design = model
         refitter = Refitter(result)
-        law = ResponseLaw(refitter.A, refitter.beta, refitter.Lambdas, result.sigma)
+        law = (
+            ResponseLaw(refitter.A, refitter.beta, refitter.Lambdas, result.sigma)
+            if design is None
+            else RowLaw(result, refitter.scale_free, design)
+        )
         values, n_failed = [], 0
         for A in law.stream(n_resamples, np.random.default_rng(seed)):
             fit = refitter.fit(A)

@@ -216,7 +216,7 @@ class DenseErrors:
             raise ValueError(
                 "The parametric bootstrap of several grouping factors needs a root of "
                 f"the cross-products of all {sum(sizes)} random effects; it is done up "
-                f"to {DENSE_EFFECTS}. Use profile intervals, which need no draws."
+                f"to {DENSE_EFFECTS}. Pass the rows of the fit as X to draw from rows."
             )
         self.shapes = [shape(A, j) for j in range(len(sizes))]
         self.ends = np.cumsum([0, *sizes])

@@ -250,6 +250,32 @@ def test_bootstrap_is_reproducible_whatever_the_workers(slopes):
     assert not np.array_equal(alone, other)
 
 
+def test_bootstrap_from_rows_has_the_same_law(sleep):
+    weights = 0.5 + np.arange(180) % 5
+    model = MixedLinearRegressor("Reaction ~ Days + offset(2 * Days) + (1 | Subject)")
+    model.fit(sleep, sample_weight=weights)
+    by_rows = model.bootstrap(300, X=sleep, sample_weight=weights, random_state=0)
+    by_sums = model.bootstrap(300, random_state=0)
+    ratio = by_rows.std_error / by_sums.std_error
+    np.testing.assert_allclose(ratio, 1.0, atol=0.2)
+    error = by_sums.std_error * np.sqrt(2 / 300)
+    gap = by_rows.replicates.mean() - by_sums.replicates.mean()
+    assert (abs(gap) < 4 * error).all()
+    with pytest.raises(ValueError, match="needs the 180 rows"):
+        model.bootstrap(2, X=sleep)
+
+
+def test_large_crossed_designs_are_drawn_from_rows(monkeypatch):
+    frame = load_penicillin().frame
+    formula = "diameter ~ 1 + (1 | plate) + (1 | sample)"
+    model = MixedLinearRegressor(formula).fit(frame)
+    monkeypatch.setattr("skmixed.inference.draws.DENSE_EFFECTS", 10)
+    with pytest.raises(ValueError, match="Pass the rows of the fit as X"):
+        model.bootstrap(2)
+    interval = model.conf_int("sigma", method="bootstrap", n_resamples=100, X=frame)
+    assert interval["lower"].item() < model.sigma_ < interval["upper"].item()
+
+
 def test_bootstrap_centres_on_the_estimates(slopes):
     boot = slopes.bootstrap(500, random_state=0)
     assert boot.n_failed == 0
@@ -292,7 +318,7 @@ def test_refit_is_fit_with_another_response(sleep, slopes):
     assert refitted.summary().fixed.equals(model.summary().fixed)
     assert refitted.loglik_ != slopes.loglik_
     stranger = sleep.assign(Subject="999")
-    with pytest.raises(ValueError, match="of the groups that fit saw"):
+    with pytest.raises(ValueError, match="groups that fit saw"):
         slopes.refit(stranger, y)
     with pytest.raises(ValueError, match="positive weights"):
         slopes.refit(sleep, y, np.arange(180))
