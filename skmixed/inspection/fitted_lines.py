@@ -4,10 +4,14 @@ import numpy as np
 import pandas as pd
 
 from skmixed.estimators import MixedLinearRegressor
+from skmixed.formula.scanner import column_alias
+
+# Points of a line.
+POINTS = 25
 
 
-def group_lines(estimator, frame, x, codes, chosen, *, ends=None, n_points=25):
-    """Predict along a column for some groups.
+def group_lines(estimator, frame, x, codes, chosen):
+    """Predict along a column for some groups, each over its own range.
 
     Parameters
     ----------
@@ -20,10 +24,6 @@ def group_lines(estimator, frame, x, codes, chosen, *, ends=None, n_points=25):
         Group of each row.
     chosen : ndarray of int of shape (c,)
         Groups to predict for.
-    ends : tuple of float, optional
-        First and last value of `x`. Every group's own range by default.
-    n_points : int, default=25
-        Points of a line.
 
     Returns
     -------
@@ -37,33 +37,50 @@ def group_lines(estimator, frame, x, codes, chosen, *, ends=None, n_points=25):
     member = place[codes[row]]
     first = np.zeros(len(chosen), dtype=np.intp)
     first[member[::-1]] = row[::-1]
-    grid = frame_grid(frame.iloc[row][x].to_numpy(float), member, len(chosen), ends)
-    steps = np.linspace(0.0, 1.0, n_points)
-    along = grid[:, :1] + (grid[:, 1:] - grid[:, :1]) * steps
-    columns = list(estimator._spec.predictor_columns)
-    table = frame.iloc[np.repeat(first, n_points)][columns].reset_index(drop=True)
-    grouping = set(estimator._spec.group_columns)
-    for column in columns:
-        if column not in {x, *grouping}:
-            own = frame[column].iloc[row].to_numpy()
-            if (own != frame[column].iloc[first[member]].to_numpy()).any():
-                table[column] = constant_column(frame[column], len(table))
+    ends = own_ends(frame[x].to_numpy(dtype=float)[row], member, len(chosen))
+    along = points_between(estimator, frame, x, ends)
+    needed = list(estimator._spec.predictor_columns)
+    table = frame.iloc[np.repeat(first, along.shape[1])][needed].reset_index(drop=True)
+    for column in set(needed) - {x, *estimator._spec.group_columns}:
+        values = frame[column]
+        own, of_first = values.iloc[row].to_numpy(), values.iloc[first[member]]
+        if (own != of_first.to_numpy()).any():
+            table[column] = held(estimator, values, len(table))
     table[x] = along.ravel()
     predicted = estimator.predict(table)
     return np.stack([along, predicted.reshape(along.shape)], axis=2)
 
 
-def frame_grid(x, member, n_groups, ends):
-    """First and last value of x for every group, of shape (n_groups, 2)."""
-    if ends is not None:
-        return np.tile(np.asarray(ends, dtype=float), (n_groups, 1))
-    low, high = np.full(n_groups, np.inf), np.full(n_groups, -np.inf)
-    np.minimum.at(low, member, x)
-    np.maximum.at(high, member, x)
-    return np.column_stack([low, high])
+def own_ends(x, member, n_groups):
+    """First and last value of x in every group, of shape (n_groups, 2)."""
+    ends = np.full((n_groups, 2), np.nan)
+    np.fmin.at(ends[:, 0], member, x)
+    np.fmax.at(ends[:, 1], member, x)
+    return ends
 
 
-def population_line(estimator, frame, x, ends, *, fixed=None, n_points=50):
+def points_between(estimator, frame, x, ends):
+    """Points of lines: evenly spaced, or all values where the model codes them.
+
+    Parameters
+    ----------
+    estimator : MixedLinearRegressor
+    frame : DataFrame
+    x : str
+    ends : ndarray of shape (c, 2)
+
+    Returns
+    -------
+    ndarray of shape (c, n_points)
+    """
+    if is_coded(estimator, x):
+        values = np.unique(frame[x].dropna())
+        return np.tile(values, (len(ends), 1))
+    steps = np.linspace(0.0, 1.0, POINTS)
+    return ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * steps
+
+
+def population_line(estimator, frame, x, ends, *, fixed=None):
     """Predict along a column from the fixed effects alone.
 
     Parameters
@@ -75,7 +92,6 @@ def population_line(estimator, frame, x, ends, *, fixed=None, n_points=50):
         First and last value of `x`.
     fixed : dict, optional
         Values of columns; the others are held at their mean or most frequent value.
-    n_points : int, default=50
 
     Returns
     -------
@@ -85,25 +101,24 @@ def population_line(estimator, frame, x, ends, *, fixed=None, n_points=50):
     """
     if not isinstance(estimator, MixedLinearRegressor):
         return None
-    fixed = {} if fixed is None else fixed
-    along = np.linspace(*ends, n_points)
-    grouping = set(estimator._spec.group_columns)
+    along = points_between(estimator, frame, x, np.array([ends], dtype=float))[0]
     table = {x: along}
-    for column in estimator._spec.predictor_columns:
-        if column != x and column not in grouping:
+    for column in estimator._spec.columns_for(False):
+        if column != x:
             values = frame[column]
-            if column in fixed:
+            if fixed and column in fixed:
                 values = values[values == fixed[column]]
-            table[column] = constant_column(values, n_points)
+            table[column] = held(estimator, values, len(along))
     table = pd.DataFrame(table)
     return np.column_stack([along, estimator.predict(table, random_effects=False)])
 
 
-def constant_column(values, length):
+def held(estimator, values, length):
     """Repeat the mean of a column of numbers, or the most frequent of other values.
 
     Parameters
     ----------
+    estimator : MixedLinearRegressor
     values : Series
     length : int
 
@@ -111,7 +126,14 @@ def constant_column(values, length):
     -------
     Series
     """
-    if pd.api.types.is_numeric_dtype(values) and values.dtype.kind != "b":
+    number = pd.api.types.is_numeric_dtype(values) and values.dtype.kind != "b"
+    if number and not is_coded(estimator, values.name):
         return pd.Series(np.full(length, values.mean()))
     most_frequent = values.value_counts().index[0]
     return pd.Series([most_frequent] * length, dtype=values.dtype)
+
+
+def is_coded(estimator, column):
+    """Whether the formula takes a column for categories: ``factor(x)``, ``C(x)``."""
+    alias = column_alias(column, "category")
+    return any(alias in call for call in estimator._spec.transform_state)

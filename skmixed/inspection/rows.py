@@ -18,6 +18,10 @@ from skmixed.formula.parse import columns_of
 from skmixed.inference.group_deletion import select_rows
 
 
+# Cross-products of the same rows differ by rounding; others by more than this.
+SAME_ROWS = 1e-6
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """The complete rows of a table, as arrays of a fitted model's design.
@@ -84,7 +88,33 @@ class Rows:
                 f"X has {what}; the model was fitted to {n_fit} rows and keeps none. "
                 "Pass the table (and y, sample_weight) that fit was given."
             )
+        if not same_rows(estimator.result_.A, rows.design):
+            raise ValueError(
+                "X, y or sample_weight differ from those that the model was fitted to; "
+                "it keeps no rows. Pass what fit was given."
+            )
         return rows
+
+
+def same_rows(A, design):
+    """Whether a response and its predictors have the cross-products of a fit.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    design : Design
+
+    Returns
+    -------
+    bool
+    """
+    X = A.frame.fixed.apply(design.X)
+    y = design.y if design.offset is None else design.y - design.offset
+    y = A.frame.response(y, X)
+    weighted = y if design.weights is None else y * design.weights
+    found = np.append(X.T @ weighted, y @ weighted)
+    scale = np.sqrt(np.diag(A.gram) * A.gram[-1, -1])
+    return bool((np.abs(found - A.gram[-1]) <= SAME_ROWS * scale).all())
 
 
 def choose_factor(estimator, group):
@@ -107,7 +137,9 @@ def choose_factor(estimator, group):
     """
     check_is_fitted(estimator)
     known = list(estimator._spec.groups)
-    if group is None and known:
+    if not known:
+        raise ValueError(f"The formula `{estimator.formula_}` has no random effects.")
+    if group is None:
         return known[0]
     if group not in known:
         raise ValueError(

@@ -212,6 +212,11 @@ def test_another_table_than_that_of_the_fit_is_refused():
         influence(model, stranger)
     with pytest.raises(ValueError, match="no grouping factor"):
         influence(model, sleep, level="person")
+    other = sleep.assign(Reaction=sleep["Reaction"].to_numpy()[::-1])
+    with pytest.raises(ValueError, match="differ from those that the model was fitted"):
+        influence(model, other)
+    with pytest.raises(ValueError, match="sample_weight differ"):
+        influence(model, sleep, sample_weight=np.linspace(1.0, 2.0, len(sleep)))
 
 
 def test_printed_influence_shows_the_largest():

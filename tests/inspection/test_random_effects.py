@@ -76,6 +76,9 @@ def test_unknown_factor_effect_and_kind_are_named():
         RandomEffectsDisplay.from_estimator(model, effects="Day")
     with pytest.raises(ValueError, match="'caterpillar' or 'qq'"):
         RandomEffectsDisplay.from_estimator(model, kind="dots")
+    without = MixedLinearRegressor("Reaction ~ Days").fit(sleepstudy()[1])
+    with pytest.raises(ValueError, match="has no random effects"):
+        RandomEffectsDisplay.from_estimator(without)
 
 
 def test_thinned_quantiles_keep_both_tails():

@@ -5,6 +5,7 @@ import pytest
 from conftest import SAME_DENSE
 from headless import closed_figures, london, many_groups, sleepstudy  # noqa: F401
 
+from skmixed import MixedLinearRegressor, SeparateLinearRegressor
 from skmixed.inspection import GroupLinesDisplay, TrajectoriesDisplay
 
 NAMES = {"x": "Days", "y": "Reaction", "group": "Subject"}
@@ -77,8 +78,6 @@ def test_fitted_lines_are_predictions():
 
 def test_other_predictors_are_held_at_the_groups_own_value():
     _, schools = london()
-    from skmixed import MixedLinearRegressor
-
     model = MixedLinearRegressor("exam ~ lrt + school_avg + gender + (lrt | school)")
     (panel,) = TrajectoriesDisplay.from_estimator(model.fit(schools), schools).panels
     of_group = schools[schools["school"] == panel.labels[4]].iloc[[0]]
@@ -150,3 +149,29 @@ def test_trajectories_fit_a_grid_of_axes_that_is_given():
         schools, x="lrt", y="exam", group="school", facet="school_gender", ax=axes
     )
     assert display.ax_[0, 2] is axes[2]
+
+
+def test_numbers_that_the_formula_codes_stay_at_their_values():
+    _, sleep = sleepstudy()
+    sleep = sleep.assign(third=sleep["Days"] % 3)
+    model = MixedLinearRegressor("Reaction ~ factor(Days) + (1 | Subject)").fit(sleep)
+    (panel,) = TrajectoriesDisplay.from_estimator(model, sleep).panels
+    np.testing.assert_array_equal(panel.population[:, 0], np.arange(10))
+    np.testing.assert_array_equal(panel.fitted[5, :, 0], np.arange(10))
+    model = MixedLinearRegressor("Reaction ~ Days + factor(third) + (1 | Subject)")
+    (panel,) = TrajectoriesDisplay.from_estimator(model.fit(sleep), sleep).panels
+    table = pd.DataFrame({"Days": panel.population[:, 0], "third": 0})
+    expected = model.predict(table, random_effects=False)
+    np.testing.assert_allclose(panel.population[:, 1], expected)
+
+
+def test_lines_of_the_other_approaches_have_no_population():
+    _, schools = london()
+    model = SeparateLinearRegressor("exam ~ lrt + (1 + lrt | school)").fit(schools)
+    display = GroupLinesDisplay.from_estimator(model, schools)
+    assert display.population == {}
+    (lines,) = display.lines.values()
+    rows = schools[schools["school"] == 28]
+    intercept, slope = np.polyfit(rows["lrt"], rows["exam"], 1)[::-1]
+    x, y = lines[list(display.labels).index(28)].T
+    np.testing.assert_allclose(y, intercept + slope * x)
