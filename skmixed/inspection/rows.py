@@ -17,7 +17,6 @@ from skmixed.formula import Design
 from skmixed.formula.parse import columns_of
 from skmixed.inference.group_deletion import select_rows
 
-
 # Cross-products of the same rows differ by rounding; others by more than this.
 SAME_ROWS = 1e-6
 

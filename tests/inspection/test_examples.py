@@ -18,7 +18,10 @@ GALLERY = [
     "random_effects",
     "residuals",
     "shrinkage",
+    "time_origin",
     "trajectories",
+    "unseen_group",
+    "variance_partition",
 ]
 
 
