@@ -57,8 +57,9 @@ class PredictionMixin:
         Henderson's mixed-model equations: with w = D z, D the covariance of the random
         effects, P = Z'V^-1 Z and u = x - X'V^-1 Z w, the variance is
         ``z'D z - w'P w + u'(X'V^-1 X)^-1 u``. It costs one factorisation, kept for
-        later calls, and for crossed or nested factors a back-substitution per level
-        that occurs in `X`; no training rows are needed.
+        later calls, and O(n (k + p)^2); with crossed factors also, for each pair of
+        levels in `X`, the number of levels that the one of the larger factor meets. No
+        training rows are needed.
 
         Examples
         --------

@@ -1,5 +1,6 @@
 """Random effects given the data, as predictions of new rows need them."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,8 @@ from skmixed.likelihood.cross_products import GroupedRows
 # Rows at a time, and unit directions at a time: they bound the working memory.
 CHUNK_ROWS = 16_384
 CHUNK_DIRECTIONS = 64
-# Multiplications for the covariances between levels of crossed factors that a call
-# may cost (minutes on one core); more are refused.
-MOST_WORK = 1e12
+# Entries of Z'V^-1 Z that a call may compute column by column (minutes on one core).
+MOST_WORK = 3e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,37 +151,61 @@ class Posterior:
         return total
 
     def between_factors(self, rows):
-        """Sum of ``w_g'P_gh w_h`` over pairs of factors, of shape (n,)."""
+        """Sum of ``w_g'P_gh w_h`` over pairs of factors, of shape (n,).
+
+        It is ``-z_g' Cov(b_g, b_h) z_h / sigma^2``, found once for each pair of levels.
+        """
         total = np.zeros(len(rows))
-        loadings = self.loadings(rows)
-        n_levels = [len(np.unique(codes[codes >= 0])) for codes in rows.codes]
-        order = sorted(range(len(n_levels)), key=lambda j: n_levels[j])
-        for place, j in enumerate(order[:-1]):
-            others = [h for h in order[place + 1 :] if n_levels[h]]
-            if n_levels[j] and others:
-                self.add_pairs(total, loadings, rows.codes[j], j, others)
+        for j, h in itertools.combinations(range(len(rows.codes)), 2):
+            both = np.flatnonzero((rows.codes[j] >= 0) & (rows.codes[h] >= 0))
+            if not len(both):
+                continue
+            n_levels = self.blocks[h].shape[2]
+            keys = rows.codes[j][both].astype(np.int64) * n_levels + rows.codes[h][both]
+            pairs, place = np.unique(keys, return_inverse=True)
+            covariance = self.covariances(j, h, *np.divmod(pairs, n_levels))
+            for start in range(0, len(both), CHUNK_ROWS):
+                chunk = slice(start, start + CHUNK_ROWS)
+                inside = both[chunk]
+                total[inside] -= np.einsum(
+                    "na,abn,nb->n",
+                    rows.z[j][inside],
+                    covariance[:, :, place[chunk]],
+                    rows.z[h][inside],
+                    optimize=True,
+                )
         return total
 
-    def add_pairs(self, total, loadings, codes, j, others):
-        """Add the pairs of a factor's occurring levels with those of other factors."""
-        k = len(self.Lambdas[j])
-        known = np.flatnonzero(codes >= 0)
-        known = known[np.argsort(codes[known], kind="stable")]
-        levels, starts = np.unique(codes[known], return_index=True)
-        check_work(self.elimination, len(levels) * k)
-        stops = np.append(starts[1:], len(known))
-        step = max(CHUNK_DIRECTIONS // k, 1)
-        for first in range(0, len(levels), step):
-            chunk = levels[first : first + step]
-            inside = known[starts[first] : stops[first + len(chunk) - 1]]
-            columns = self.columns(j, chunk)
-            place = np.searchsorted(chunk, codes[inside])
-            w = loadings[j][0][inside]
-            for h in others:
-                w_h, codes_h = (part[inside] for part in loadings[h])
-                PU = columns[h].reshape(len(self.Lambdas[h]), len(chunk), k, -1)
-                blocks = PU[:, place, :, codes_h]
-                total[inside] += np.einsum("na,nab,nb->n", w_h, blocks, w)
+    def covariances(self, j, h, levels_j, levels_h):
+        """Relative covariances of b between levels of two factors, (k_j, k_h, n)."""
+        if not hasattr(self.elimination, "between"):
+            return self.by_columns(j, h, levels_j, levels_h)
+        found = self.elimination.between(j, h, levels_j, levels_h)
+        rest = np.isnan(found[0, 0])
+        if rest.any():
+            found[:, :, rest] = self.by_columns(j, h, levels_j[rest], levels_h[rest])
+        return found
+
+    def by_columns(self, j, h, levels_j, levels_h):
+        """Find the same as ``-Psi P_gh Psi`` from columns of P, in any regime."""
+        if len(np.unique(levels_j)) < len(np.unique(levels_h)):
+            return self.by_columns(h, j, levels_h, levels_j).transpose(1, 0, 2)
+        k_j, k_h = len(self.Lambdas[j]), len(self.Lambdas[h])
+        found = np.empty((k_j, k_h, len(levels_j)))
+        order = np.argsort(levels_h, kind="stable")
+        distinct, starts = np.unique(levels_h[order], return_index=True)
+        check_work(len(distinct) * k_h, sum(block.size for block in self.blocks))
+        stops = np.append(starts[1:], len(order))
+        Psi_j, Psi_h = (L @ L.T for L in (self.Lambdas[j], self.Lambdas[h]))
+        step = max(CHUNK_DIRECTIONS // k_h, 1)
+        for first in range(0, len(distinct), step):
+            chunk = distinct[first : first + step]
+            inside = order[starts[first] : stops[first + len(chunk) - 1]]
+            PU = self.columns(h, chunk)[j].reshape(k_j, len(chunk), k_h, -1)
+            place = np.searchsorted(chunk, levels_h[inside])
+            P = PU[:, place, :, levels_j[inside]]
+            found[:, :, inside] = -(Psi_j @ P @ Psi_h).transpose(1, 2, 0)
+        return found
 
     def columns(self, j, levels):
         """Columns of P for some levels of a factor, a list of (k_l, c k_j, G_l)."""
@@ -196,25 +220,25 @@ class Posterior:
         return self.elimination.apply(directions)
 
 
-def check_work(elimination, n_columns):
+def check_work(n_columns, n_effects):
     """Refuse covariances between levels that would take too long.
 
     Parameters
     ----------
-    elimination : Elimination
     n_columns : int
         Columns of Z'V^-1 Z that are needed.
+    n_effects : int
+        Length of each.
 
     Raises
     ------
     ValueError
     """
-    dense = getattr(elimination, "m2", 0)
-    if n_columns * dense**2 > MOST_WORK:
+    if n_columns * n_effects > MOST_WORK:
         raise ValueError(
             "The standard errors of these rows need the covariances of "
-            f"{n_columns} levels with those of the factors they are crossed with, each "
-            f"from a dense matrix of {dense} columns. Predict fewer rows at a time, or "
+            f"{n_columns} levels with {n_effects} random effects of the factors that "
+            "they occur with in new combinations. Predict fewer rows at a time, or "
             "name one grouping factor in random_effects: the others then count as new "
             "groups, with their full variance."
         )

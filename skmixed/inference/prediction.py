@@ -63,8 +63,9 @@ def mean_variance(result, design):
     Notes
     -----
     Cost O(n (k + p)^2) after one factorisation, which is kept for the next call in
-    the same process. Crossed or nested factors add a back-substitution for every
-    occurring level of all factors but the one with the most.
+    the same process. Crossed factors add, for each pair of levels, the levels that the
+    one of the leading factor meets; levels that the fit did not see nested as they are
+    in the new rows add a back-substitution each.
     """
     if not result.A.factors:
         return fixed_variance(result, design)

@@ -1,5 +1,6 @@
 """Elimination of crossed factors: one in batches, the others in a dense complement."""
 
+import itertools
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +23,8 @@ INVERTIBLE = 1e-4
 # From this many columns on, the steps of the optimiser may use an inverse in single
 # precision: an error e in the gradient moves the deviance by e^2 / (2 curvature) only.
 ROUGH_FROM = 1000
+# Entries of A12 that are gathered at a time for covariances between levels.
+MOST_ENTRIES = 2_000_000
 
 
 class CrossedElimination:
@@ -281,6 +284,83 @@ class CrossedElimination:
         right = C2 - self.A21 @ levels_major(multiply(self.W1, C1))
         B2 = blas.dsymm(1.0, self.buffer, np.asfortranarray(right), lower=1)
         return self.reduce(C1, C2, B2)
+
+    def between(self, j, h, levels_j, levels_h):
+        """Relative covariances of b given the data, between levels of two factors.
+
+        Parameters
+        ----------
+        j, h : int
+            Factors.
+        levels_j, levels_h : ndarray of int of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (k_j, k_h, n)
+            Off-diagonal blocks of ``(Z'Z + Psi^-1)^-1 = [[., -W1 A12 W2], [., W2]]``.
+            For the leading factor O(levels that each of its levels meets).
+        """
+        self.invert()
+        if h == self.leading:
+            return self.between(h, j, levels_h, levels_j).transpose(1, 0, 2)
+        starts_h = self.first_rows(h, levels_h)
+        columns = range(self.shapes[self.rest.index(h)][1])
+        if j != self.leading:
+            starts_j = self.first_rows(j, levels_j)
+            rows = range(self.shapes[self.rest.index(j)][1])
+            return np.array(
+                [
+                    [self.entries(starts_j + a, starts_h + b) for b in columns]
+                    for a in rows
+                ]
+            )
+        k = len(self.A11)
+        met = np.empty((k, len(columns), len(levels_j)))
+        for a in range(k):
+            for part, owner, index, value in self.met_levels(levels_j * k + a):
+                for b in columns:
+                    W2 = self.entries(index, starts_h[part][owner] + b)
+                    met[a, b, part] = np.bincount(
+                        owner, value * W2, minlength=part.stop - part.start
+                    )
+        return -multiply(self.W1[:, :, levels_j], met)
+
+    def first_rows(self, j, levels):
+        """Positions in W2 of the first effects of some levels of a factor."""
+        at = self.rest.index(j)
+        return self.spans[at].start + levels.astype(np.intp) * self.shapes[at][1]
+
+    def entries(self, rows, columns):
+        """Entries of the symmetric matrix whose lower triangle is in the buffer."""
+        return self.buffer[np.maximum(rows, columns), np.minimum(rows, columns)]
+
+    def met_levels(self, rows):
+        """Yield the entries of some rows of A12, a bounded number at a time.
+
+        Parameters
+        ----------
+        rows : ndarray of int of shape (n,)
+
+        Yields
+        ------
+        part : slice
+            Of `rows`.
+        owner, index, value : ndarray
+            Which row of the part an entry is in, its column, and its value.
+        """
+        starts = self.A12.indptr[rows].astype(np.intp)
+        counts = self.A12.indptr[rows + 1] - starts
+        chunk = np.cumsum(counts) // MOST_ENTRIES
+        edges = np.flatnonzero(np.diff(chunk)) + 1
+        for first, stop in itertools.pairwise([0, *edges, len(rows)]):
+            part = slice(int(first), int(stop))
+            owner = np.repeat(np.arange(part.stop - part.start), counts[part])
+            ends = np.cumsum(counts[part])
+            within = np.arange(len(owner)) - np.repeat(
+                ends - counts[part], counts[part]
+            )
+            place = starts[part][owner] + within
+            yield part, owner, self.A12.indices[place], self.A12.data[place]
 
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) ff' over pairs of levels: all the average information needs."""

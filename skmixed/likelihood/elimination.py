@@ -69,6 +69,13 @@ class Elimination(Protocol):
     def apply(self, directions):
         """Return ``Z'V^-1 Z U`` for a list U of arrays of shape (k_j, c, G_j)."""
 
+    def between(self, j, h, levels_j, levels_h):
+        """Return covariances of b given the data, of shape (k_j, k_h, n), over sigma^2.
+
+        NaN where the regime has no formula of its own for a pair of levels; a regime
+        without any may lack the method. ``apply`` to unit directions gives them all.
+        """
+
     def kronecker_sums(self, f, whitened):
         """Sums over pairs of levels g of factor j and h of factor l.
 

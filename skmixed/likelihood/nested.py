@@ -173,6 +173,53 @@ class NestedElimination:
         joint[k:, :k], joint[k:, k:] = cross.transpose(1, 0, 2), Omega
         return joint
 
+    def between(self, j, h, levels_j, levels_h):
+        """Relative covariances of b given the data, between levels of two factors.
+
+        Parameters
+        ----------
+        j, h : int
+            Factors.
+        levels_j, levels_h : ndarray of int of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (k_j, k_h, n)
+            NaN where one level does not lie within the other.
+        """
+        lower, upper = self.chain.index(j), self.chain.index(h)
+        if lower > upper:
+            return self.between(h, j, levels_h, levels_j).transpose(1, 0, 2)
+        start = sum(len(self.N[level]) for level in range(lower + 1, upper))
+        columns = slice(start, start + len(self.N[upper]))
+        found = self.with_ancestors(lower)[:, columns, levels_j]
+        found[:, :, self.ancestor[lower, upper][levels_j] != levels_h] = np.nan
+        return found
+
+    def with_ancestors(self, wanted):
+        """Relative covariances of a level's effects with those of its ancestors.
+
+        Parameters
+        ----------
+        wanted : int
+            Level of the chain, not the root.
+
+        Returns
+        -------
+        ndarray of shape (k, sum of the ancestors' k, G)
+        """
+        Omega, W_far = None, None
+        for level in reversed(range(wanted, self.depth)):
+            N = self.N[level]
+            above = range(level + 1, self.depth)
+            if above:
+                Omega = Omega[:, :, self.ancestor[level, level + 1]]
+                far = np.concatenate([self.reduced[level, up] for up in above], axis=1)
+                W_far = multiply(N, multiply(N, far), transpose_A=True)
+            if level > wanted:
+                Omega = self.extend(Omega, N, W_far)
+        return -multiply(W_far, Omega)
+
     def traces(self):
         """Sum of the diagonal blocks."""
         return [block.sum(axis=2) for block in self.diagonal()]

@@ -20,6 +20,7 @@ from skmixed.inference import posterior
 from skmixed.inference import prediction as uncertainty
 from skmixed.likelihood import result as likelihood_result
 from skmixed.likelihood.cross_products import GroupedRows
+from skmixed.likelihood.deviance import ProfiledDeviance
 from skmixed.likelihood.elimination import choose_elimination
 
 
@@ -27,7 +28,8 @@ def make_crossed():
     X, y = make_mixed_regression(
         12, 20, n_features=1, second_factor="crossed", random_state=1
     )
-    return Bunch(frame=X.assign(y=y))
+    third = np.arange(len(X)) % 7
+    return Bunch(frame=X.assign(y=y + 0.3 * third, third=third))
 
 
 MODELS = {
@@ -41,6 +43,10 @@ MODELS = {
     "interaction": ("angle ~ recipe*temp + (1 | recipe:replicate)", load_cake),
     "factor": ("score ~ Machine + (Machine | Worker)", load_machines),
     "crossed slopes": ("y ~ x0 + (x0 || group) + (1 | item)", make_crossed),
+    "three factors": (
+        "y ~ x0 + (x0 || group) + (1 | item) + (1 | third)",
+        make_crossed,
+    ),
 }
 
 
@@ -113,6 +119,7 @@ def test_standard_errors_are_those_of_the_mixed_model_equations(name):
         ("nested", "crossed"),
         ("crossed", "crossed"),
         ("crossed slopes", "crossed"),
+        ("three factors", "crossed"),
     ],
 )
 def test_every_regime_gives_the_same_standard_errors(name, regime, monkeypatch):
@@ -264,18 +271,40 @@ def test_wrong_arguments_of_intervals_are_named(options, message):
         model.predict_interval(frame, **options)
 
 
-def test_too_many_crossed_levels_are_refused(monkeypatch):
-    model, frame = fit("crossed")
+def test_too_many_new_combinations_are_refused(monkeypatch):
+    model, frame = fit("nested")
     uncertainty._open.clear()
     monkeypatch.setattr(
         likelihood_result,
         "choose_elimination",
-        lambda A: choose_elimination(A, "crossed"),
+        lambda A: choose_elimination(A, "nested"),
     )
-    monkeypatch.setattr(posterior, "MOST_WORK", 100)
+    monkeypatch.setattr(posterior, "MOST_WORK", 10)
+    model.predict(frame, return_std=True)
+    swapped = model._spec.build(frame)
+    for block in swapped.random:
+        if block.n_levels == 10:
+            block.codes[:] = block.codes[::-1].copy()
     with pytest.raises(ValueError, match="Predict fewer rows at a time"):
-        model.predict(frame, return_std=True)
+        uncertainty.mean_variance(model.result_, swapped)
     uncertainty._open.clear()
+
+
+def test_covariances_between_levels_are_the_same_by_columns():
+    """The regimes' own formulas against columns of Z'V^-1 Z."""
+    for name, regime in (("nested", "nested"), ("three factors", "crossed")):
+        A = fit(name)[0].result_.A
+        deviance = ProfiledDeviance(A, choose_elimination(A, regime), reml=True)
+        theta = np.linspace(0.5, 0.9, deviance.n_theta)
+        deviance.evaluate(theta)
+        found = posterior.Posterior(deviance)
+        for pair in A.pairs:
+            j, h, levels_j, levels_h = pair.first, pair.second, pair.rows, pair.indices
+            own = found.elimination.between(j, h, levels_j, levels_h)
+            by_columns = found.by_columns(j, h, levels_j, levels_h)
+            np.testing.assert_allclose(own, by_columns, atol=SAME_ALGEBRA)
+            turned = found.elimination.between(h, j, levels_h, levels_j)
+            np.testing.assert_array_equal(turned, own.transpose(1, 0, 2))
 
 
 def test_standard_errors_leave_nothing_in_the_model():
