@@ -26,7 +26,8 @@ def anova(model, type=3, *, ddf="auto"):
     model : MixedLinearRegressor
         Fitted.
     type : {3, 2, 1}, default=3
-        3 tests a term averaged over the levels of the others, each level counting once;
+        3 tests a term averaged over the levels of the others, each level counting once
+        (where cells are empty, what of it can be estimated, as SAS and lmerTest do);
         2 tests it after all terms that do not contain it; 1 after the terms before it.
         None depends on how levels are coded.
     ddf : {"auto", "satterthwaite", "kenward-roger", "normal", "residual"}, \
@@ -61,7 +62,10 @@ def anova(model, type=3, *, ddf="auto"):
     if type not in (1, 2, 3):
         raise ValueError(f"type={type!r} should be 1, 2 or 3.")
     method, reason = choose_degrees_of_freedom(model.result_, ddf)
-    table = anova_table(model.result_, method, fixed_terms(model._spec), type)
+    alias = model._alias_weights_
+    if alias is not None:
+        alias = model.result_.A.frame.fixed.to_raw @ alias
+    table = anova_table(model.result_, method, fixed_terms(model._spec), type, alias)
     table.attrs["note"] = f"Type {'I' * type} F tests. {reason}"
     return table
 

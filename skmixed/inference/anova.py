@@ -7,9 +7,10 @@ import pandas as pd
 from scipy.linalg import qr
 
 from skmixed.inference.contrasts import joint_test
+from skmixed.inference.estimable import estimable_hypotheses
 
 
-def anova_table(result, method, terms, kind=3):
+def anova_table(result, method, terms, kind=3, alias=None):
     """Test every fixed-effects term.
 
     Parameters
@@ -19,6 +20,8 @@ def anova_table(result, method, terms, kind=3):
     terms : list of FixedTerm
         As :func:`skmixed.formula.structure.fixed_terms` takes them apart.
     kind : {1, 2, 3}, default=3
+    alias : ndarray of shape (r, p - r), optional
+        What each column that was left out is of those that are kept.
 
     Returns
     -------
@@ -27,7 +30,10 @@ def anova_table(result, method, terms, kind=3):
         ``p``. As in lmerTest, mean squares are what F was before its scaling, times
         the residual variance.
     """
-    hypotheses = {1: sequential, 2: marginal, 3: balanced}[kind](result, terms)
+    if kind == 3 and alias is not None:
+        hypotheses = estimable_hypotheses(result, terms, alias)
+    else:
+        hypotheses = {1: sequential, 2: marginal, 3: balanced}[kind](result, terms)
     rows = {}
     for name, L in hypotheses.items():
         test = joint_test(result, method, L)

@@ -9,7 +9,12 @@ import pytest
 from conftest import SAME_DENSE, SAME_THETA
 from test_reference import fit_case
 
-from skmixed import MixedLinearRegressor, anova, contrast_test
+from skmixed import (
+    MixedLinearRegressor,
+    RankDeficiencyWarning,
+    anova,
+    contrast_test,
+)
 from skmixed.datasets import load_cake, load_machines, load_sleepstudy
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "inference.json"
@@ -94,6 +99,25 @@ def test_kenward_roger_scales_joint_tests():
     # pbkrtest: F = 32.803 on 2 and 4; lmerTest with Satterthwaite: 41.004 on 2 and 5
     assert row["F"] == pytest.approx(32.8030147, SAME_THETA)
     assert row["den_df"] == pytest.approx(4, SAME_THETA)
+
+
+def test_estimable_hypotheses_are_balanced_averages_without_empty_cells(cake):
+    model = MixedLinearRegressor(CODINGS[0]).fit(cake)
+    plain = anova(model)
+    model._alias_weights_ = np.zeros((18, 0))
+    np.testing.assert_allclose(anova(model), plain, rtol=SAME_THETA)
+
+
+def test_coding_does_not_matter_with_empty_cells(cake):
+    frame = cake[(cake["recipe"] != "C") | (cake["temp"] != 225)]
+    tables = []
+    for formula in CODINGS[:3]:
+        with pytest.warns(RankDeficiencyWarning):
+            model = MixedLinearRegressor(formula).fit(frame)
+        tables.append(anova(model, ddf="kenward-roger").to_numpy())
+    assert tables[0][:, 2].tolist() == [2, 5, 9]
+    for other in tables[1:]:
+        np.testing.assert_allclose(other, tables[0], rtol=SAME_THETA)
 
 
 def test_unknown_types_are_refused(cake):

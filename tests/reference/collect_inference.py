@@ -29,10 +29,8 @@ def collect(case):
             found[f"kenward_roger_{key}"] = rounded(case["kenward_roger"][key])
     for method in ("satterthwaite", "kenward_roger"):
         table = case.get(f"anova_type3_{method}")
-        # lmerTest's finite differences fail on covariates of order 1e6, and with
-        # columns left out averages over levels are a matter of taste
-        unclear = "badly_scaled" in case["tags"] or case["dropped_columns"]
-        if table and not unclear:
+        # lmerTest's finite differences fail on covariates of order 1e6
+        if table and "badly_scaled" not in case["tags"]:
             keys = {"NumDF": "num_df", "DenDF": "den_df", "F value": "F"}
             keys["Sum Sq"] = "sum_sq"
             found[f"anova_{method}"] = {"terms": table["rows"]} | {
