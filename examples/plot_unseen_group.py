@@ -2,8 +2,8 @@
 A known school and a new one
 ============================
 
-Prediction intervals for a pupil of school 53, and for a pupil of a school that the model
-has not seen: there, how much schools differ makes the interval wider.
+Prediction intervals for a pupil of school 53, and for a pupil of a school that the
+model has not seen: there, how much schools differ makes the interval wider.
 """
 
 import matplotlib.pyplot as plt

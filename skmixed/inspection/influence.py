@@ -100,7 +100,7 @@ def influence(
     -----
     With b the fixed effects of all rows, b_i those without unit i, V the covariance
     matrix of b and r its rank: Cook's distance is ``(b - b_i)'V^-1(b - b_i) / r``; a
-    unit with a distance of 1 moves the estimates to the edge of about a 50 %
+    unit with a distance of 1 moves the estimates to the edge of a 50 to 70 %
     confidence region. DFBETAS are ``(b - b_i)`` in standard errors of ``b_i``. Leverage
     is what the unit's responses contribute to their own expectation and sums to r;
     ``hat`` is the same with random effects (lme4: ``hatvalues``). Where an effect
