@@ -129,12 +129,11 @@ def predictive_distribution(result, design, kind):
     effects), the normal distribution stands in, which so many levels allow.
     """
     residual = result.sigma**2 if kind == "prediction" else 0.0
-    sizes = sum(factor.size for factor in result.A.factors)
     n = len(design.X)
     if not result.A.factors:
         variance = fixed_variance(result, design) + residual
         return PredictiveDistribution(variance, np.full(n, float(result.df_resid)))
-    if largest_dense(result.A) > CHEAP_DENSE or sizes > CHEAP_EFFECTS:
+    if not is_cheap(result):
         variance = mean_variance(result, design) + residual
         return PredictiveDistribution(variance, np.full(n, np.inf))
     scale_free, deviance = reopen(result)
@@ -148,6 +147,13 @@ def predictive_distribution(result, design, kind):
         df = 1.0 / (spread / (2.0 * variance**2) + 1.0 / deviance.nu)
     variance = variance + np.einsum("in,ij,jn->n", d, W, d, optimize=True)
     return PredictiveDistribution(variance, df)
+
+
+def is_cheap(result):
+    """Whether two more factorisations per parameter are done in a moment."""
+    dense = largest_dense(result.A) if result.solver == "crossed" else 0
+    size = sum(factor.size for factor in result.A.factors)
+    return dense <= CHEAP_DENSE and size <= CHEAP_EFFECTS
 
 
 def prediction_derivatives(deviance, free, rows, residual):
