@@ -7,6 +7,8 @@ from skmixed.inspection.style import BLACK, BLUE, GREY, open_axes
 
 # Columns of the table that are no estimates.
 OTHER_COLUMNS = {"n", "extra_df", "inference", "danger"}
+# An interval that many times wider than the median one does not set the axis.
+FAR_WIDER = 20.0
 
 
 class ApproachesDisplay:
@@ -140,6 +142,15 @@ class ApproachesDisplay:
         axes[0, 0].set_ylim(-0.6, rows - 0.4)
         return self
 
+    def _limits(self, column):
+        """Ends of an axis, which intervals far wider than the others run out of."""
+        intervals = self.intervals[:, column]
+        widths = intervals[:, 1] - intervals[:, 0]
+        usual = widths <= FAR_WIDER * np.nanmedian(widths)
+        low, high = np.nanmin(intervals[usual]), np.nanmax(intervals[usual])
+        margin = 0.06 * (high - low)
+        return low - margin, high + margin
+
     def _draw(self, ax, column, place):
         low, high = self.intervals[:, column].T
         estimate = self.estimates[:, column]
@@ -149,6 +160,7 @@ class ApproachesDisplay:
         colours = [BLUE if a == self.reference else BLACK for a in self.approaches]
         ax.hlines(place, low, high, colors=colours, lw=2.2)
         ax.scatter(estimate, place, c=colours, s=36, zorder=3)
+        ax.set_xlim(*self._limits(column))
         level = f"{100 * self.confidence_level:g} % interval"
         ax.set_xlabel(f"{self.coef_names[column]}  ({level})")
         ax.tick_params(axis="y", length=0)
