@@ -290,7 +290,7 @@ class StatementsMixin:
             table = estimate_table(result, method, L, chosen, confidence_level)
             bounds[fixed] = table[["lower", "upper"]]
         others = [p for p in parameters if p.kind != "fixed"]
-        if others and result.groups:
+        if others:
             bounds[~fixed] = wald_bounds(result, others, confidence_level)
         table = {
             "estimate": values_of(result, parameters),

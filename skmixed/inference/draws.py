@@ -179,7 +179,7 @@ class GroupedErrors:
         # (G, k, p): what the groups' xi add to X'e
         within = np.einsum("gak,apg->gkp", vectors, A.ZtXy[0][:, :p], optimize=True)
         self.slopes = inverse[:, :, None] * within
-        flat = self.slopes.reshape(-1, p)
+        flat = self.slopes.reshape(kept.size, p)
         self.rest = semidefinite_root(A.gram[:p, :p] - flat.T @ flat, A.gram[:p, :p])
         self.n_left = A.n_obs - int(kept.sum()) - self.rest.shape[1]
 

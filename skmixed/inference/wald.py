@@ -12,7 +12,7 @@ def wald_bounds(result, parameters, confidence_level=0.95):
     Parameters
     ----------
     result : FitResult
-        With at least one random term.
+        Without random terms sigma is the only parameter, and its interval exact.
     parameters : list of Parameter
         None of them a fixed effect.
     confidence_level : float, default=0.95
@@ -28,6 +28,8 @@ def wald_bounds(result, parameters, confidence_level=0.95):
     normal (Pinheiro & Bates 2000, section 2.4.3); their standard errors follow from
     those of (theta, log sigma) by the delta method.
     """
+    if not result.groups:
+        return residual_bounds(result, confidence_level)
     curvature = Curvature.of(result)
     z = stats.norm.ppf(0.5 + confidence_level / 2.0)
     bounds = np.full((len(parameters), 2), np.nan)
@@ -42,6 +44,16 @@ def wald_bounds(result, parameters, confidence_level=0.95):
         inverse = np.tanh if parameter.kind == "correlation" else np.exp
         bounds[row] = inverse(ends)
     return bounds
+
+
+def residual_bounds(result, confidence_level):
+    """Exact interval of sigma where residuals are all there is, of shape (1, 2)."""
+    tail = (1.0 - confidence_level) / 2.0
+    nu = result.df_resid
+    if nu <= 0:
+        return np.full((1, 2), np.nan)
+    squares = result.sigma**2 * (nu if result.reml else result.n_obs)
+    return np.sqrt(squares / stats.chi2.ppf([[1.0 - tail, tail]], nu))
 
 
 def working_scale(curvature, parameter, result):

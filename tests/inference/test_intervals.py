@@ -175,7 +175,28 @@ def test_unknown_choices_are_refused(slopes, sleep):
     linear = MixedLinearRegressor("Reaction ~ Days").fit(sleep)
     with pytest.raises(ValueError, match="needs random effects"):
         linear.conf_int(method="profile")
-    assert np.isfinite(linear.conf_int("fixed").to_numpy()).all()
+    assert np.isfinite(linear.conf_int().to_numpy()).all()
+
+
+def test_sigma_of_a_linear_model_has_its_exact_interval(sleep):
+    bounds = []
+    for reml in (True, False):
+        model = MixedLinearRegressor("Reaction ~ Days", reml=reml).fit(sleep)
+        bounds.append(model.conf_int("sigma").iloc[0])
+    squares = bounds[0]["estimate"] ** 2 * 178
+    lower, upper = np.sqrt(squares / stats.chi2.ppf([0.975, 0.025], 178))
+    for bound in bounds:
+        assert bound["lower"] == pytest.approx(lower, rel=SAME_ALGEBRA)
+        assert bound["upper"] == pytest.approx(upper, rel=SAME_ALGEBRA)
+
+
+@pytest.mark.parametrize("method", ["wald", "profile", "bootstrap"])
+def test_a_model_without_fixed_effects_has_intervals(sleep, method):
+    model = MixedLinearRegressor("Reaction ~ 0 + (1 | Subject)").fit(sleep)
+    options = {"n_resamples": 20, "random_state": 0}
+    table = model.conf_int(method=method, **options)
+    assert table.index.tolist() == ["sd_Intercept|Subject", "sigma"]
+    assert (table["lower"] < table["upper"]).all()
 
 
 def textbook_law(model, frame):
