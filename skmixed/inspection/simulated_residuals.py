@@ -105,6 +105,8 @@ def simulated_residuals(
     residuals, basis = rotate_residuals(result, design)
     found = scale_by_simulation(residuals, basis, n_simulations, generator)
     fitted = design.X[:, result.kept] @ result.coef
+    if design.offset is not None:
+        fitted += design.offset
     return SimulatedResiduals(
         residuals=pd.Series(found.scaled, index=rows.index, name="scaled_residual"),
         tests=residual_tests(found, fitted),

@@ -212,6 +212,8 @@ def find_groups(labels, wanted, group_name):
     """
     scalar = isinstance(wanted, str) or np.isscalar(wanted)
     wanted = [wanted] if scalar else list(wanted)
+    if not wanted:
+        return np.zeros(0, dtype=np.intp)
     places = {str(label): place for place, label in enumerate(labels)}
     unknown = [label for label in wanted if str(label) not in places]
     if unknown:
