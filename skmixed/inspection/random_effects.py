@@ -198,7 +198,7 @@ class RandomEffectsDisplay:
             draw(one, column, marked)
         if caterpillar:
             self._name_groups(axes[0, 0])
-        legend_above(axes, new=ax is None)
+        legend_above(axes, new=ax is None, ncols=2 if k == 1 else 3)
         return self
 
     def _draw_caterpillar(self, ax, column, marked):
