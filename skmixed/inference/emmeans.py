@@ -1,6 +1,7 @@
 """Estimated marginal means: predictions on a balanced grid, averaged and compared."""
 
 import html
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,7 +35,8 @@ def emmeans(
     model : MixedLinearRegressor
         Fitted.
     specs : str or list of str
-        Columns of the fixed part whose combinations the means are for.
+        Columns of the fixed part whose combinations the means are for; or R's
+        ``"~ a + b | c"``, where c is `by`.
     by : str or list of str, default=None
         Columns within whose levels the means are compared.
     at : dict of str to list, default=None
@@ -81,12 +83,46 @@ def emmeans(
     2    B - C    -5.950      2.177  10.0  0.051
     """
     check_is_fitted(model)
-    grid = ReferenceGrid(model, as_names(specs), as_names(by), at or {})
+    if not hasattr(model, "r2_nakagawa"):
+        raise ValueError(
+            f"emmeans needs a mixed model; {type(model).__name__} is none. Leave its "
+            "random part out of a MixedLinearRegressor instead."
+        )
+    specs, by = read_specs(specs, by)
+    grid = ReferenceGrid(model, specs, by, at or {})
     method, reason = choose_degrees_of_freedom(model.result_, ddf)
     check_adjust(adjust, pairwise=True)
     return MarginalMeans(
         model.result_, grid, method, reason, adjust, float(confidence_level)
     )
+
+
+def read_specs(specs, by):
+    """Columns of the means and of their families, also from ``"~ a + b | c"``.
+
+    Parameters
+    ----------
+    specs : str or list of str
+    by : str, list of str or None
+
+    Returns
+    -------
+    specs, by : list of str
+    """
+    if isinstance(specs, str) and "~" in specs:
+        means, bar, families = specs.partition("~")[2].partition("|")
+        if bar and by is not None:
+            raise ValueError(
+                f"specs={specs!r} already says by what; leave by={by!r} out."
+            )
+        specs = split_names(means)
+        by = split_names(families) if bar else by
+    return as_names(specs), as_names(by)
+
+
+def split_names(text):
+    """List the columns of one side of a formula of names."""
+    return [name.strip(" `") for name in re.split(r"[+*:]", text)]
 
 
 def as_names(names):

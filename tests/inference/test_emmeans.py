@@ -11,7 +11,7 @@ from conftest import SAME_DENSE, SAME_THETA
 from scipy import stats
 from test_reference import fit_case
 
-from skmixed import MixedLinearRegressor, emmeans
+from skmixed import MixedLinearRegressor, PooledLinearRegressor, emmeans
 from skmixed.datasets import load_cake, load_london_schools
 from skmixed.inference.multiplicity import adjust_p, critical_values
 
@@ -87,6 +87,22 @@ def test_comparisons_stay_within_the_levels_of_by():
     both = emmeans(model, ["gender", "school_gender"]).pairs
     assert len(both) == 15
     assert both["contrast"][0].count(" - ") == 1
+
+
+def test_specs_may_be_written_as_in_r():
+    model, _ = fit_schools()
+    expected = emmeans(model, ["gender", "lrt"], by="school_gender").frame
+    found = emmeans(model, "pairwise ~ gender * lrt | school_gender").frame
+    pd.testing.assert_frame_equal(found, expected)
+    with pytest.raises(ValueError, match="already says by what"):
+        emmeans(model, "~ gender | school_gender", by="lrt")
+
+
+def test_baselines_are_refused():
+    frame = load_london_schools().frame
+    pooled = PooledLinearRegressor("exam ~ gender").fit(frame)
+    with pytest.raises(ValueError, match="PooledLinearRegressor is none"):
+        emmeans(pooled, "gender")
 
 
 def test_numbers_are_held_where_at_says():
