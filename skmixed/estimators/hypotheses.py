@@ -27,7 +27,8 @@ def anova(model, type=3, *, ddf="auto"):
         Fitted.
     type : {3, 2, 1}, default=3
         3 tests a term averaged over the levels of the others, each level counting once
-        (where cells are empty, what of it can be estimated, as SAS and lmerTest do);
+        (where cells are empty, what of it can be estimated, as SAS and lmerTest do; a
+        term without the ones it would contain, as in ``0 + f``, is tested as a whole);
         2 tests it after all terms that do not contain it; 1 after the terms before it.
         None depends on how levels are coded.
     ddf : {"auto", "satterthwaite", "kenward-roger", "normal", "residual"}, \

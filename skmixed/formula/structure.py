@@ -1,7 +1,6 @@
 """Which columns of X belong to which term, and how their levels are coded."""
 
 import itertools
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,22 +150,16 @@ class CodedFactors:
         self.levels = levels
         self.widths = {}
         for part in model_spec.structure:
-            self.learn_width(part)
+            self.learn_widths(part)
 
-    def learn_width(self, part):
-        """Count the columns of a numeric factor, where a term has just one."""
-        numeric = [f.expr for f in part.term.factors if self.is_numeric(f.expr)]
-        if len(numeric) == 1:
-            rest = sum(self.n_codes(scoped) for scoped in part.scoped_terms)
-            self.widths[numeric[0]] = len(part.columns) // rest
-
-    def n_codes(self, scoped):
-        """Count the products of codes of one product of factors."""
-        return math.prod(
-            self.coding(f.factor.expr, f.reduced).shape[1]
-            for f in scoped.factors
-            if self.is_categorical(f.factor.expr)
-        )
+    def learn_widths(self, part):
+        """Count the columns of numeric factors: their distinct names in products."""
+        pieces = {piece for name in part.columns for piece in split_name(name)}
+        for factor in part.term.factors:
+            name = factor.expr
+            if self.is_numeric(name):
+                own = {p for p in pieces if p == name or p.startswith(f"{name}[")}
+                self.widths[name] = max(len(own), 1)
 
     def is_categorical(self, expression):
         """Tell whether a factor is coded by its levels."""
@@ -209,3 +202,30 @@ class CodedFactors:
             numeric = tuple(sorted(name for name, codes in product if codes is None))
             codes = {name: codes for name, codes in product if codes is not None}
             yield numeric, codes
+
+
+def split_name(name):
+    """Split a column's name at the colons outside of brackets.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from skmixed.formula.structure import split_name
+    >>> split_name("poly(x, 2)[1]:b[T.u:v]")
+    ['poly(x, 2)[1]', 'b[T.u:v]']
+    """
+    pieces, depth = [""], 0
+    for character in name:
+        depth += (character in "([{") - (character in ")]}")
+        if character == ":" and not depth:
+            pieces.append("")
+        else:
+            pieces[-1] += character
+    return pieces

@@ -30,10 +30,10 @@ def anova_table(result, method, terms, kind=3, alias=None):
         ``p``. As in lmerTest, mean squares are what F was before its scaling, times
         the residual variance.
     """
-    if kind == 3 and alias is not None:
-        hypotheses = estimable_hypotheses(result, terms, alias)
+    if kind == 3:
+        hypotheses = type_three(result, terms, alias)
     else:
-        hypotheses = {1: sequential, 2: marginal, 3: balanced}[kind](result, terms)
+        hypotheses = {1: sequential, 2: marginal}[kind](result, terms)
     rows = {}
     for name, L in hypotheses.items():
         test = joint_test(result, method, L)
@@ -52,13 +52,43 @@ def anova_table(result, method, terms, kind=3, alias=None):
     )
 
 
+def type_three(result, terms, alias=None):
+    """Type III hypotheses: balanced averages, where a term is no more than its own.
+
+    Parameters
+    ----------
+    result : FitResult
+    terms : list of FixedTerm
+    alias : ndarray of shape (r, p - r), optional
+
+    Returns
+    -------
+    dict of str to ndarray of shape (q, r)
+
+    Notes
+    -----
+    A term that lacks the terms it would contain (``0 + f``, ``a:b`` without ``a``) has
+    more columns than its balanced differences; all of them are tested, as in lmerTest.
+    """
+    if alias is not None:
+        return estimable_hypotheses(result, terms, alias)
+    hypotheses = balanced(result, terms)
+    sizes = {term.name: len(term.columns) for term in terms}
+    wider = [name for name, L in hypotheses.items() if len(L) != sizes[name]]
+    if wider:
+        nothing = np.zeros((len(result.coef), 0))
+        whole = estimable_hypotheses(result, terms, nothing)
+        hypotheses |= {name: whole[name] for name in wider}
+    return hypotheses
+
+
 def without_intercept(terms):
     """All terms but the intercept."""
     return [term for term in terms if term.numeric or term.categorical]
 
 
 def balanced(result, terms):
-    """Type III: every term averaged over the levels of all others, each counting once.
+    """Every term averaged over the levels of all others, each counting once.
 
     Parameters
     ----------
@@ -71,17 +101,14 @@ def balanced(result, terms):
 
     Notes
     -----
-    A single term is tested as a whole, as in lmerTest: without an intercept, that all
-    means are zero. Else, a column's coefficient multiplies a product of numbers and of
-    a code for each of its categorical factors. The hypothesis of a term takes, of all
-    columns with the same numbers, the differences of its own factors' levels from the
-    first, and the mean over the levels of the other factors. No code is special: any
-    coding that spans the same columns gives the same hypothesis.
+    A column's coefficient multiplies a product of numbers and of a code for each of its
+    categorical factors. The hypothesis of a term takes, of all columns with the same
+    numbers, the differences of its own factors' levels from the first, and the mean
+    over the levels of the other factors. No code is special: any coding that spans the
+    same columns gives the same hypothesis.
     """
     columns = [column for term in terms for column in term.columns]
     n_columns = len(columns)
-    if len(without_intercept(terms)) == 1:
-        return sequential(result, terms)
     hypotheses = {}
     for term in without_intercept(terms):
         rows = []

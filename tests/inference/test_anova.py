@@ -1,6 +1,7 @@
 """F tests of terms against lmerTest and pbkrtest, and whatever the coding."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,12 @@ from skmixed import (
     anova,
     contrast_test,
 )
-from skmixed.datasets import load_cake, load_machines, load_sleepstudy
+from skmixed.datasets import (
+    load_cake,
+    load_london_schools,
+    load_machines,
+    load_sleepstudy,
+)
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "inference.json"
 CASES = json.loads(REFERENCE.read_text())["cases"]
@@ -118,6 +124,32 @@ def test_coding_does_not_matter_with_empty_cells(cake):
     assert tables[0][:, 2].tolist() == [2, 5, 9]
     for other in tables[1:]:
         np.testing.assert_allclose(other, tables[0], rtol=SAME_THETA)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "num_df"),
+    [
+        ("gender:vr", [5]),
+        ("0 + gender:vr + lrt", [1, 6]),
+        ("gender / lrt", [1, 2]),
+        ("(lrt + gender + vr) ^ 2", [1, 1, 2, 1, 2, 2]),
+        ("bs(lrt, df=4) * gender", [4, 1, 4]),
+        ("poly(lrt, 2):bs(school_avg, df=3)", [6]),
+        ("factor(lrt > 0.3) * C(vr, contr.poly)", [1, 2, 2]),
+        ("within(lrt, school) + between(lrt, school)", [1, 1]),
+    ],
+)
+def test_every_column_belongs_to_a_term(fixed, num_df):
+    schools = load_london_schools().frame.iloc[::3]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MixedLinearRegressor(f"exam ~ {fixed} + (1 | school)").fit(schools)
+    n_tested = len(model.coef_names_)
+    for kind in (1, 2, 3):
+        table = anova(model, kind)
+        assert table["num_df"].tolist() == num_df
+        assert table.notna().all(axis=None)
+    assert sum(num_df) == n_tested
 
 
 def test_unknown_types_are_refused(cake):
