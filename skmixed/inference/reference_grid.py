@@ -53,6 +53,10 @@ class ReferenceGrid:
         grid = self.cells.loc[np.repeat(np.arange(n_cells), n_others)]
         for column in others:
             grid[column] = np.tile(others[column].to_numpy(), n_cells)
+        for column in grid.columns.intersection(list(spec.levels)):
+            # levels that are numbers must not be taken for a numeric column
+            if spec.levels[column] is not None:
+                grid[column] = pd.Categorical(grid[column], spec.levels[column])
         design = spec.build(grid.reset_index(drop=True), random_effects=False)
         offset = np.zeros(len(grid)) if design.offset is None else design.offset
         self.offset = offset.reshape(n_cells, n_others).mean(axis=1)

@@ -126,6 +126,21 @@ def test_a_numeric_factor_has_all_its_levels():
     assert "Averaged over the levels of recipe." in str(means)
 
 
+def test_levels_may_be_numbers_and_truth_values():
+    frame = load_cake().frame
+    frame = frame.assign(recipe=frame["recipe"].cat.codes.astype("category"))
+    frame["hot"] = frame["temp"] > 200
+    frame["log temp"] = np.log(frame["temp"])
+    formula = "angle ~ recipe * hot + `log temp` + offset(temp) + (1 | replicate)"
+    model = MixedLinearRegressor(formula).fit(frame)
+    found = emmeans(model, "recipe", by="hot").frame
+    grid = found[["recipe", "hot"]].assign(temp=200.0)
+    grid["recipe"] = grid["recipe"].astype("category")
+    grid["log temp"] = frame["log temp"].mean()
+    predicted = model.predict(grid, random_effects=False)
+    np.testing.assert_allclose(found["estimate"], predicted, rtol=SAME_DENSE)
+
+
 def test_covariates_with_two_values_keep_both():
     frame = load_cake().frame
     frame["hot"] = (frame["temp"] > 200).astype(int)
@@ -190,6 +205,14 @@ def test_adjustments_of_p_values():
     np.testing.assert_allclose(found["holm"], steps[[0, 2, 1]])
     assert np.isnan(adjust_p(t, df, "fdr", 3)[3])
     np.testing.assert_allclose(adjust_p(t, df, "tukey", 2)[:3], p)
+
+
+def test_far_tails_keep_their_digits():
+    t, df = np.array([6.0, 9.0, 12.0, 20.0]), np.full(4, 300.0)
+    p = adjust_p(t, df, "tukey", 3)
+    ratio = p / (2 * stats.t.sf(t, df))
+    assert ((ratio > 1) & (ratio <= 3)).all()
+    assert (np.diff(p) < 0).all()
 
 
 @pytest.mark.parametrize("adjust", ["tukey", "bonferroni", "sidak", "none"])
