@@ -19,6 +19,8 @@ from skmixed.likelihood.fit import largest_dense
 # Up to these sizes a few more factorisations, for the degrees of freedom, are cheap.
 CHEAP_DENSE = 1500
 CHEAP_EFFECTS = 200_000
+# With a larger dense matrix an open likelihood is too much memory to keep.
+LARGEST_KEPT = 4000
 # Half a step of the differences in theta, relative to theta and never below this.
 STEP = 1e-4
 LEAST_STEP = 1e-6
@@ -29,6 +31,8 @@ _open = weakref.WeakKeyDictionary()
 def posterior_at_estimates(result):
     """Open the likelihood of a fit at its estimates; keep it while the fit lives.
 
+    Not kept is one with a dense matrix of more than 4000 columns, 128 MB.
+
     Parameters
     ----------
     result : FitResult
@@ -38,10 +42,13 @@ def posterior_at_estimates(result):
     scale_free : Preconditioned
     posterior : Posterior
     """
-    if result not in _open:
-        scale_free, deviance = result.reopen()
-        _open[result] = scale_free, Posterior(deviance)
-    return _open[result]
+    if result in _open:
+        return _open[result]
+    scale_free, deviance = result.reopen()
+    found = scale_free, Posterior(deviance)
+    if dense_columns(result) <= LARGEST_KEPT:
+        _open[result] = found
+    return found
 
 
 def mean_variance(result, design):
@@ -151,9 +158,13 @@ def predictive_distribution(result, design, kind):
 
 def is_cheap(result):
     """Whether two more factorisations per parameter are done in a moment."""
-    dense = largest_dense(result.A) if result.solver == "crossed" else 0
     size = sum(factor.size for factor in result.A.factors)
-    return dense <= CHEAP_DENSE and size <= CHEAP_EFFECTS
+    return dense_columns(result) <= CHEAP_DENSE and size <= CHEAP_EFFECTS
+
+
+def dense_columns(result):
+    """Columns of the dense matrix of crossed factors, else none."""
+    return largest_dense(result.A) if result.solver == "crossed" else 0
 
 
 def prediction_derivatives(deviance, free, rows, residual):
