@@ -104,6 +104,28 @@ def test_derivatives_of_restricted_deviances(slopes, kind):
         np.testing.assert_allclose(at.hessian[j], bend, atol=SAME_THETA * scale)
 
 
+def test_profile_of_a_coefficient_is_that_of_models_with_an_offset():
+    rng = np.random.default_rng(0)
+    frame = load_penicillin().frame
+    frame = frame.assign(x=50 + rng.standard_normal(144), twice=0.0)
+    frame["twice"] = 2 * frame["x"] - 1
+    weights = 0.5 + rng.random(144)
+    terms = "(x | plate) + (1 | sample)"
+
+    def fit(formula, data):
+        model = MixedLinearRegressor(formula, reml=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return model.fit(data, sample_weight=weights)
+
+    model = fit(f"diameter ~ x + twice + {terms}", frame)
+    for _, point in model.profile("x").table.iloc[::4].iterrows():
+        held = frame.assign(held=point["value"] * frame["x"])
+        other = fit(f"diameter ~ offset(held) + {terms}", held)
+        rise = max(other.deviance_ - model.deviance_, 0.0)
+        assert point["zeta"] ** 2 == pytest.approx(rise, abs=10 * SAME_DEVIANCE)
+
+
 def test_boundaries_of_profiles():
     frame = load_dyestuff().frame
     # a variance that is estimated as zero
