@@ -55,7 +55,7 @@ class ReferenceGrid:
             grid[column] = np.tile(others[column].to_numpy(), n_cells)
         for column in grid.columns.intersection(list(spec.levels)):
             # levels that are numbers must not be taken for a numeric column
-            if spec.levels[column] is not None:
+            if isinstance(spec.levels[column], list):
                 grid[column] = pd.Categorical(grid[column], spec.levels[column])
         design = spec.build(grid.reset_index(drop=True), random_effects=False)
         offset = np.zeros(len(grid)) if design.offset is None else design.offset
