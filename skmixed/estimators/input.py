@@ -150,6 +150,11 @@ def read_response(y, n_samples):
     """
     if isinstance(y, pd.Series) and pd.api.types.is_extension_array_dtype(y):
         y = y.astype(object).where(y.notna(), None).to_numpy()
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {np.shape(y)} instead. Fit "
+            "several responses with skmixed.fit_many(model, X, Y)."
+        )
     y = column_or_1d(y, warn=True)
     check_consistent_length(np.empty((n_samples, 0)), y)
     kind = getattr(y.dtype, "kind", "O")

@@ -384,3 +384,9 @@ def test_a_good_fit_is_silent(schools):
         model = fit("exam ~ lrt + gender + (1 | school)", schools)
         model.predict(schools)
         str(model.summary())
+
+
+def test_several_responses_are_sent_to_fit_many(schools):
+    Y = schools[["exam", "lrt"]]
+    with pytest.raises(ValueError, match=r"shape \(\d+, 2\).*fit_many"):
+        MixedLinearRegressor("~ gender + (1 | school)").fit(schools, Y)
