@@ -150,9 +150,10 @@ def read_response(y, n_samples):
     """
     if isinstance(y, pd.Series) and pd.api.types.is_extension_array_dtype(y):
         y = y.astype(object).where(y.notna(), None).to_numpy()
-    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+    shape = getattr(y, "shape", ())
+    if len(shape) == 2 and shape[1] > 1:
         raise ValueError(
-            f"y should be a 1d array, got an array of shape {np.shape(y)} instead. Fit "
+            f"y should be a 1d array, got an array of shape {shape} instead. Fit "
             "several responses with skmixed.fit_many(model, X, Y)."
         )
     y = column_or_1d(y, warn=True)
