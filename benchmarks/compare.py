@@ -41,13 +41,14 @@ The script makes a virtual environment for every package and measures the whole 
 from formula and data frame to fitted model, in CPU seconds (user and system) of the
 process. Calls of a rival and of skmixed alternate, and ratios are taken pair by pair;
 the tables have medians. Every package has {threads} for BLAS and for its own loops. On
-sets below {small:,} rows a measurement is the median of up to 25 calls, after one that
-is not counted; on larger ones every call counts but the first, in a process that has
-fitted a tiny data set before. A call is stopped after {limit:g} s of wall time; a
-package that takes long is measured once. All fits are by REML unless noted. A fit that
-ended more than {wrong} below the best log-likelihood has a `!`, and its time is not
-compared. Formulas that skmixed has read before are not read again; all other work is
-done anew in each call.
+sets below {small:,} rows a measurement is the median of up to 25 calls, after one
+measurement that is not counted; on larger ones every call counts but the first, in a
+process that has fitted a tiny data set before. A call is stopped after {limit:g} s of
+wall time; a package that takes long is measured once. All fits are by REML unless
+noted. A fit that ended more than {wrong} below the best log-likelihood has a `!`, and
+its time is not compared; some of these fits say themselves that they did not converge.
+Formulas that skmixed has read before are not read again; all other work is done anew in
+each call.
 
 lme4 is measured through `Rscript` where R with lme4 is present{lme4}.
 
@@ -61,7 +62,8 @@ optimum; below 1, skmixed is the fastest.
 """
 THREADS_NOTE = """\
 Large sets, and the packages that were the fastest rival on one of them. CPU seconds
-add up over threads: a gain of wall time shows only there.
+add up over threads, those of threads that only wait included, and grow where other
+work holds the cores: wall time says what a second thread gains.
 """
 
 
@@ -114,6 +116,7 @@ def write_page(runs, imports, path):
     """Write the results as Markdown."""
     first = runs[0]
     measured = {one["case"] for one in first["figures"]}
+    large = [case.name for case in CASES if not case.small]
     lme4 = "" if LME4.name in first["versions"] else "; on this machine it was not"
     parts = [
         INTRODUCTION.format(
@@ -143,12 +146,11 @@ def write_page(runs, imports, path):
         "Of the same calls; other work on the machine disturbs them.\n",
         *report.wall_table(first),
         "\n## First call, CPU seconds\n",
-        "Of small sets the first call of a process, with whatever a package imports "
-        "then; of\nlarge ones the first on these data.\n",
-        *report.first_call_table(first),
+        "On the data of large sets, in a process that has fitted a tiny set before.\n",
+        *report.first_call_table(first, large),
         "\n## Memory, MB\n",
         "Largest growth of the resident memory in a call, large sets.\n",
-        *report.memory_table(first, [c.name for c in CASES if not c.small]),
+        *report.memory_table(first, large),
         "\n## Log-likelihood\n",
         "skmixed's, and how far the others end above (+) or below (-) it; 0 is less "
         f"than\n{report.SAME_LOGLIK:g}.\n",

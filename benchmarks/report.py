@@ -47,26 +47,23 @@ def is_wrong(one, best):
     return comparable and one["loglik"] < best - WRONG_OPTIMUM
 
 
-def ratios(figures):
-    """Return skmixed's CPU seconds over each rival's, pair by pair."""
-    found = {}
-    for name, one in figures.items():
-        if name != "skmixed" and one["beside"]:
-            pairs = zip(one["beside"], one["cpu"], strict=False)
-            found[name] = median([ours / theirs for ours, theirs in pairs])
-    return found
-
-
 def against_fastest(figures):
-    """Return the largest ratio among rivals at the optimum, and whose it is."""
+    """Return skmixed's time over that of the fastest rival, and who that is.
+
+    The fastest is the one of the least median among those at the optimum; the ratio
+    is the median over pairs of neighbouring calls.
+    """
     best = best_loglik(figures)
-    right = {
-        name: ratio
-        for name, ratio in ratios(figures).items()
-        if not is_wrong(figures[name], best)
+    seconds = {
+        name: median(one["cpu"])
+        for name, one in figures.items()
+        if one["beside"] and not is_wrong(one, best)
     }
-    name = max(right, key=right.get, default=None)
-    return (right[name], name) if name else (None, None)
+    if not seconds:
+        return None, None
+    name = min(seconds, key=seconds.get)
+    pairs = zip(figures[name]["beside"], figures[name]["cpu"], strict=False)
+    return median([ours / theirs for ours, theirs in pairs]), name
 
 
 def ratio_cell(figures):
@@ -133,12 +130,12 @@ def wall_table(run):
     return table(["case", *packages], rows)
 
 
-def first_call_table(run):
-    """Return the table of the CPU seconds of first calls."""
+def first_call_table(run, names):
+    """Return the table of the CPU seconds of first calls on these cases."""
     by_case, packages = grouped(run)
     rows = []
-    for case, figures in by_case.items():
-        first = [figures[package]["cold"] for package in packages]
+    for case in [case for case in by_case if case in names]:
+        first = [by_case[case][package]["cold"] for package in packages]
         rows.append([case, *("-" if f is None else duration(f) for f in first)])
     return table(["case", *packages], rows)
 
