@@ -63,10 +63,15 @@ class Worker:
         self.frame = cases.read_table(path)
         self.fit, self.loglik = rival.start(case, self.frame)
 
-    def time_once(self):
-        """Fit a fresh copy of the table, and return the figures of the call."""
+    def time_once(self, collect=True):
+        """Fit a fresh copy of the table, and return the figures of the call.
+
+        To collect garbage before every short call would empty the processor's caches
+        before it, which is no warm call.
+        """
         frame = self.frame.copy()
-        gc.collect()
+        if collect:
+            gc.collect()
         reset_peak_memory()
         before, cpu, wall = memory("VmRSS"), cpu_seconds(), time.perf_counter()
         model = self.fit(frame)
@@ -87,7 +92,7 @@ class Worker:
             and len(calls) < MOST_REPEATS
             and time.perf_counter() < until
         ):
-            calls.append(self.time_once())
+            calls.append(self.time_once(collect=False))
         return {
             key: median(call[key] for call in calls)
             for key in calls[0]

@@ -8,10 +8,11 @@ from skmixed.inference.deletion import Deletion, OpenRows
 from skmixed.inference.prediction import posterior_at_estimates
 from skmixed.likelihood.boundary import thin_directions
 from skmixed.likelihood.cross_products import cross_products
-from skmixed.likelihood.fit import THREADED, finish, largest_dense, thread_pools
+from skmixed.likelihood.fit import finish, largest_dense
 from skmixed.likelihood.optimize import minimise
 from skmixed.likelihood.rows import GroupedRows
 from skmixed.likelihood.search import search
+from skmixed.likelihood.threads import blas_threads
 
 # Refits are compared with each other: they go farther than a fit does.
 TOLERANCE = 1e-11
@@ -46,9 +47,8 @@ def delete_groups(result, design, factor, *, refit=True):
         return hold_variances(result, design, codes)
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=result.n_levels[factor])
-    limit = 1 if largest_dense(result.A) < THREADED else None
     found = []
-    with thread_pools().limit(limits=limit, user_api="blas"):
+    with blas_threads(largest_dense(result.A)):
         for level, rows in enumerate(np.split(order, np.cumsum(counts)[:-1])):
             A = without(result.A, design, rows, factor, level)
             found.append(estimates(replace(result, A=A), refit))

@@ -12,6 +12,7 @@ from scipy import sparse
 from skmixed.likelihood.frame import Frame, freeze_fixed, freeze_random, same_frame
 from skmixed.likelihood.pairs import PairBlocks, add_pairs, sum_blocks
 from skmixed.likelihood.rows import Factor, GroupedRows, nesting
+from skmixed.likelihood.threads import blas_threads
 
 # Rows multiplied at a time: bounds the working memory and keeps it in cache.
 CHUNK_ROWS = 65_536
@@ -115,6 +116,12 @@ def cross_products(design, frame=None):
     One pass over the rows for the frame and one for the products: a sparse product per
     grouping factor, O(n k (k + m)), and no sorting. Z is never formed.
     """
+    with blas_threads():
+        return accumulate(design, frame)
+
+
+def accumulate(design, frame):
+    """Carry :func:`cross_products` out."""
     y = design.y if design.offset is None else design.y - design.offset
     rows = GroupedRows.of(design.random)
     if frame is None:

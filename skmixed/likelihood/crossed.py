@@ -20,6 +20,8 @@ from skmixed.likelihood.scatter import LevelScatter
 # Below this a Lambda is too near singular for P = Lambda^-T (I - H) Lambda^-1, which
 # loses as many digits as its square has.
 INVERTIBLE = 1e-4
+# Products of two factors that are filled to this share are faster as dense ones.
+FILLED = 0.2
 # From this many columns on, the steps of the optimiser may use an inverse in single
 # precision: an error e in the gradient moves the deviance by e^2 / (2 curvature) only.
 ROUGH_FROM = 1000
@@ -79,6 +81,9 @@ class CrossedElimination:
         self.A21 = self.A12.T.tocsr()
         self.A22 = self.complement(A, products)
         self.scatter = LevelScatter(self.A12, len(self.A11))
+        if self.A12.nnz > FILLED * np.prod(self.A12.shape):
+            self.A12 = self.A12.toarray()
+            self.A21 = self.A12.T
         lower = sparse.tril(self.A22).tocoo()
         self.lower_positions = lower.row.astype(np.int64) + lower.col * np.int64(
             self.m2

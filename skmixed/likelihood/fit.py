@@ -1,10 +1,7 @@
 """Cross-products to the fitted parameters of a linear mixed model."""
 
-from functools import cache
-
 import numpy as np
 from scipy.linalg import lapack
-from threadpoolctl import ThreadpoolController
 
 from skmixed.likelihood.boundary import singular_terms
 from skmixed.likelihood.covariance import lower_root
@@ -12,15 +9,13 @@ from skmixed.likelihood.deviance import Evaluation, solve_upper
 from skmixed.likelihood.optimize import Optimum
 from skmixed.likelihood.result import FitResult
 from skmixed.likelihood.search import search
+from skmixed.likelihood.threads import blas_threads
 from skmixed.likelihood.validate import (
     check_identified,
     check_not_exact,
     check_not_saturated,
     is_exact,
 )
-
-# Dense complements from this many columns on are worth more than one BLAS thread.
-THREADED = 1000
 
 
 def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0):
@@ -51,9 +46,7 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
         memory.
     """
     check_identified(A)
-    # Threads cost more than they give on the small products of most designs.
-    limit = 1 if largest_dense(A) < THREADED else None
-    with thread_pools().limit(limits=limit, user_api="blas"):
+    with blas_threads(largest_dense(A)):
         if not A.factors:
             return fit_least_squares(A, reml)
         check_not_exact(A)
@@ -61,12 +54,6 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
         found = search(A, reml, regime, tol=tol, max_iter=max_iter, verbose=verbose)
         check_not_saturated(A, *found[1:])
         return finish(*found)
-
-
-@cache
-def thread_pools():
-    """The process's thread pools; to find them costs as much as a small fit."""
-    return ThreadpoolController()
 
 
 def fit_least_squares(A, reml):
