@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .columns import KEYS
-from .scanner import column_alias
+from skmixed.formula.columns import KEYS
+from skmixed.formula.scanner import column_alias
 
 __all__ = ["typical_values"]
 

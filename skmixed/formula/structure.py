@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .columns import ColumnTable
-from .materializer import materialize
-from .operators import write_term
+from skmixed.formula.columns import ColumnTable
+from skmixed.formula.materializer import materialize
+from skmixed.formula.operators import write_term
 
 __all__ = ["CodedColumn", "FixedTerm", "fixed_terms"]
 
