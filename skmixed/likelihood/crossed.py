@@ -81,9 +81,10 @@ class CrossedElimination:
         self.A21 = self.A12.T.tocsr()
         self.A22 = self.complement(A, products)
         self.scatter = LevelScatter(self.A12, len(self.A11))
+        self.by_A12 = self.A12
         if self.A12.nnz > FILLED * np.prod(self.A12.shape):
-            self.A12 = self.A12.toarray()
-            self.A21 = self.A12.T
+            self.by_A12 = self.A12.toarray()
+            self.A21 = self.by_A12.T
         lower = sparse.tril(self.A22).tocoo()
         self.lower_positions = lower.row.astype(np.int64) + lower.col * np.int64(
             self.m2
@@ -205,7 +206,7 @@ class CrossedElimination:
 
     def reduce(self, C1, C2, B2):
         """Subtract the fitted random effects: Z'V^-1 of columns, given W2's part."""
-        rest = C1 - groups_last(self.A12 @ B2, C1.shape)
+        rest = C1 - groups_last(self.by_A12 @ B2, C1.shape)
         B1 = multiply(self.W1, rest)
         F1 = rest - multiply(self.A11, B1)
         F2 = C2 - self.A21 @ levels_major(B1) - self.A22 @ B2
@@ -284,7 +285,7 @@ class CrossedElimination:
         self.invert()
         U1 = directions[self.leading]
         U2 = np.vstack([levels_major(directions[j]) for j in self.rest])
-        C1 = multiply(self.A11, U1) + groups_last(self.A12 @ U2, U1.shape)
+        C1 = multiply(self.A11, U1) + groups_last(self.by_A12 @ U2, U1.shape)
         C2 = self.A21 @ levels_major(U1) + self.A22 @ U2
         right = C2 - self.A21 @ levels_major(multiply(self.W1, C1))
         B2 = blas.dsymm(1.0, self.buffer, np.asfortranarray(right), lower=1)
