@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from skmixed.inference.tables import _align, _format_column
+from skmixed.inference.tables import align, format_column
 
 _SMALLEST_P = 1e-4
 _WIDTH = 88
@@ -84,7 +84,7 @@ def print_coefficients(table):
     if "mean" in table.columns:
         together = ["mean", "sd", "sem"]
     numbers = table[together].to_numpy()
-    cells = np.reshape(_format_column(numbers.ravel()), numbers.shape)
+    cells = np.reshape(format_column(numbers.ravel()), numbers.shape)
     for name in table.columns:
         head.append(_HEADS.get(name, name))
         if name in together:
@@ -96,7 +96,7 @@ def print_coefficients(table):
         else:
             text = [f"{v:.6g}" for v in table[name]]
         columns.append(["" if cell == "nan" else cell for cell in text])
-    return _align([head, *zip(*columns, strict=True)], left=(0,))
+    return align([head, *zip(*columns, strict=True)], left=(0,))
 
 
 _HEADS = {"estimate": "Estimate", "std_error": "Std. Error"}

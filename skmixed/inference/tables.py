@@ -235,7 +235,7 @@ def _print_criterion(fit):
     cells = [f"{fit[key]:.1f}" for key in ("aic", "bic", "loglik", "deviance")]
     # lme4's df.resid takes off the variance parameters too
     cells.append(f"{fit['n_obs'] - fit['n_parameters']:d}")
-    return _align([names, cells], left=())
+    return align([names, cells], left=())
 
 
 def _print_random(random):
@@ -244,18 +244,18 @@ def _print_random(random):
     columns = [
         groups.tolist(),
         random["effect"].tolist(),
-        _format_column(random["variance"]),
-        _format_column(random["sd"]),
+        format_column(random["variance"]),
+        format_column(random["sd"]),
     ]
     for name in random.columns[4:]:
         head.append("Corr" if len(head) == 4 else "")
         columns.append(["" if np.isnan(r) else f"{r:.2f}" for r in random[name]])
-    return _align([head, *zip(*columns, strict=True)], left=(0, 1))
+    return align([head, *zip(*columns, strict=True)], left=(0, 1))
 
 
 def _print_fixed(fixed):
     numbers = fixed[["estimate", "std_error"]].to_numpy()
-    cells = np.reshape(_format_column(numbers.ravel()), numbers.shape)
+    cells = np.reshape(format_column(numbers.ravel()), numbers.shape)
     normal = np.isinf(fixed["df"]).all()
     letter = "z" if normal else "t"
     head = ["", "Estimate", "Std. Error", "df", f"{letter} value", f"Pr(>|{letter}|)"]
@@ -266,7 +266,7 @@ def _print_fixed(fixed):
     lines = [head, *rows]
     if normal:
         lines = [line[:3] + line[4:] for line in lines]
-    return _align(lines, left=(0,))
+    return align(lines, left=(0,))
 
 
 def format_p(p):
@@ -292,7 +292,7 @@ def format_p(p):
     return f"{p:.3g}"
 
 
-def _format_column(numbers):
+def format_column(numbers):
     """Write numbers with as many decimals as the smallest needs."""
     numbers = np.asarray(numbers, dtype=float)
     size = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
@@ -304,7 +304,7 @@ def _format_column(numbers):
     return [f"{v:.{max(decimals, 0)}f}" for v in numbers]
 
 
-def _align(rows, left):
+def align(rows, left):
     """Lay cells out in columns; those at the positions `left` start at the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

@@ -79,25 +79,6 @@ class CovarianceTemplate:
             Lambda[start:stop, start:stop] = lower_root(root)
         return Lambda[self.entries]
 
-    def restrict(self, matrix):
-        """Keep a matrix where the template is free, zero elsewhere.
-
-        Parameters
-        ----------
-        matrix : ndarray of shape (k, k)
-
-        Returns
-        -------
-        ndarray of shape (k, k)
-        """
-        kept = np.zeros_like(matrix)
-        for start, stop, diagonal in self.blocks:
-            block = matrix[start:stop, start:stop]
-            kept[start:stop, start:stop] = (
-                np.diag(np.diag(block)) if diagonal else block
-            )
-        return kept
-
     def free_blocks(self):
         """Index sets whose covariance is unrestricted: terms, or single effects.
 

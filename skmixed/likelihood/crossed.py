@@ -8,11 +8,12 @@ from scipy import sparse
 from scipy.linalg import blas, lapack
 
 from skmixed.likelihood.grouped import (
-    cholesky,
+    groups_last,
+    levels_major,
     multiply,
+    relative_root,
     shared_left,
     shared_right,
-    solve_lower,
 )
 from skmixed.likelihood.kronecker import directional_sums
 from skmixed.likelihood.scatter import LevelScatter
@@ -114,12 +115,7 @@ class CrossedElimination:
         """Factor V at some Lambdas."""
         Lambda = Lambdas[self.leading]
         self.Lambdas = [Lambdas[j] for j in self.rest]
-        M = shared_right(shared_left(Lambda.T, self.A11), Lambda)
-        for i in range(len(Lambda)):
-            M[i, i] += 1.0
-        logdet = cholesky(M)
-        scaled = np.repeat(Lambda.T[:, :, None], M.shape[2], axis=2)
-        self.N = solve_lower(M, scaled)
+        self.N, logdet = relative_root(self.A11, Lambda)
         self.W1 = multiply(self.N, self.N, transpose_A=True)
         logdet += self.factor_complement()
         NC = multiply(self.N, self.C1)
@@ -371,15 +367,3 @@ class CrossedElimination:
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) ff' over pairs of levels: all the average information needs."""
         return None, directional_sums(self.apply, [block[:, None] for block in f]), None
-
-
-def levels_major(block):
-    """Array of shape (k, c, G) as a matrix of shape (G k, c)."""
-    k, c, G = block.shape
-    return block.transpose(2, 0, 1).reshape(G * k, c)
-
-
-def groups_last(matrix, shape):
-    """Matrix of shape (G k, c) as an array of shape (k, c, G)."""
-    k, c, G = shape
-    return matrix.reshape(G, k, c).transpose(1, 2, 0)

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
 
+from skmixed.likelihood.grouped import levels_major
 from skmixed.likelihood.kronecker import directional_sums
 
 
@@ -122,9 +123,3 @@ class DenseElimination:
         if whitened is None:
             return PP, Pff, None
         return PP, Pff, directional_sums(self.apply, whitened)
-
-
-def levels_major(block):
-    """Array of shape (k, c, G) as a matrix of shape (G k, c)."""
-    k, c, G = block.shape
-    return block.transpose(2, 0, 1).reshape(G * k, c)

@@ -122,3 +122,38 @@ def sum_to_parents(values, parent, n_parents):
         for j in range(c):
             out[i, j] = np.bincount(parent, values[i, j], minlength=n_parents)
     return out
+
+
+def relative_root(ZtZ, Lambda):
+    """Roots of W = Lambda (I + Lambda'Z'Z Lambda)^-1 Lambda' for every group.
+
+    Parameters
+    ----------
+    ZtZ : ndarray of shape (k, k, G)
+    Lambda : ndarray of shape (k, k)
+
+    Returns
+    -------
+    N : ndarray of shape (k, k, G)
+        With ``W_g = N_g' N_g``.
+    logdet : float
+        Sum over groups of ``log det(I + Lambda'Z'Z Lambda)``.
+    """
+    M = shared_right(shared_left(Lambda.T, ZtZ), Lambda)
+    for i in range(len(Lambda)):
+        M[i, i] += 1.0
+    logdet = cholesky(M)
+    scaled = np.repeat(Lambda.T[:, :, None], M.shape[2], axis=2)
+    return solve_lower(M, scaled), logdet
+
+
+def levels_major(block):
+    """Array of shape (k, c, G) as a matrix of shape (G k, c)."""
+    k, c, G = block.shape
+    return block.transpose(2, 0, 1).reshape(G * k, c)
+
+
+def groups_last(matrix, shape):
+    """Matrix of shape (G k, c) as an array of shape (k, c, G)."""
+    k, c, G = shape
+    return matrix.reshape(G, k, c).transpose(1, 2, 0)

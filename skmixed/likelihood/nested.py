@@ -2,14 +2,7 @@
 
 import numpy as np
 
-from skmixed.likelihood.grouped import (
-    cholesky,
-    multiply,
-    shared_left,
-    shared_right,
-    solve_lower,
-    sum_to_parents,
-)
+from skmixed.likelihood.grouped import multiply, relative_root, sum_to_parents
 from skmixed.likelihood.kronecker import directional_sums
 
 
@@ -86,12 +79,9 @@ class NestedElimination:
         self.N, logdet, S = [], 0.0, self.gram.copy()
         for level in range(self.depth):
             Lambda = Lambdas[self.chain[level]]
-            M = shared_right(shared_left(Lambda.T, self.reduced[level, level]), Lambda)
-            for i in range(len(Lambda)):
-                M[i, i] += 1.0
-            logdet += cholesky(M)
-            scaled = np.repeat(Lambda.T[:, :, None], M.shape[2], axis=2)
-            self.N.append(solve_lower(M, scaled))
+            N, own_logdet = relative_root(self.reduced[level, level], Lambda)
+            self.N.append(N)
+            logdet += own_logdet
             Y = multiply(self.N[level], self.right[level])
             S -= sum(rows @ rows.T for rows in Y)
             self.eliminate(level, Y)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from skmixed.likelihood.grouped import cholesky, multiply, solve_lower
+from skmixed.likelihood.grouped import multiply, relative_root
 
 # Relative covariances never start nearer to the boundary: theta = 0 is stationary.
 START_FLOOR = 1e-3
@@ -102,13 +102,7 @@ def project_fixed(A):
 
 def inverse_blocks(ZtZ):
     """(I + Z_g'Z_g)^-1 of every group, of shape (k, k, G)."""
-    k, _, G = ZtZ.shape
-    M, root = ZtZ.copy(), np.zeros((k, k, G))
-    for i in range(k):
-        M[i, i] += 1.0
-        root[i, i] = 1.0
-    cholesky(M)
-    root = solve_lower(M, root)
+    root, _ = relative_root(ZtZ, np.eye(len(ZtZ)))
     return multiply(root, root, transpose_A=True)
 
 

@@ -17,7 +17,7 @@ from skmixed.estimators import (
     SeparateLinearRegressor,
 )
 from skmixed.formula.parse import parse_formula
-from skmixed.inference.tables import _align
+from skmixed.inference.tables import align
 
 LINE_WIDTH = 88
 
@@ -79,7 +79,7 @@ class ApproachTable:
             for note in self.notes
         ]
         left = [j for j, name in enumerate(self.head) if name[:1] in ("", " ")]
-        table = _align([self.head, *self.rows], left=left)
+        table = align([self.head, *self.rows], left=left)
         return "\n\n".join([self.title, table, "\n".join(notes)])
 
     def __repr__(self):
