@@ -1,6 +1,7 @@
 """What a fit will take, told before it starts."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,13 @@ from skmixed.formula.design import DesignSpec, name_groups
 from skmixed.formula.groups import GroupIndex
 from skmixed.formula.parse import parse_formula
 from skmixed.likelihood.cross_products import CHUNK_ROWS
-from skmixed.likelihood.elimination import DENSE_EFFECTS
-from skmixed.likelihood.scatter import PAIR_BUDGET, PAIR_CHUNK
+from skmixed.likelihood.elimination import suitable_regime
+from skmixed.likelihood.sizes import (
+    DesignSizes,
+    count_meetings,
+    product_bytes,
+    working_bytes,
+)
 
 # Rows read to learn which columns a formula makes.
 SAMPLE_ROWS = 500
@@ -113,11 +119,11 @@ def estimate_memory(formula, data):
         effects[group] += len(names)
     n, m = len(frame), len(spec.coef_names) + 1
     slopes = sum(len(names) for _, names, _ in spec.effects if names != ("Intercept",))
-    sizes = {group: levels[group] * effects[group] for group in levels}
-    widths = m + 2 * sum(effects.values())
-    products = sum(4 * size * (m + effects[group]) for group, size in sizes.items())
-    chunk = 4 * max([CHUNK_ROWS, *(2 * size for size in sizes.values())])
-    solver, working = solver_bytes(codes, levels, effects, m)
+    sizes = sizes_of_codes(codes, levels, effects, m)
+    products = product_bytes(sizes)
+    widths = m + 2 * sum(sizes.n_effects)
+    chunk = 4 * max([CHUNK_ROWS, *(2 * size for size in sizes.n_random)])
+    solver = suitable_regime(sizes)
     return MemoryEstimate(
         n_obs=n,
         n_fixed=m - 1,
@@ -125,8 +131,8 @@ def estimate_memory(formula, data):
         n_effects=effects,
         solver=solver,
         design=8 * n * (2 * m + 2 * slopes + len(levels)),
-        cross_products=8 * (products + min(chunk, 4 * n) * widths),
-        elimination=8 * products + working,
+        cross_products=products + 8 * min(chunk, 4 * n) * widths,
+        elimination=products + working_bytes(sizes, solver),
     )
 
 
@@ -149,54 +155,32 @@ def learn_codes(formula, frame):
     return codes, levels
 
 
-def solver_bytes(codes, levels, effects, m):
-    """Regime of a design, and the bytes that it works in.
+def sizes_of_codes(codes, levels, effects, n_columns):
+    """Read the sizes of a design from the codes of its rows.
 
     Parameters
     ----------
     codes : dict of str to ndarray of shape (n,)
     levels, effects : dict of str to int
-    m : int
-        Columns of [X y].
+    n_columns : int
+        Of [X y].
 
     Returns
     -------
-    solver : str
-    working : int
+    DesignSizes
     """
-    sizes = {group: levels[group] * effects[group] for group in levels}
-    blocks = sum(levels[group] * k * (5 * k + 4 * m) for group, k in effects.items())
-    if len(sizes) < 2:
-        return ("batched" if sizes else "least squares"), 8 * blocks
-    if sum(sizes.values()) <= DENSE_EFFECTS:
-        return "dense", 8 * 8 * sum(sizes.values()) ** 2
-    order = sorted(sizes, key=sizes.get, reverse=True)
-    counts = [meetings(codes, levels, order[0], other) for other in order[1:]]
-    if all_nested(codes, levels, order):
-        return "nested", 3 * 8 * blocks
-    k = effects[order[0]]
-    met = sum(
-        count * effects[other] for count, other in zip(counts, order[1:], strict=True)
-    )
-    pairs = min((met @ (met + 1)) / 2 * k * (k + 1) / 2, PAIR_BUDGET)
-    m2 = sum(sizes.values()) - sizes[order[0]]
-    copies = 1.5 if all(k == 1 for k in effects.values()) else 4.0
-    listing = 6 * 8 * min(PAIR_CHUNK, pairs)
-    return "crossed", int(8 * copies * m2**2 + 12 * pairs + listing + 8 * blocks)
-
-
-def meetings(codes, levels, one, other):
-    """Levels of one factor that each level of another meets, of shape (G,)."""
-    shape = (levels[one], levels[other])
-    ones = np.ones(len(codes[one]), dtype=np.int8)
-    met = sparse.coo_array((ones, (codes[one], codes[other])), shape=shape).tocsr()
-    return np.diff(met.indptr).astype(float)
-
-
-def all_nested(codes, levels, order):
-    """Whether the factors form a chain, each within the next."""
-    return all(
-        meetings(codes, levels, finer, coarser).max() == 1
-        for place, finer in enumerate(order)
-        for coarser in order[place + 1 :]
+    groups, meetings = tuple(levels), {}
+    for (i, one), (j, other) in combinations(enumerate(groups), 2):
+        met = sparse.coo_array(
+            (np.ones(len(codes[one]), dtype=bool), (codes[one], codes[other])),
+            shape=(levels[one], levels[other]),
+        ).tocsr()
+        counts = count_meetings(met.indptr, met.indices, levels[other])
+        meetings[i, j], meetings[j, i] = counts
+    return DesignSizes(
+        n_columns=n_columns,
+        groups=groups,
+        n_levels=tuple(levels.values()),
+        n_effects=tuple(effects[group] for group in groups),
+        meetings=meetings,
     )

@@ -10,7 +10,8 @@ from typing import Protocol
 from skmixed.likelihood.batched import BatchedElimination
 from skmixed.likelihood.crossed import CrossedElimination
 from skmixed.likelihood.dense import DenseElimination
-from skmixed.likelihood.nested import NestedElimination, nested_chain
+from skmixed.likelihood.nested import NestedElimination
+from skmixed.likelihood.sizes import sizes_of_products
 from skmixed.likelihood.validate import check_memory
 
 # Up to this many random effects a dense Z'V^-1 Z costs milliseconds, and its exact
@@ -119,17 +120,27 @@ def choose_elimination(A, solver=None):
         "dense": DenseElimination,
     }
     if solver is None:
-        solver = suitable_regime(A)
+        sizes = sizes_of_products(A)
+        solver = suitable_regime(sizes)
+        if solver == "crossed":
+            check_memory(sizes)
     return regimes[solver](A)
 
 
-def suitable_regime(A):
-    """Name of the cheapest regime that is exact for a design."""
-    if len(A.factors) == 1:
-        return "batched"
-    if sum(factor.size for factor in A.factors) <= DENSE_EFFECTS:
+def suitable_regime(sizes):
+    """Name the cheapest regime that is exact for a design.
+
+    Parameters
+    ----------
+    sizes : DesignSizes
+
+    Returns
+    -------
+    {"least squares", "batched", "nested", "crossed", "dense"}
+        The first for a design without random effects, which needs no elimination.
+    """
+    if len(sizes.groups) < 2:
+        return "batched" if sizes.groups else "least squares"
+    if sum(sizes.n_random) <= DENSE_EFFECTS:
         return "dense"
-    if nested_chain(A) is not None:
-        return "nested"
-    check_memory(A)
-    return "crossed"
+    return "nested" if sizes.nested else "crossed"

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from skmixed.likelihood.scatter import PAIR_BUDGET
+from skmixed.likelihood.sizes import working_bytes
 
 # Share of the machine's memory that an exact fit may take.
 MEMORY_SHARE = 0.8
@@ -109,55 +109,30 @@ def is_exact(A):
     return bool(A.gram[-1, -1] <= A.n_obs * A.frame.y_rounding**2)
 
 
-def check_memory(A):
+def check_memory(sizes):
     """Refuse a crossed design whose dense complement would not fit into memory.
 
     Parameters
     ----------
-    A : CrossProducts
+    sizes : DesignSizes
 
     Raises
     ------
     ValueError
         With the estimate of memory, and what would help.
     """
-    needed, limit = crossed_bytes(A), MEMORY_SHARE * available_memory()
+    needed = working_bytes(sizes, "crossed")
+    limit = MEMORY_SHARE * available_memory()
     if needed <= limit:
         return
-    sizes = sorted((f.size, f"`{f.group}` {f.size:,}") for f in A.factors)
+    ranked = sorted(zip(sizes.n_random, sizes.groups, strict=True), reverse=True)
     raise ValueError(
         f"An exact fit of these crossed factors needs about {needed / 1e9:.1f} GB, and "
         f"{limit / 1e9:.1f} GB are to be had. Memory grows with the square of the "
         f"random effects of all factors but the largest: "
-        f"{', '.join(name for _, name in reversed(sizes))}. Leave out the second "
-        "largest, or merge its levels."
+        f"{', '.join(f'`{group}` {size:,}' for size, group in ranked)}. Leave out the "
+        "second largest, or merge its levels."
     )
-
-
-def crossed_bytes(A):
-    """Estimate the memory of the crossed regime.
-
-    Parameters
-    ----------
-    A : CrossProducts
-
-    Returns
-    -------
-    float
-        Bytes: the dense complement, and the pairs of entries that are listed.
-    """
-    leading = int(np.argmax([factor.size for factor in A.factors]))
-    m2 = sum(f.size for j, f in enumerate(A.factors) if j != leading)
-    copies = 1 if all(factor.n_effects == 1 for factor in A.factors) else 3
-    counts = np.zeros(A.factors[leading].n_levels)
-    for pair in A.pairs:
-        if leading in (pair.first, pair.second):
-            levels = pair.rows if pair.first == leading else pair.indices
-            width = pair.data.shape[2 if pair.first == leading else 1]
-            counts += width * np.bincount(levels, minlength=len(counts))
-    k = A.factors[leading].n_effects
-    products = min(counts @ (counts + 1) / 2 * k * (k + 1) / 2, PAIR_BUDGET)
-    return 8.0 * copies * m2**2 + 12.0 * products
 
 
 def available_memory():

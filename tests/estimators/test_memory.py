@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 
 from skmixed import MixedLinearRegressor, estimate_memory
+from skmixed.estimators import memory
+from skmixed.likelihood import validate
+from skmixed.likelihood.sizes import product_bytes, sizes_of_products, working_bytes
 
 N_ROWS = 60_000
 # What Python's own objects and caches take, whatever the data.
@@ -50,6 +53,58 @@ def test_a_fit_keeps_within_its_estimate(table, formula, solver):
     assert estimate.n_obs == N_ROWS
     assert peak <= estimate.total + OVERHEAD
     assert estimate.total <= 3 * peak + OVERHEAD
+
+
+@pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "y ~ x + (1 | shop)",
+        "y ~ x + (1 | town / shop)",
+        "y ~ x + (1 + x | shop) + (1 | town)",
+        "y ~ x + kind + (1 | shop) + (1 | item)",
+        "y ~ x + (1 + x | item) + (1 | town) + (1 | kind)",
+        "y ~ x + (1 | kind) + (0 + x | kind) + (1 | town)",
+    ],
+)
+def test_estimates_and_fits_count_alike(table, formula, monkeypatch):
+    few = table.iloc[:6_000]
+    described = []
+    original = memory.sizes_of_codes
+    monkeypatch.setattr(
+        memory,
+        "sizes_of_codes",
+        lambda *args: described.append(original(*args)) or described[-1],
+    )
+    estimate = estimate_memory(formula, few)
+    model = MixedLinearRegressor(formula).fit(few)
+    found = sizes_of_products(model.result_.A)
+    (told,) = described
+    for field in ("n_columns", "groups", "n_levels", "n_effects"):
+        assert getattr(told, field) == getattr(found, field)
+    assert told.meetings.keys() == found.meetings.keys()
+    for pair, counts in found.meetings.items():
+        np.testing.assert_array_equal(told.meetings[pair], counts)
+    assert estimate.solver == model.solver_
+    working = estimate.elimination - product_bytes(found)
+    assert working == working_bytes(found, model.solver_)
+
+
+@pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
+@pytest.mark.parametrize("share", [0.99, 1.01])
+def test_a_crossed_fit_is_refused_below_its_estimate(table, share, monkeypatch):
+    formula = "y ~ x + kind + (1 | shop) + (1 | item)"
+    few = table.iloc[:6_000]
+    model = MixedLinearRegressor(formula)
+    sizes = sizes_of_products(model.fit(few).result_.A)
+    working = estimate_memory(formula, few).elimination - product_bytes(sizes)
+    machine = working * share / validate.MEMORY_SHARE
+    monkeypatch.setattr(validate, "available_memory", lambda: machine)
+    if share > 1:
+        model.fit(few)
+    else:
+        with pytest.raises(ValueError, match=r"`shop` .*, `item` 700"):
+            model.fit(few)
 
 
 def test_an_estimate_needs_no_response_and_leaves_missing_rows_out(table):

@@ -7,6 +7,8 @@ import pytest
 from random_designs import SHAPES, random_design
 
 from skmixed.likelihood import cross_products, fit_linear, validate
+from skmixed.likelihood.elimination import choose_elimination, suitable_regime
+from skmixed.likelihood.sizes import sizes_of_products, working_bytes
 
 CROSSED = SHAPES.index("1|a 1|s")
 
@@ -20,9 +22,20 @@ def test_a_crossed_fit_that_exceeds_memory_says_what_it_needs(monkeypatch):
 
 
 def test_memory_of_a_crossed_fit_grows_with_the_square_of_the_smaller_factor():
-    A = cross_products(random_design(CROSSED))
-    small = min(factor.size for factor in A.factors)
-    assert validate.crossed_bytes(A) >= 8 * small**2
+    sizes = sizes_of_products(cross_products(random_design(CROSSED)))
+    assert working_bytes(sizes, "crossed") >= 8 * min(sizes.n_random) ** 2
+
+
+@pytest.mark.parametrize("place", range(len(SHAPES)), ids=SHAPES)
+def test_a_regime_is_chosen_by_sizes_alone(place, monkeypatch):
+    monkeypatch.setattr("skmixed.likelihood.elimination.DENSE_EFFECTS", 0)
+    A = cross_products(random_design(place))
+    sizes = sizes_of_products(A)
+    nested = all(pair.nested for pair in A.pairs)
+    alone = "batched" if len(A.factors) == 1 else "nested"
+    expected = alone if nested else "crossed"
+    assert sizes.nested == nested
+    assert suitable_regime(sizes) == choose_elimination(A).solver == expected
 
 
 def test_a_response_constant_within_groups_is_refused():
