@@ -11,7 +11,7 @@ from skmixed.likelihood.scatter import PAIR_BUDGET, PAIR_CHUNK
 PRODUCT_COPIES = 4
 # Copies of the dense complement, with the inverse and what is gathered from it, for
 # factors of one effect each and for others.
-COMPLEMENT_COPIES = (1.5, 4.0)
+COMPLEMENT_COPIES = (1.5, 2.5)
 # Copies of a chain's blocks: the products, those reduced, and those of the way down.
 CHAIN_COPIES = 3
 
