@@ -49,18 +49,12 @@ class Refitter:
         self.A = self.scale_free.A
         self.Lambdas = self.deviance.Lambdas
         self.beta = self.deviance.at.beta
-        self.theta = self.deviance.theta.copy()
-        self.start = self.theta.copy()
+        self.start = self.deviance.theta.copy()
         for span, (rows, cols) in zip(
             self.deviance.spans, self.deviance.entries, strict=True
         ):
             own = self.start[span]
             own[(rows == cols) & (np.abs(own) < FLOOR)] = FLOOR
-
-    def value_at_estimates(self):
-        """Criterion of the original response at its estimates."""
-        self.deviance.elimination.take_columns(self.A)
-        return self.deviance.evaluate(self.theta).value
 
     def fit(self, A):
         """Fit to a response in the frame and the basis of ``self.A``.
