@@ -5,7 +5,7 @@ from skmixed.estimators.interaction import InteractionLinearRegressor
 from skmixed.estimators.linear import MixedLinearRegressor
 from skmixed.estimators.pooled import PooledLinearRegressor
 from skmixed.estimators.separate import SeparateLinearRegressor
-from skmixed.estimators.warnings import RankDeficiencyWarning, SingularFitWarning
+from skmixed.warnings import RankDeficiencyWarning, SingularFitWarning
 
 __all__ = [
     "AggregatedLinearRegressor",

@@ -1,6 +1,5 @@
 """What the four baselines share: parameters, fit, published attributes, summary."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
@@ -10,9 +9,9 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.base import BaseFormulaRegressor
-from skmixed.estimators.warnings import RankDeficiencyWarning
 from skmixed.inference.ols import COVARIANCES, coefficient_table
 from skmixed.inference.ols_tables import LinearSummary
+from skmixed.warnings import RankDeficiencyWarning, warn
 
 _SUMMARY_PARAMETERS = {
     "covariance": [StrOptions(set(COVARIANCES))],
@@ -99,10 +98,8 @@ class BaselineRegressor(BaseFormulaRegressor):
         self.aliased_ = [c for c in self._spec.coef_names if c not in names]
         self.sigma_, self.df_resid_ = self.result_.sigma, self.result_.df_resid
         if self.aliased_:
-            warnings.warn(
-                f"{self._reason_to_leave_out}: {self.aliased_}.",
-                RankDeficiencyWarning,
-                stacklevel=2,
+            warn(
+                f"{self._reason_to_leave_out}: {self.aliased_}.", RankDeficiencyWarning
             )
 
     def _population_coef(self):

@@ -1,15 +1,14 @@
 """Warn about a model that is not what its author means, and say what would be."""
 
 import re
-import warnings
 from itertools import combinations
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skmixed.estimators.warnings import RankDeficiencyWarning, SingularFitWarning
 from skmixed.formula.operators import write_term
 from skmixed.formula.parse import columns_of
+from skmixed.warnings import RankDeficiencyWarning, SingularFitWarning, warn
 
 # Rows that settle most questions about a column, before all rows are read.
 _FIRST_ROWS = 1000
@@ -35,7 +34,7 @@ def warn_about_design(formula, design):
         for term in random.terms:
             if not set(columns_of([term])) <= fixed:
                 slope = write_term(term)
-                _warn(
+                warn(
                     f"The random slope `{slope}` of `{block.group}` has no fixed "
                     f"effect: the mean of the slopes is held at 0. Add `{slope}` to "
                     "the fixed part unless you mean that."
@@ -63,13 +62,13 @@ def warn_about_result(result, formula, aliased, *, tol, max_iter):
     RankDeficiencyWarning, SingularFitWarning, ConvergenceWarning
     """
     if aliased:
-        _warn(
+        warn(
             f"Fixed effects that earlier columns determine are left out: {aliased}. "
             "Predictions do not depend on it.",
             RankDeficiencyWarning,
         )
     if result.singular:
-        _warn(describe_boundary(result, formula), SingularFitWarning)
+        warn(describe_boundary(result, formula), SingularFitWarning)
     if not result.converged:
         remedy = (
             "Raise max_iter."
@@ -79,7 +78,7 @@ def warn_about_result(result, formula, aliased, *, tol, max_iter):
                 "that the data cannot tell apart."
             )
         )
-        _warn(
+        warn(
             f"No convergence after {result.n_iter} evaluations: another step would "
             f"lower the deviance by about {result.decrement:.2g}, tol is {tol:.2g}. "
             f"{remedy}",
@@ -87,16 +86,11 @@ def warn_about_result(result, formula, aliased, *, tol, max_iter):
         )
 
 
-def _warn(text, category=UserWarning):
-    # one place in the code: Python shows a repeated text (folds, grids) once
-    warnings.warn(text, category, stacklevel=2)
-
-
 def _warn_about_intercept(design, block):
     group = block.group
     for effect, z in zip(block.effects, block.z.T, strict=True):
         if effect != "Intercept" and not _varies_within(z, block.codes):
-            _warn(
+            warn(
                 f"`{effect}` does not vary within any `{group}`; its random slope can "
                 "hardly be told from the random intercept."
             )
@@ -106,7 +100,7 @@ def _warn_about_intercept(design, block):
         member = _members(block.codes)
         means = np.array([x[member] for x in between])
         if len(between) >= G and np.linalg.matrix_rank(means) >= G:
-            _warn(
+            warn(
                 f"The fixed effects give every `{group}` a mean of its own (is "
                 f"`{group}` both a fixed effect and a grouping factor?) and leave "
                 "nothing for its random intercept."
@@ -121,7 +115,7 @@ def _warn_about_same_groups(design):
             and one.n_levels == other.n_levels
             and not _varies_within(one.codes, other.codes)
         ):
-            _warn(
+            warn(
                 f"`{one.group}` and `{other.group}` divide the rows into the same "
                 "groups; their intercepts cannot be told apart. Leave one out."
             )

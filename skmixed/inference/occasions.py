@@ -1,12 +1,13 @@
 """Longitudinal data described: spread, gaps and correlations of the occasions."""
 
 import html
-import warnings
 from dataclasses import dataclass, field
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
+
+from skmixed.warnings import warn
 
 # More distinct times than this are taken for irregular, and binned; so are fewer, down
 # to the second number, where they are half as many again as anybody's rows.
@@ -184,11 +185,9 @@ def find_occasions(times, bins, most_rows, notes):
         )
     if bins is None:
         bins = BINS
-        warnings.warn(
+        warn(
             f"{name!r} has {distinct} distinct values; they are put into {BINS} "
-            "intervals of equal length. Pass bins= to choose others.",
-            UserWarning,
-            stacklevel=3,
+            "intervals of equal length. Pass bins= to choose others."
         )
     occasion = pd.cut(times.astype(float), bins, include_lowest=True)
     size = len(occasion.cat.categories)

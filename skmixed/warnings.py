@@ -1,0 +1,74 @@
+"""Warnings: categories that a user can filter on, and the line that they point at."""
+
+import os
+import sys
+import warnings
+
+import joblib
+import sklearn
+
+# Folders whose lines are not the user's, nor is what runs a user's call for them.
+MACHINERY = tuple(
+    os.path.join(os.path.dirname(path), "")
+    for path in (__file__, sklearn.__file__, joblib.__file__)
+)
+
+
+def warn(message, category=UserWarning):
+    """Warn, pointing at the line outside of the package that led here.
+
+    Parameters
+    ----------
+    message : str
+    category : type of Warning, default=UserWarning
+
+    Notes
+    -----
+    Frames of scikit-learn and joblib are passed over as well: `fit` runs in a decorator
+    of the one, and cross-validation in both. A warning is then shown once per line of
+    the user's, which is Python's rule for repeated texts.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skmixed.warnings import warn
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn("Few groups.")
+    >>> caught[0].filename
+    '<doctest skmixed.warnings.warn[2]>'
+    """
+    frame, level = sys._getframe(1), 2
+    while frame is not None and frame.f_code.co_filename.startswith(MACHINERY):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+class SingularFitWarning(UserWarning):
+    """A variance is estimated at zero, or a correlation at -1 or +1.
+
+    The random part of the formula is richer than the data support. The fit is valid
+    (``singular_`` is true); the warning names the term and a simpler formula.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skmixed import SingularFitWarning
+    >>> warnings.simplefilter("ignore", SingularFitWarning)
+    >>> warnings.resetwarnings()
+    """
+
+
+class RankDeficiencyWarning(UserWarning):
+    """A fixed-effects column can be computed from the columns before it.
+
+    The column is left out, as lme4 does; ``aliased_`` lists it and predictions do not
+    change.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skmixed import RankDeficiencyWarning
+    >>> warnings.simplefilter("ignore", RankDeficiencyWarning)
+    >>> warnings.resetwarnings()
+    """
