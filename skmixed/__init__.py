@@ -6,6 +6,7 @@ from skmixed.estimators import (
     MixedLinearRegressor,
     PooledLinearRegressor,
     RankDeficiencyWarning,
+    RedundantTermWarning,
     SeparateLinearRegressor,
     SingularFitWarning,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "MixedLinearRegressor",
     "PooledLinearRegressor",
     "RankDeficiencyWarning",
+    "RedundantTermWarning",
     "SeparateLinearRegressor",
     "SingularFitWarning",
     "anova",

@@ -59,6 +59,23 @@ class SingularFitWarning(UserWarning):
     """
 
 
+class RedundantTermWarning(UserWarning):
+    """Two random terms of a grouping factor both hold its intercept.
+
+    Their variances cannot be told apart: ``(f || g)`` with a factor f is
+    ``(1 | g) + (0 + f | g)``, and the levels of f sum to the intercept. Predictions and
+    likelihood are those of the model without the surplus; the warning says how to write
+    it.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skmixed import RedundantTermWarning
+    >>> warnings.simplefilter("ignore", RedundantTermWarning)
+    >>> warnings.resetwarnings()
+    """
+
+
 class RankDeficiencyWarning(UserWarning):
     """A fixed-effects column can be computed from the columns before it.
 

@@ -5,7 +5,11 @@ from skmixed.estimators.interaction import InteractionLinearRegressor
 from skmixed.estimators.linear import MixedLinearRegressor
 from skmixed.estimators.pooled import PooledLinearRegressor
 from skmixed.estimators.separate import SeparateLinearRegressor
-from skmixed.warnings import RankDeficiencyWarning, SingularFitWarning
+from skmixed.warnings import (
+    RankDeficiencyWarning,
+    RedundantTermWarning,
+    SingularFitWarning,
+)
 
 __all__ = [
     "AggregatedLinearRegressor",
@@ -13,6 +17,7 @@ __all__ = [
     "MixedLinearRegressor",
     "PooledLinearRegressor",
     "RankDeficiencyWarning",
+    "RedundantTermWarning",
     "SeparateLinearRegressor",
     "SingularFitWarning",
 ]

@@ -8,10 +8,17 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmixed.formula.operators import write_term
 from skmixed.formula.parse import columns_of
-from skmixed.warnings import RankDeficiencyWarning, SingularFitWarning, warn
+from skmixed.warnings import (
+    RankDeficiencyWarning,
+    RedundantTermWarning,
+    SingularFitWarning,
+    warn,
+)
 
 # Rows that settle most questions about a column, before all rows are read.
 _FIRST_ROWS = 1000
+# The level in the name of a dummy.
+_EFFECT_LEVEL = re.compile(r"\[[^\[\]]*\]")
 
 
 def warn_about_design(formula, design):
@@ -28,6 +35,8 @@ def warn_about_design(formula, design):
         For a slope whose variable is not in the fixed part, for a slope that does not
         vary within any group, for a factor that is both fixed and grouping, and for
         two factors with the same groups.
+    RedundantTermWarning
+        For terms of a factor that all hold its intercept.
     """
     fixed = set(columns_of(formula.fixed))
     for random, block in zip(formula.random, design.random, strict=True):
@@ -43,6 +52,11 @@ def warn_about_design(formula, design):
         if block.constant is not None and 1 < block.n_levels < len(block.codes):
             _warn_about_intercept(design, block)
     _warn_about_same_groups(design)
+    for group in dict.fromkeys(block.group for block in design.random):
+        pairs = zip(formula.random, design.random, strict=True)
+        holders = [p for p in pairs if p[1].group == group and _holds_intercept(p[1])]
+        if len(holders) > 1:
+            _warn_about_redundancy(group, holders)
 
 
 def warn_about_result(result, formula, aliased, *, tol, max_iter):
@@ -121,6 +135,53 @@ def _warn_about_same_groups(design):
             )
 
 
+def _holds_intercept(block):
+    """Tell whether a term's covariance can take up any variance of an intercept."""
+    if block.constant is None:
+        return False
+    return not block.diagonal or np.count_nonzero(block.constant) == 1
+
+
+def _warn_about_redundancy(group, holders):
+    """Warn about terms whose covariances absorb each other's intercept.
+
+    Notes
+    -----
+    With Z a = 1 and Z' c = 1, adding d a a' to one covariance and taking d c c' from
+    the other leaves the likelihood as it is.
+    """
+    named = " and ".join(f"`{random}`" for random, _ in holders)
+    warn(
+        f"{named} all hold an intercept of `{group}`: the levels of a factor sum to "
+        "it, and `||` splits terms, not levels. Their variances cannot be told apart. "
+        f"{_without_surplus(group, holders)}",
+        RedundantTermWarning,
+    )
+
+
+def _without_surplus(group, holders):
+    """Write an intercept beside all levels of a factor so that it is identified."""
+    (one, _), (other, block) = holders[:2]
+    levels = np.flatnonzero(block.constant)
+    factor = _EFFECT_LEVEL.sub("", block.effects[levels[0]])
+    term = next((t for t in other.terms if write_term(t) == factor), None)
+    alone = len(holders) == 2 and [write_term(t) for t in one.terms] == ["1"]
+    if not alone or term is None or not np.isin(block.z[:, levels], (0, 1)).all():
+        return "Keep one of them."
+    effects = " + ".join(write_term(t) for t in other.terms)
+    remedy = (
+        f"Write `({effects} | {group})` or `(0 + {effects} | {group})`, the same model "
+        "without the surplus"
+    )
+    if len(other.terms) > 1:
+        return f"{remedy}."
+    cells = ":".join([*columns_of([term]), group])
+    return (
+        f"{remedy}, or `(1 | {group}) + (1 | {cells})`, where all levels have one "
+        "variance."
+    )
+
+
 def _members(codes):
     """Find one row of every group."""
     member = np.zeros(codes.max() + 1, dtype=np.intp)
@@ -172,16 +233,19 @@ def _describe_term(result, place, effects, zeros):
 def _simplify(random, effects, zero):
     """Write a random term without its zero effects, or without its correlations."""
     terms = [write_term(t) for t in random.terms]
-    lost = {re.sub(r"\[[^\[\]]*\]", "", e) for e in effects if e in zero}
+    lost = {_EFFECT_LEVEL.sub("", e) for e in effects if e in zero}
     lost = {"1" if e == "Intercept" else e for e in lost}
     kept = [t for t in terms if t not in lost]
     if not kept:
         return ""
     inside = " + ".join(kept if "1" in kept else ["0", *kept])
     group = str(random).rpartition(" | ")[2].removesuffix(")")
-    if zero or len(kept) > 1:
-        return f"({inside} {'|' if zero else '||'} {group})"
-    return f"diag({inside} | {group})"
+    if zero:
+        return f"({inside} | {group})"
+    # `||` would leave the levels of a factor correlated
+    numeric = all(e in ("Intercept", *kept) for e in effects)
+    split = numeric and len(kept) > 1
+    return f"({inside} || {group})" if split else f"diag({inside} | {group})"
 
 
 def _replace_term(formula, random, simpler):
