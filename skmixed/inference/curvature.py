@@ -190,7 +190,7 @@ def directions(deviance):
     p = deviance.A.n_fixed
     F = deviance.elimination.solve()
     f = deviance.scores(F)
-    whitened = [whiten(block[:, :p], deviance.at.RX) for block in F]
+    whitened = whiten([block[:, :p] for block in F], deviance.at.RX)
     D = [deviance.psi_directions(j) for j in range(len(f))]
     _, d = deviance.mean_directions(f, whitened, D)
     slopes = deviance.fixed_directions(whitened, D).reshape(len(d), p, p)

@@ -1,8 +1,10 @@
 """Covariance templates: theta to the relative covariance factor Lambda of a factor."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from scipy.linalg import lapack
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,7 @@ class CovarianceTemplate:
         -------
         rows, cols : ndarray of int of shape (m,)
         """
-        pairs = [pair for block in self.blocks for pair in block_entries(*block)]
-        rows, cols = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
-        return rows, cols
+        return free_entries(self.blocks)
 
     def relative_factor(self, theta):
         """Relative covariance factor Lambda.
@@ -73,10 +73,10 @@ class CovarianceTemplate:
         for start, stop, diagonal in self.blocks:
             block = Psi[start:stop, start:stop]
             if diagonal:
-                block = np.diag(np.diag(block))
-            values, vectors = np.linalg.eigh(block)
-            root = vectors * np.sqrt(np.maximum(values, floor))
-            Lambda[start:stop, start:stop] = lower_root(root)
+                variances = np.maximum(np.diag(block), floor)
+                Lambda[start:stop, start:stop] = np.diag(np.sqrt(variances))
+            else:
+                Lambda[start:stop, start:stop] = floored_root(block, floor)
         return Lambda[self.entries]
 
     def free_blocks(self):
@@ -97,6 +97,15 @@ class CovarianceTemplate:
         ]
 
 
+@lru_cache(maxsize=256)
+def free_entries(blocks):
+    """Rows and columns of the free entries of a template's blocks."""
+    pairs = [pair for block in blocks for pair in block_entries(*block)]
+    rows, cols = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+    rows.flags.writeable = cols.flags.writeable = False
+    return rows, cols
+
+
 def block_entries(start, stop, diagonal):
     """Free entries of one term's Lambda, its lower triangle by columns as in lme4.
 
@@ -112,6 +121,27 @@ def block_entries(start, stop, diagonal):
     if diagonal:
         return [(i, i) for i in range(start, stop)]
     return [(i, j) for j in range(start, stop) for i in range(j, stop)]
+
+
+def floored_root(Psi, floor):
+    """Lower-triangular root of a symmetric matrix, its eigenvalues at least a floor.
+
+    Parameters
+    ----------
+    Psi : ndarray of shape (k, k)
+    floor : float
+
+    Returns
+    -------
+    ndarray of shape (k, k)
+    """
+    above = np.array(Psi)
+    above[np.diag_indices_from(above)] -= floor
+    _, info = lapack.dpotrf(above, lower=1)
+    if not info:
+        return lapack.dpotrf(Psi, lower=1, clean=1)[0]
+    values, vectors = np.linalg.eigh(Psi)
+    return lower_root(vectors * np.sqrt(np.maximum(values, floor)))
 
 
 def lower_root(root):

@@ -87,6 +87,11 @@ class ProfiledDeviance:
         ends = np.cumsum([0, *sizes])
         self.spans = [slice(a, b) for a, b in pairwise(ends)]
         self.n_theta = int(ends[-1])
+        # thetas of one column of Lambda meet in the second derivative of Psi
+        self.meeting = [
+            (rows[:, None], rows, 2.0 * (cols[:, None] == cols))
+            for rows, cols in self.entries
+        ]
         self.n_evaluations = 0
 
     def relative_factors(self, theta):
@@ -145,7 +150,7 @@ class ProfiledDeviance:
         p, r2 = self.A.n_fixed, self.at.r2
         F = self.elimination.solve()
         f = self.scores(F)
-        whitened = [whiten(block[:, :p], self.at.RX) for block in F]
+        whitened = whiten([block[:, :p] for block in F], self.at.RX)
         traces = self.elimination.traces()
         G_Psi = []
         for f_j, W, trace in zip(f, whitened, traces, strict=True):
@@ -225,8 +230,10 @@ class ProfiledDeviance:
         if self.reml and exact:
             N = self.fixed_directions(whitened, D)
             H -= N @ N.T
-        for G, span, (rows, cols) in zip(G_Psi, self.spans, self.entries, strict=True):
-            H[span, span] += 2.0 * G[np.ix_(rows, rows)] * (cols[:, None] == cols)
+        for G, span, (rows, cols, met) in zip(
+            G_Psi, self.spans, self.meeting, strict=True
+        ):
+            H[span, span] += met * G[rows, cols]
         return (H + H.T) / 2
 
     def psi_directions(self, j):
@@ -247,7 +254,7 @@ class ProfiledDeviance:
             flat = D_j.reshape(-1, k * k)
             g.append(flat @ cross)
             d.append(flat @ (f_j @ f_j.T).ravel())
-        return np.vstack(g), np.concatenate(d)
+        return np.concatenate(g), np.concatenate(d)
 
     def fixed_directions(self, whitened, D):
         """Whitened F_X'D F_X, of shape (m, p^2)."""
@@ -257,7 +264,7 @@ class ProfiledDeviance:
             flat = W.reshape(k * p, G)
             cross = (flat @ flat.T).reshape(k, p, k, p).transpose(0, 2, 1, 3)
             N.append(D_j.reshape(-1, k * k) @ cross.reshape(k * k, p * p))
-        return np.vstack(N)
+        return np.concatenate(N)
 
 
 def solve_upper(RX, right):
@@ -267,9 +274,9 @@ def solve_upper(RX, right):
     return lapack.dtrtrs(RX, right, lower=1, trans=1)[0]
 
 
-def whiten(FX, RX):
+def whiten(blocks, RX):
     """``F_X RX^-T`` for blocks of shape (k, p, G)."""
     if not len(RX):
-        return FX
+        return blocks
     inverse = lapack.dtrtri(RX, lower=1)[0]
-    return np.matmul(np.tril(inverse), FX)
+    return [np.matmul(inverse, FX) for FX in blocks]

@@ -142,7 +142,9 @@ def assemble(A, reml, solver, at, optimum, **random):
     """
     fixed, nu = A.frame.fixed, A.n_obs - (A.n_fixed if reml else 0)
     sigma = float(np.sqrt(at.r2 / nu)) if nu > 0 else 0.0
-    root = np.linalg.solve(at.RX, fixed.to_raw.T) if len(at.RX) else at.RX
+    root = at.RX
+    if len(root):
+        root = lapack.dtrtrs(root, fixed.to_raw.T, lower=1)[0]
     constants = A.sum_log_weights + (2.0 * fixed.logdet if reml else 0.0)
     kept = np.zeros(fixed.n_raw, dtype=bool)
     kept[fixed.kept] = True

@@ -1,5 +1,6 @@
 """Saddle-free trust-region Newton steps on an unconstrained theta."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -247,7 +248,7 @@ def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
     -------
     Optimum
     """
-    with tqdm(desc="fit", unit=" evaluations", disable=not verbose) as bar:
+    with progress_bar(verbose) as bar:
         descent = Descent(deviance, theta, tol)
         report(bar, verbose, descent)
         while not descent.arrived and not descent.stalled:
@@ -256,6 +257,11 @@ def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
             descent.advance()
             report(bar, verbose, descent)
     return descent.result()
+
+
+def progress_bar(verbose):
+    """Progress bar for who asked for one; to make a silent one costs a small fit."""
+    return tqdm(desc="fit", unit=" evaluations") if verbose else nullcontext()
 
 
 def report(bar, verbose, descent):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import lapack
 
 from skmixed.likelihood.cross_products import CrossProducts
 from skmixed.likelihood.frame import orthogonalise
@@ -124,9 +125,26 @@ def whitening(S, template):
     B = np.zeros_like(S)
     for block in template.free_blocks():
         lengths = np.sqrt(np.diag(S[block, block]))
-        scale = np.where(lengths > 0, lengths, 1.0)
-        mix, remainders = orthogonalise(S[block, block] / np.outer(scale, scale))
-        own = remainders > COLLINEAR
-        B[block, block] = mix * (own / np.sqrt(np.where(own, remainders, 1.0)))
-        B[block, block] /= scale[:, None]
+        scale = np.where(lengths > 0, lengths, 1.0)[:, None]
+        B[block, block] = inverse_root(S[block, block] / (scale * scale.T)) / scale
     return B
+
+
+def inverse_root(S):
+    """Upper-triangular B with ``B'S B = I``, for an S of unit diagonal.
+
+    Parameters
+    ----------
+    S : ndarray of shape (k, k)
+
+    Returns
+    -------
+    ndarray of shape (k, k)
+        Columns of zeros where ``B'S B`` has a zero on its diagonal instead.
+    """
+    root, info = lapack.dpotrf(S, lower=1, clean=1)
+    if not info and np.diag(root).min() ** 2 > COLLINEAR:
+        return lapack.dtrtri(root, lower=1)[0].T
+    mix, remainders = orthogonalise(S)
+    own = remainders > COLLINEAR
+    return mix * (own / np.sqrt(np.where(own, remainders, 1.0)))

@@ -1,7 +1,9 @@
 """Starting values from weighted moment equations, without an evaluation."""
 
+from functools import lru_cache
+
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg import lapack
 
 from skmixed.likelihood.grouped import multiply, relative_root
 
@@ -36,19 +38,50 @@ def starting_theta(A):
     weights (Rao 1971, J. Multivariate Anal. 1). For balanced designs its solution is
     the REML estimate.
     """
+    templates = [factor.template for factor in A.factors]
+    flats = [
+        symmetric_units(template).reshape(-1, template.n_effects**2)
+        for template in templates
+    ]
+    M, right = moment_equations(A, flats)
+    scale = np.sqrt(np.abs(np.diag(M)))
+    scale[scale == 0] = 1.0
+    scaled = M / (scale[:, None] * scale)
+    solution = np.linalg.lstsq(scaled, right / scale, rcond=None)[0] / scale
+    sigma2 = max(solution[-1], RESIDUAL_SHARE * right[-1] / A.n_obs)
+    thetas, start = [], 0
+    for template, flat in zip(templates, flats, strict=True):
+        Phi = solution[start : start + len(flat)] @ flat
+        Psi = Phi.reshape(template.n_effects, -1) / sigma2
+        thetas.append(template.nearest_theta(Psi, START_FLOOR))
+        start += len(flat)
+    return np.concatenate(thetas)
+
+
+def moment_equations(A, flats):
+    """Equations of :func:`starting_theta` in the free entries of Phi and sigma^2.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    flats : list of ndarray of shape (m_j, k_j * k_j)
+        Unit matrices of every factor's free covariances.
+
+    Returns
+    -------
+    M : ndarray of shape (m + 1, m + 1)
+    right : ndarray of shape (m + 1,)
+    """
     U, totals = project_fixed(A)
     D = [inverse_blocks(block) for block in A.ZtZ]
     DU = [multiply(D_j, U_j) for D_j, U_j in zip(D, U, strict=True)]
-    symmetric = [symmetric_units(factor.template) for factor in A.factors]
-    sizes = [len(units) for units in symmetric]
-    ends = np.cumsum([0, *sizes])
+    ends = np.cumsum([0, *map(len, flats)])
     M, right = np.zeros((ends[-1] + 1, ends[-1] + 1)), np.zeros(ends[-1] + 1)
-    residual = A.gram[-1, -1] - totals @ totals
-    for j, S_j in enumerate(symmetric):
+    M[-1, -1], right[-1] = A.n_obs - A.n_fixed, A.gram[-1, -1] - totals @ totals
+    for j, flat in enumerate(flats):
         rows, own = slice(ends[j], ends[j + 1]), A.ZtZ[j]
-        r = A.ZtXy[j][:, -1] - np.tensordot(U[j], totals, axes=(1, 0))
+        r = A.ZtXy[j][:, -1] - np.matmul(totals, U[j])
         e = np.einsum("abg,bg->ag", D[j], r)
-        flat = S_j.reshape(len(S_j), -1)
         right[rows] = flat @ (e @ e.T).ravel()
         spread = multiply(D[j], multiply(own, D[j])).sum(axis=2)
         spread -= np.einsum("axg,bxg->ab", DU[j], DU[j])
@@ -56,26 +89,10 @@ def starting_theta(A):
         M[-1, rows] = (
             flat @ (own.sum(axis=2) - np.einsum("axg,bxg->ab", U[j], U[j])).ravel()
         )
-        for other, S_other in enumerate(symmetric):
+        for other, columns in enumerate(flats):
             E = moment_tensor(A, (j, other), D[j], DU[j], U[other])
-            M[rows, ends[other] : ends[other + 1]] = (
-                flat @ E @ S_other.reshape(len(S_other), -1).T
-            )
-    M[-1, -1], right[-1] = A.n_obs - A.n_fixed, residual
-    scale = np.sqrt(np.abs(np.diag(M)))
-    scale = np.where(scale > 0, scale, 1.0)
-    solution = np.linalg.lstsq(M / np.outer(scale, scale), right / scale, rcond=None)[0]
-    solution = solution / scale
-    sigma2 = max(solution[-1], RESIDUAL_SHARE * residual / A.n_obs)
-    return np.concatenate(
-        [
-            factor.template.nearest_theta(
-                np.tensordot(solution[ends[j] : ends[j + 1]], S_j, 1) / sigma2,
-                START_FLOOR,
-            )
-            for j, (factor, S_j) in enumerate(zip(A.factors, symmetric, strict=True))
-        ]
-    )
+            M[rows, ends[other] : ends[other + 1]] = flat @ E @ columns.T
+    return M, right
 
 
 def project_fixed(A):
@@ -94,7 +111,7 @@ def project_fixed(A):
     if not p:
         return [block[:, :0] for block in A.ZtXy], np.zeros(0)
     root = np.linalg.cholesky(A.gram[:p, :p])
-    inverse = solve_triangular(root, np.eye(p), lower=True)
+    inverse = lapack.dtrtri(root, lower=1)[0]
     return [np.matmul(inverse, block[:, :p]) for block in A.ZtXy], inverse @ A.gram[
         :p, p
     ]
@@ -106,12 +123,14 @@ def inverse_blocks(ZtZ):
     return multiply(root, root, transpose_A=True)
 
 
+@lru_cache(maxsize=32)
 def symmetric_units(template):
     """Unit matrices of a template's free covariances, of shape (m, k, k)."""
     rows, cols = template.entries
     units = np.zeros((len(rows), template.n_effects, template.n_effects))
     units[np.arange(len(rows)), rows, cols] = 1.0
     units[np.arange(len(rows)), cols, rows] = 1.0
+    units.flags.writeable = False
     return units
 
 
