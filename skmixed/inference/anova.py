@@ -7,7 +7,11 @@ import pandas as pd
 from scipy.linalg import qr
 
 from skmixed.inference.contrasts import joint_test
-from skmixed.inference.estimable import estimable_hypotheses
+from skmixed.inference.estimable import (
+    dummy_columns,
+    estimable_hypotheses,
+    term_cells,
+)
 
 
 def anova_table(result, method, terms, kind=3, alias=None):
@@ -29,11 +33,20 @@ def anova_table(result, method, terms, kind=3, alias=None):
         A row per term: ``sum_sq``, ``mean_sq``, ``num_df``, ``den_df``, ``F`` and
         ``p``. As in lmerTest, mean squares are what F was before its scaling, times
         the residual variance.
+
+    Notes
+    -----
+    Satterthwaite's degrees of freedom of several contrasts together depend on which of
+    the equivalent contrasts are taken. Here they are lmerTest's with its default
+    coding, differences from the first level, whatever the coding of the model; in a
+    model of one term those of type I.
     """
-    if kind == 3:
-        hypotheses = type_three(result, terms, alias)
+    if kind == 1 or len(without_intercept(terms)) == 1:
+        hypotheses = sequential(result, terms)
+    elif kind == 2:
+        hypotheses = marginal(result, terms, alias)
     else:
-        hypotheses = {1: sequential, 2: marginal}[kind](result, terms)
+        hypotheses = type_three(result, terms, alias)
     rows = {}
     for name, L in hypotheses.items():
         test = joint_test(result, method, L)
@@ -170,16 +183,21 @@ def sequential(result, terms):
     """
     positions = kept_positions(result, terms)
     R = raw_root(result)
-    return {term.name: R[positions[term.name]] for term in without_intercept(terms)}
+    L = unit_pivots(R)
+    return {
+        term.name: successive(result, term, terms, L[positions[term.name]])
+        for term in without_intercept(terms)
+    }
 
 
-def marginal(result, terms):
+def marginal(result, terms, alias=None):
     """Type II: every term after all that do not contain it.
 
     Parameters
     ----------
     result : FitResult
     terms : list of FixedTerm
+    alias : ndarray of shape (r, p - r), optional
 
     Returns
     -------
@@ -187,22 +205,56 @@ def marginal(result, terms):
     """
     positions = kept_positions(result, terms)
     R = raw_root(result)
-    hypotheses = {}
+    hypotheses = type_three(result, terms, alias)
     for term in without_intercept(terms):
-        above = [other.name for other in terms if other.contains(term)]
-        own = positions[term.name]
-        last = np.concatenate([np.zeros(0, int), *(positions[name] for name in above)])
+        above = [positions[other.name] for other in terms if other.contains(term)]
+        if not above:
+            continue  # nothing to leave out: type III
+        own, last = positions[term.name], np.concatenate(above)
         first = np.setdiff1d(np.arange(R.shape[1]), np.concatenate([own, last]))
         order = np.concatenate([first, own, last]).astype(int)
-        turned = qr(R[:, order], mode="r")[0]
+        turned = unit_pivots(qr(R[:, order], mode="r")[0])
         L = np.zeros((len(own), R.shape[1]))
         L[:, order] = turned[len(first) : len(first) + len(own)]
-        hypotheses[term.name] = L
+        hypotheses[term.name] = successive(result, term, terms, L)
     return hypotheses
 
 
+def successive(result, term, terms, L):
+    """Contrasts of a term's levels, each after those before it, whatever the coding.
+
+    Parameters
+    ----------
+    result : FitResult
+    term : FixedTerm
+    terms : list of FixedTerm
+    L : ndarray of shape (q, r)
+        Any contrasts that make up the hypothesis.
+
+    Returns
+    -------
+    ndarray of shape (q, r)
+        With the same hypothesis: ``U L_0``, where L_0 counts in differences from the
+        first level and U, triangular with a diagonal of ones, makes
+        ``L (X'X)^-1 L'`` diagonal, as Doolittle's method does for columns so coded.
+        ``L`` itself where cells are empty or a term stands without its margins.
+    """
+    chosen = [
+        place
+        for place, cell in enumerate(term_cells(term))
+        if all(level > 0 for level in cell)
+    ]
+    n_numeric = len(dict.fromkeys(column.numeric for column in term.columns))
+    if not result.kept.all() or len(chosen) * n_numeric != len(L):
+        return L
+    cells = dummy_columns(term, terms).reshape(len(result.kept), n_numeric, -1)
+    L = np.linalg.solve(L @ cells[:, :, chosen].reshape(-1, len(L)), L)
+    root = np.linalg.solve(raw_root(result).T, L.T)
+    return unit_pivots(np.linalg.cholesky(np.linalg.inv(root.T @ root)).T) @ L
+
+
 def raw_root(result):
-    """Upper-triangular R with R'R = X'X of the raw kept columns, rows of unit pivot.
+    """Upper-triangular R with R'R = X'X of the raw kept columns.
 
     Parameters
     ----------
@@ -215,8 +267,12 @@ def raw_root(result):
     p = result.A.n_fixed
     root = np.linalg.cholesky(result.A.gram[:p, :p]).T
     # X_raw = X_frame T^-1
-    R = qr(solve_triangular_right(root, result.A.frame.fixed.to_raw), mode="r")[0]
-    return R / np.diag(R)[:, None] if p else R
+    return qr(solve_triangular_right(root, result.A.frame.fixed.to_raw), mode="r")[0]
+
+
+def unit_pivots(R):
+    """Scale the rows of a triangular matrix to a diagonal of ones, as lmerTest does."""
+    return R / np.diag(R)[:, None]
 
 
 def solve_triangular_right(root, T):

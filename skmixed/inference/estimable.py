@@ -64,7 +64,7 @@ def dummy_columns(term, terms):
     """
     columns = [column for other in terms for column in other.columns]
     factors = list(term.categorical)
-    cells = list(itertools.product(*(range(n) for n in term.categorical.values())))
+    cells = term_cells(term)
     found = []
     for numeric in dict.fromkeys(column.numeric for column in term.columns):
         within = [
@@ -78,6 +78,22 @@ def dummy_columns(term, terms):
         full[[c.position for c in within]] = weights
         found.append(full)
     return np.hstack(found)
+
+
+def term_cells(term):
+    """List the cells of a term's factors, levels of the first varying fastest.
+
+    Parameters
+    ----------
+    term : FixedTerm
+
+    Returns
+    -------
+    list of tuple of int
+        A level per categorical factor.
+    """
+    levels = (range(n) for n in reversed(term.categorical.values()))
+    return [cell[::-1] for cell in itertools.product(*levels)]
 
 
 def cell_value(column, factors, cell):

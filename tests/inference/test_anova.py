@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from skmixed import (
     RankDeficiencyWarning,
     anova,
     contrast_test,
+    datasets,
 )
 from skmixed.datasets import (
     load_cake,
@@ -42,6 +44,78 @@ def test_type_three_is_that_of_lmer_test(name, method):
     assert table["num_df"].tolist() == expected["num_df"].tolist()
     for column in ("den_df", "F", "sum_sq"):
         np.testing.assert_allclose(table[column], expected[column], rtol=SAME_THETA)
+
+
+# lmerTest does not see that vr:gender contains vr where gender has no term of its own:
+# its test of vr changes with the contrasts (2.07 here, 1.86 with contr.sum).
+OVERLOOKED = {("schools_without_main_effect", kind, "vr") for kind in "23"}
+REFERENCE_TYPES = json.loads((REFERENCE.parent / "anova.json").read_text())["cases"]
+
+
+@cache
+def fit_reference(name):
+    """Fit one model of anova.json; some have empty cells or are singular."""
+    case = REFERENCE_TYPES[name]
+    frame = getattr(datasets, f"load_{case['data']}")().frame.query(case["rows"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return MixedLinearRegressor(case["formula"]).fit(frame)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        (name, asked)
+        for name, case in REFERENCE_TYPES.items()
+        for asked in case["tables"]
+    ],
+)
+def test_all_types_are_those_of_lmer_test(name, asked):
+    method, kind = asked.split()
+    expected = pd.DataFrame(REFERENCE_TYPES[name]["tables"][asked]).set_index("terms")
+    table = anova(fit_reference(name), int(kind), ddf=method)
+    assert table.index.tolist() == expected.index.tolist()
+    assert table["num_df"].tolist() == expected["num_df"].fillna(0).tolist()
+    for term, row in expected.dropna().iterrows():
+        if (name, kind, term) not in OVERLOOKED:
+            ours = table.loc[term, ["sum_sq", "den_df", "F"]]
+            np.testing.assert_allclose(ours, row[ours.index], rtol=SAME_THETA)
+            assert table.loc[term, "p"] == pytest.approx(row["p"], abs=SAME_THETA)
+
+
+def test_a_term_without_a_margin_is_averaged_over_its_levels():
+    model = fit_reference("schools_without_main_effect")
+    kinds = model.coef_names_[:2]
+    L = np.zeros((2, len(model.fixed_effects_)))
+    columns = model.fixed_effects_.index
+    for row, kind in enumerate(kinds):
+        level = kind.removeprefix("vr[T.").removesuffix("]")
+        for place, column in enumerate(columns):
+            own = column.startswith((f"vr[{level}]:gender", f"vr[T.{level}]:gender"))
+            base = column.startswith("vr[bottom 25%]:gender")
+            L[row, place] = (column == kind) + 0.5 * own - 0.5 * base
+    averaged = contrast_test(model, L).iloc[0]
+    row = anova(model).loc["vr"]
+    assert averaged["F"] == pytest.approx(row["F"], SAME_DENSE)
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+def test_coding_does_not_matter_to_degrees_of_freedom(kind):
+    tables = []
+    for coding in ("", ", contr.sum", ", contr.helmert"):
+        vr, gender = (f"C({name}{coding})" for name in ("vr", "gender"))
+        formula = f"exam ~ lrt * {gender} * {vr} + (lrt | school)"
+        model = MixedLinearRegressor(formula).fit(load_london_schools().frame)
+        tables.append(anova(model, kind).to_numpy())
+    for other in tables[1:]:
+        np.testing.assert_allclose(other, tables[0], rtol=SAME_THETA)
+
+
+def test_types_agree_in_models_of_one_term():
+    model = fit_reference("machines_slopes")
+    tables = [anova(model, kind) for kind in (1, 2, 3)]
+    np.testing.assert_array_equal(tables[1], tables[0])
+    np.testing.assert_array_equal(tables[2], tables[0])
 
 
 @pytest.fixture(scope="module")
