@@ -20,6 +20,7 @@ from skmixed.estimators.input import (
 )
 from skmixed.formula.columns import missing_rows
 from skmixed.formula.design import DesignSpec
+from skmixed.formula.frame import FrameColumns
 from skmixed.formula.parse import parse_formula
 
 
@@ -67,13 +68,15 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
             "~ ." if self.formula is None else self.formula,
             columns=tuple(c for c in frame.columns if c != label),
         )
-        check_response_rules(formula, frame, y, label)
+        columns = FrameColumns(frame)
+        check_response_rules(formula, columns, y, label)
         if y is None:
             self._require_response_in(frame, formula)
-        keep = self._choose_rows(frame, formula, y, weights)
-        frame = (frame if keep.all() else frame[keep]).reset_index(drop=True)
-        self._spec, design = DesignSpec.learn(formula, frame)
-        y = self._spec.read_response(frame) if y is None else y[keep]
+        keep = self._choose_rows(columns, formula, y, weights)
+        if not keep.all():
+            columns = FrameColumns(frame, keep)
+        self._spec, design = DesignSpec.learn(formula, columns)
+        y = self._spec.read_response(columns) if y is None else y[keep]
         if not np.isfinite(y).all():
             raise ValueError(
                 "Input y contains infinity or a value too large: the response is not "
@@ -99,25 +102,25 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
                 "Call fit(X, y), or pass a data frame that has the response."
             )
 
-    def _choose_rows(self, frame, formula, y, weights):
+    def _choose_rows(self, columns, formula, y, weights):
         """Choose the rows that enter the fit; sets ``n_dropped_``."""
-        columns = list(formula.predictor_columns)
+        needed = list(formula.predictor_columns)
         if y is None:
-            columns += formula.response_columns
-        missing = missing_rows(frame, columns)
+            needed += formula.response_columns
+        missing = missing_rows(columns, needed)
         for values in (y, weights):
             if values is not None:
                 missing |= np.isnan(values)
         if missing.any() and self.na_action == "raise":
             remedy = "Impute them, or set na_action='drop' to leave those rows out."
-            refuse_missing(frame, columns, missing, remedy)
+            refuse_missing(columns.frame, needed, missing, remedy)
         self.n_dropped_ = int(missing.sum())
         keep = ~missing
         if weights is not None:
             keep &= weights > 0
         if not keep.any():
             raise ValueError(
-                f"None of the {len(frame)} rows is left to fit: {self.n_dropped_} have "
+                f"None of the {len(keep)} rows is left to fit: {self.n_dropped_} have "
                 "missing values, the others weight zero."
             )
         return keep
@@ -138,12 +141,13 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
             Rows for which there is nothing to predict (``na_action="drop"``).
         """
         frame = read_features(self, X, reset=False)
-        columns = self._spec.columns_for(random_effects)
-        missing = missing_rows(frame, columns)
+        columns = FrameColumns(frame)
+        needed = self._spec.columns_for(random_effects)
+        missing = missing_rows(columns, needed)
         if missing.any() and self.na_action == "raise":
             remedy = "Impute them; with na_action='drop' predict gives NaN for them."
-            refuse_missing(frame, columns, missing, remedy)
-        design = self._spec.build(frame, random_effects=random_effects)
+            refuse_missing(frame, needed, missing, remedy)
+        design = self._spec.build(columns, random_effects=random_effects)
         if self.unseen_groups == "error":
             for block in design.random:
                 self._refuse_unseen(frame, block, (block.codes < 0) & ~missing)

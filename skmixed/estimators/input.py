@@ -174,8 +174,17 @@ def read_response(y, n_samples):
     )
 
 
-def check_response_rules(formula, frame, y, label):
+def check_response_rules(formula, columns, y, label):
     """Hold the formula, `X` and `y` against each other.
+
+    Parameters
+    ----------
+    formula : MixedFormula
+    columns : FrameColumns
+        Of `X`.
+    y : ndarray of shape (n_samples,) or None
+    label : str or None
+        The name that `y` carries.
 
     Raises
     ------
@@ -190,8 +199,8 @@ def check_response_rules(formula, frame, y, label):
         column of that name.
     """
     named = set(formula.response_columns)
-    if y is not None:
-        named |= {label} & set(frame.columns)
+    if y is not None and label is not None and label in columns:
+        named.add(label)
     leak = sorted(named & set(formula.predictor_columns))
     if leak:
         raise ValueError(
@@ -206,10 +215,10 @@ def check_response_rules(formula, frame, y, label):
             "fit(X) alone, with the response in X, or wrap a formula without a left "
             "side in TransformedTargetRegressor."
         )
-    _warn_of_another_response(formula.response_columns[0], frame, y, label)
+    _warn_of_another_response(formula.response_columns[0], columns, y, label)
 
 
-def _warn_of_another_response(column, frame, y, label):
+def _warn_of_another_response(column, columns, y, label):
     if label not in (None, column):
         warnings.warn(
             f"y is named {label!r} but the formula's response is {column!r}; y is "
@@ -217,8 +226,8 @@ def _warn_of_another_response(column, frame, y, label):
             UserWarning,
             stacklevel=2,
         )
-    elif column in frame.columns:
-        held = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=float)
+    elif column in columns:
+        held = pd.to_numeric(columns[column], errors="coerce").to_numpy(dtype=float)
         if not np.array_equal(held, y, equal_nan=True):
             warnings.warn(
                 f"y differs from column {column!r} of X; y is used as the response.",

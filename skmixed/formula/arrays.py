@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skmixed.formula.operators import factor_columns
+from skmixed.formula.plan import is_finite
 
 __all__ = ["Design", "RandomBlock", "find_constant", "finished"]
 
@@ -72,27 +73,26 @@ class Design:
     constant: np.ndarray | None
 
 
-def find_constant(spec, matrix):
+def find_constant(part):
     """Find weights of the columns that add up to 1 in every row.
 
     Parameters
     ----------
-    spec : formulaic ModelSpec
-        With the columns of each term.
-    matrix : ndarray of shape (n, k)
+    part : EvaluatedPart with k columns
 
     Returns
     -------
     ndarray of shape (k,) or None
         Those of the intercept, which comes first, or of the dummies of one term.
     """
-    starts = np.cumsum([0, *(len(term.columns) for term in spec.structure)])
-    if spec.column_names[:1] == ("Intercept",):
-        return np.eye(matrix.shape[1])[0]
+    constant = np.zeros(part.matrix.shape[1])
+    if part.plan.has_intercept:
+        constant[0] = 1.0
+        return constant
+    starts = itertools.accumulate(part.plan.widths, initial=0)
     for start, stop in itertools.pairwise(starts):
-        columns = matrix[:, start:stop]
+        columns = part.matrix[:, start:stop]
         if stop > start and adds_up(columns[:FIRST_ROWS]) and adds_up(columns):
-            constant = np.zeros(matrix.shape[1])
             constant[start:stop] = 1.0
             return constant
     return None
@@ -104,25 +104,31 @@ def adds_up(columns):
     return bool(np.all(np.abs(total - 1.0) <= PARTITION_OF_UNITY))
 
 
-def finished(matrix, terms, table):
+def finished(part, table):
     """Put NaN where the table lacks a value; raise for other non-finite values.
 
     Parameters
     ----------
-    matrix : ModelMatrix of shape (n, k)
-    terms : sequence of formulaic Term
-        The terms that made it.
+    part : EvaluatedPart of n rows and k columns
     table : ColumnTable of n rows
+        From which it was made.
 
     Returns
     -------
     ndarray of shape (n, k)
+        The array of the part itself.
+
+    Raises
+    ------
+    ValueError
+        If a column is not finite in a row where nothing is missing.
     """
-    names, array = matrix.model_spec.column_names, matrix.__wrapped__
-    columns = [c for t in terms for f in t.factors for c in factor_columns(f)]
-    missing = table.missing_rows(columns)
-    for name, values in zip(names, array.T, strict=True):
-        if np.isfinite(values.sum()):
+    plan, matrix, missing = part.plan, part.matrix, None
+    if table.missing:
+        factors = [factor for term in part.terms for factor in term.factors]
+        missing = table.missing_rows([c for f in factors for c in factor_columns(f)])
+    for name, product, values in zip(plan.names, plan.products, matrix.T, strict=True):
+        if is_finite(product) or np.isfinite(values.sum()):
             continue
         wrong = ~np.isfinite(values)
         if missing is not None:
@@ -132,6 +138,6 @@ def finished(matrix, terms, table):
                 f"`{name}` is not finite in {int(wrong.sum())} rows (first at position "
                 f"{int(wrong.argmax())})."
             )
-    if missing is not None and array.shape[1]:
-        array[missing] = np.nan
-    return array
+    if missing is not None and matrix.shape[1]:
+        matrix[missing] = np.nan
+    return matrix

@@ -1,4 +1,4 @@
-"""The columns of a table as a design reads them: numbers, or levels with codes."""
+"""The columns of a table that a design reads, with their kinds and levels."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -6,14 +6,21 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
+from skmixed.formula.coding import (
+    CodedValues,
+    check_kind,
+    code,
+    learn_levels,
+    numbers,
+    read_values,
+)
+from skmixed.formula.frame import FrameColumns
 from skmixed.formula.functions import FUNCTIONS, INTERNAL_FUNCTIONS
 from skmixed.formula.scanner import column_alias, column_of_alias
 
-__all__ = ["ColumnTable", "check_columns", "missing_rows", "read_numbers"]
+__all__ = ["ColumnTable", "check_columns", "missing_rows"]
 
 SHOWN = 20
-NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
-DATES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period")
 
 
 class ColumnTable(Mapping):
@@ -21,7 +28,7 @@ class ColumnTable(Mapping):
 
     Parameters
     ----------
-    columns : dict of str to ndarray or categorical Series, each of length n
+    columns : dict of str to ndarray, CodedValues or Series, each of length n
     n_rows : int
     levels : dict of str to list or None
         Levels of each categorical column, None for a numeric one, ``KEYS`` for one
@@ -58,26 +65,25 @@ class ColumnTable(Mapping):
         ValueError
             If a column has another kind than in fit, or a level unseen in fit.
         """
+        frame = FrameColumns.of(frame)
         columns, learnt, missing = {}, {}, {}
         for name, known in levels.items():
-            if isinstance(known, str):
-                columns[name], learnt[name] = frame[name], known
-                if frame[name].hasnans:
-                    missing[name] = frame[name].isna().to_numpy()
-                continue
-            series = plain_series(frame[name], name)
-            absent = series.isna().to_numpy() if series.hasnans else None
+            series, absent = frame[name], frame.missing(name)
             if absent is not None:
                 missing[name] = absent
+            if isinstance(known, str):
+                columns[name], learnt[name] = series, known
+                continue
+            values = read_values(series, name)
             if known is LEARN:
-                in_order = isinstance(frame[name].dtype, pd.CategoricalDtype)
-                known = learn_levels(series, name, in_order)
+                in_order = isinstance(series.dtype, pd.CategoricalDtype)
+                known = learn_levels(values, name, in_order)
             else:
-                check_kind(series, known, frame[name])
+                check_kind(values, known, series)
             coded = known is not None
-            columns[name] = code(series, known, name) if coded else numbers(series)
+            columns[name] = code(values, known, name) if coded else numbers(values)
             learnt[name] = known
-        return cls(columns, len(frame), learnt, missing)
+        return cls(columns, frame.n_rows, learnt, missing)
 
     def missing_rows(self, names):
         """Return the rows that lack one of the columns, or None if no row does."""
@@ -111,6 +117,8 @@ class CallNames(Mapping):
             raise KeyError(name)
         role, column = found
         values = self.table[column]
+        if isinstance(values, CodedValues):
+            values = values.to_series()
         if role == "group":
             return pd.Series(values, name=column)
         if role == "category" or isinstance(values, pd.Series):
@@ -139,7 +147,7 @@ def check_columns(frame, names):
 
     Parameters
     ----------
-    frame : pandas.DataFrame
+    frame : pandas.DataFrame or FrameColumns
     names : sequence of str
 
     Raises
@@ -147,15 +155,16 @@ def check_columns(frame, names):
     ValueError
         If a column is missing, or occurs twice.
     """
-    missing = [name for name in names if name not in frame.columns]
+    given = FrameColumns.of(frame).frame.columns
+    missing = [name for name in names if name not in given]
     if missing:
-        have = [str(column) for column in frame.columns]
+        have = [str(column) for column in given]
         raise ValueError(
             f"The formula uses columns that X lacks: {missing}. "
             f"X has: {have[:SHOWN]}.{hint_for_missing(missing, have)}"
         )
-    if not frame.columns.is_unique:
-        twice = [name for name in names if (frame.columns == name).sum() > 1]
+    if not given.is_unique:
+        twice = [name for name in names if (given == name).sum() > 1]
         if twice:
             raise ValueError(f"X has more than one column named {twice}.")
 
@@ -186,7 +195,7 @@ def missing_rows(frame, names):
 
     Parameters
     ----------
-    frame : pandas.DataFrame of n rows
+    frame : pandas.DataFrame or FrameColumns of n rows
     names : iterable of str
         Columns; those that the table does not have are passed over.
 
@@ -201,146 +210,10 @@ def missing_rows(frame, names):
     >>> missing_rows(pd.DataFrame({"x": [1.0, None]}), ["x"]).tolist()
     [False, True]
     """
-    missing = np.zeros(len(frame), dtype=bool)
+    frame = FrameColumns.of(frame)
+    missing = np.zeros(frame.n_rows, dtype=bool)
     for name in names:
-        if name in frame.columns and frame[name].hasnans:
-            missing |= frame[name].isna().to_numpy()
+        absent = frame.missing(name) if name in frame else None
+        if absent is not None:
+            missing |= absent
     return missing
-
-
-def plain_series(series, name):
-    """Return a numeric or categorical column; refuse dates and complex numbers."""
-    kind = series.dtype.kind
-    if kind == "c":
-        raise ValueError(f"Complex data not supported: column {name!r}.")
-    inferred = ""
-    if kind == "O" and not isinstance(series.dtype, pd.CategoricalDtype):
-        inferred = pd.api.types.infer_dtype(series, skipna=True)
-    if kind in "mM" or inferred in DATES:
-        raise ValueError(
-            f"Column {name!r} holds dates or times ({series.dtype}); turn it into a "
-            "number first, for example the days since a start."
-        )
-    if inferred == "complex":
-        raise ValueError(f"Complex data not supported: column {name!r}.")
-    if inferred in NUMBERS:
-        return pd.Series(np.asarray(pd.to_numeric(series), dtype=float))
-    if is_numeric(series) or isinstance(series.dtype, pd.CategoricalDtype):
-        return series
-    codes, distinct = pd.factorize(series)
-    return pd.Series(pd.Categorical.from_codes(codes, categories=distinct))
-
-
-def is_numeric(series):
-    """Tell whether a column holds numbers or truth values."""
-    return series.dtype.kind in "iufb"
-
-
-def numbers(series):
-    """Return a column of numbers, or of nothing but missing values, as an array."""
-    if isinstance(series.dtype, np.dtype):
-        return series.to_numpy()
-    if isinstance(series.dtype, pd.SparseDtype):
-        return np.asarray(series.array)
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        return np.full(len(series), np.nan)
-    if series.hasnans:
-        return series.to_numpy(dtype=float, na_value=np.nan)
-    kinds = {"b": bool, "i": np.int64, "u": np.uint64}
-    return series.to_numpy(dtype=kinds.get(series.dtype.kind, float))
-
-
-def read_numbers(series, name):
-    """Return the response column as doubles, NaN where it is missing.
-
-    Raises
-    ------
-    ValueError
-        If it holds text, categories, dates or complex numbers.
-    """
-    plain = plain_series(series, name)
-    if not is_numeric(plain) and not plain.isna().all():
-        raise ValueError(
-            f"The response {name!r} must be numeric, but has dtype {series.dtype}."
-        )
-    return np.array(numbers(plain), dtype=float)
-
-
-def learn_levels(series, name, in_order):
-    """Return the levels of a categorical column that occur, None for numbers.
-
-    Parameters
-    ----------
-    series : pandas.Series
-        Numeric or categorical.
-    name : str
-    in_order : bool
-        Whether the order of the categories is meant; otherwise they are sorted.
-    """
-    if is_numeric(series):
-        return None
-    used = np.unique(series.cat.codes.to_numpy())
-    levels = plain_labels(series.cat.categories[used[used >= 0]])
-    if not in_order:
-        levels = sort_labels(levels)
-    if len(levels) < 2:
-        raise ValueError(
-            f"Column {name!r} has a single level ({levels}); its effect cannot be "
-            "estimated."
-        )
-    return levels
-
-
-def sort_labels(labels):
-    """Sort labels; mixed kinds by their text."""
-    try:
-        return sorted(labels)
-    except TypeError:
-        return sorted(labels, key=str)
-
-
-def plain_labels(values):
-    """Return labels as plain text, numbers or truth values: intervals become text."""
-    if isinstance(values, pd.Index) and values.dtype.kind in "iufb":
-        return values.tolist()
-    return [v if isinstance(v, str | int | float) else str(v) for v in values]
-
-
-def check_kind(series, levels, given):
-    """Raise if a column was numeric in fit and is not as ``given`` now, or reverse."""
-    if is_numeric(series) == (levels is None) or series.isna().all():
-        return
-    was, now = "categorical", "numeric"
-    if levels is None:
-        was, now = now, "categorical"
-    raise ValueError(
-        f"Column {given.name!r} was {was} in fit but is {now} now "
-        f"(dtype {given.dtype})."
-    )
-
-
-def code(series, levels, name):
-    """Code a categorical column by known levels.
-
-    Returns
-    -------
-    pandas.Series of dtype category, with missing values where the column has them;
-    a numeric column has nothing but missing values here
-    """
-    table = pd.Index(levels, dtype=object)
-    if is_numeric(series):
-        return pd.Series(pd.Categorical([np.nan] * len(series), categories=table))
-    labels = plain_labels(series.cat.categories)
-    places = table.get_indexer(np.array(labels, dtype=object))
-    rows = series.cat.codes.to_numpy()
-    if (places < 0).any():
-        occurs = np.unique(rows)
-        new = [labels[k] for k in occurs[occurs >= 0] if places[k] < 0]
-        if new:
-            raise ValueError(
-                f"Column {name!r} has levels that fit did not see: "
-                f"{sorted(map(str, new))[:SHOWN]}; seen: {levels[:SHOWN]}. A fixed "
-                "effect cannot be predicted for a new level."
-            )
-    codes = np.append(places, -1)[rows]
-    return pd.Series(pd.Categorical.from_codes(codes, categories=table))

@@ -1,16 +1,15 @@
 """A formula and a table make a design: the arrays, and what it takes to replay them."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from skmixed.formula.arrays import Design, RandomBlock, find_constant, finished
-from skmixed.formula.columns import (
-    ColumnTable,
-    check_columns,
-    missing_rows,
-    read_numbers,
-)
+from skmixed.formula.coding import read_numbers
+from skmixed.formula.columns import ColumnTable, check_columns, missing_rows
+from skmixed.formula.frame import FrameColumns
 from skmixed.formula.groups import GroupIndex
-from skmixed.formula.materializer import materialize, model_spec
+from skmixed.formula.materializer import FormulaParts, make_plans, materialize
 from skmixed.formula.operators import factor_columns, write_term
 from skmixed.formula.parse import parse_formula
 from skmixed.formula.reference import typical_values
@@ -67,7 +66,7 @@ class DesignSpec:
         Parameters
         ----------
         formula : MixedFormula
-        frame : pandas.DataFrame of n rows
+        frame : pandas.DataFrame or FrameColumns of n rows
             Without missing values in the columns of the formula.
 
         Returns
@@ -84,34 +83,32 @@ class DesignSpec:
             If a column is missing, of a kind that cannot enter a model, has a single
             level, or gives values that are not finite.
         """
+        frame = FrameColumns.of(frame)
         check_columns(frame, formula.predictor_columns)
         spec = cls(str(formula))
         table = ColumnTable.learn(frame, formula.design_columns, formula.key_columns)
         spec.levels = table.levels
-        matrices = materialize(spec.parts(formula, range(len(formula.random))), table)
-        spec.keep_names(formula, matrices)
+        parts = design_parts(formula, tuple(range(len(formula.random))))
+        evaluated, spec.transform_state = materialize(parts, table, {})
+        spec.keep_names(formula, evaluated)
         codes = spec.learn_groups(formula, frame)
-        design = spec.assemble(formula, matrices, table, codes)
+        design = spec.assemble(formula, evaluated, table, codes)
         spec.learn_response(formula, frame)
         spec.typical = typical_values(
             table, formula.fixed_columns, spec.levels, spec.transform_state
         )
         return spec, design
 
-    def keep_names(self, formula, matrices):
-        """Keep the columns' names, the transforms' state and the constant vectors."""
-        fixed = matrices["fixed"].model_spec
-        self.coef_names = tuple(fixed.column_names)
-        self.constant = find_constant(fixed, matrices["fixed"].__wrapped__)
-        for matrix in matrices.values():
-            self.transform_state.update(matrix.model_spec.transform_state)
+    def keep_names(self, formula, evaluated):
+        """Keep the columns' names and the constant vectors."""
+        self.coef_names = evaluated["fixed"].plan.names
+        self.constant = find_constant(evaluated["fixed"])
         names = name_groups(formula)
         for place, term in enumerate(formula.random):
             effects, constant = ("Intercept",), np.ones(1)
-            if part_name(place) in matrices:
-                matrix = matrices[part_name(place)]
-                effects = tuple(matrix.model_spec.column_names)
-                constant = find_constant(matrix.model_spec, matrix.__wrapped__)
+            part = evaluated.get(part_name(place))
+            if part is not None:
+                effects, constant = part.plan.names, find_constant(part)
             diagonal = term.covariance == "diagonal"
             self.effects.append((names[place], effects, diagonal))
             self.random_constants.append(constant)
@@ -129,12 +126,12 @@ class DesignSpec:
     def learn_response(self, formula, frame):
         """Learn the transforms of the left side, if the table holds its columns."""
         columns = formula.response_columns
-        if formula.response_is_column or not set(columns) <= set(frame.columns):
+        if formula.response_is_column or any(name not in frame for name in columns):
             return
         table = ColumnTable.learn(frame, columns)
-        parts = {"response": model_spec(formula.response_terms, self.transform_state)}
-        matrix = materialize(parts, table)["response"]
-        self.transform_state.update(matrix.model_spec.transform_state)
+        parts = FormulaParts({"response": formula.response_terms})
+        _, state = make_plans(parts, table, self.transform_state)
+        self.transform_state.update(state)
         self.levels.update(table.levels)
 
     def build(self, frame, *, random_effects=True):
@@ -142,7 +139,7 @@ class DesignSpec:
 
         Parameters
         ----------
-        frame : pandas.DataFrame of n rows
+        frame : pandas.DataFrame or FrameColumns of n rows
             Rows with missing values give NaN, or the group code -1.
         random_effects : bool or tuple of str
             Which random-effects terms to build: all, none, or those of some grouping
@@ -158,43 +155,31 @@ class DesignSpec:
             If a column is missing or of another kind than in fit, if a fixed factor
             has a level that fit did not see, or if a transform is not finite.
         """
+        frame = FrameColumns.of(frame)
         check_columns(frame, self.columns_for(random_effects))
         formula, places = self.formula, self.places_for(random_effects)
         table = ColumnTable.read(
             frame, {c: self.levels[c] for c in self.design_columns_for(random_effects)}
         )
-        matrices = materialize(self.parts(formula, places), table)
+        parts = design_parts(formula, tuple(places))
+        evaluated, _ = materialize(parts, table, self.transform_state)
         names = dict.fromkeys(self.effects[place][0] for place in places)
         codes = {name: self.groups[name].encode(frame) for name in names}
-        return self.assemble(formula, matrices, table, codes)
+        return self.assemble(formula, evaluated, table, codes)
 
-    def parts(self, formula, places):
-        """Return formulaic's specifications of the parts to be evaluated."""
-        state = self.transform_state
-        parts = {"fixed": model_spec(formula.fixed, state)}
-        for place in places:
-            terms = formula.random[place].terms
-            if list(map(str, terms)) != ["1"]:
-                parts[part_name(place)] = model_spec(terms, state)
-        if formula.offsets:
-            parts["offset"] = model_spec(formula.offsets, state)
-        return parts
-
-    def assemble(self, formula, matrices, table, codes):
+    def assemble(self, formula, evaluated, table, codes):
         """Make the design from its evaluated parts and the codes of the groups."""
-        X = finished(matrices["fixed"], formula.fixed, table)
-        offset = None
-        if "offset" in matrices:
-            check_offsets(formula, matrices["offset"].model_spec.column_names)
-            offset = finished(matrices["offset"], formula.offsets, table).sum(axis=1)
+        X, offset = finished(evaluated["fixed"], table), None
+        if "offset" in evaluated:
+            check_offsets(formula, evaluated["offset"].plan.names)
+            offset = finished(evaluated["offset"], table).sum(axis=1)
         blocks = []
         for place, (group, effects, diagonal) in enumerate(self.effects):
             if group not in codes:
                 continue
             z = np.broadcast_to(1.0, (table.n_rows, 1))
-            if part_name(place) in matrices:
-                matrix = matrices[part_name(place)]
-                z = finished(matrix, formula.random[place].terms, table)
+            if part_name(place) in evaluated:
+                z = finished(evaluated[part_name(place)], table)
             n_levels = self.groups[group].n_levels
             constant = self.random_constants[place]
             blocks.append(
@@ -284,7 +269,7 @@ class DesignSpec:
 
         Parameters
         ----------
-        frame : pandas.DataFrame of n rows
+        frame : pandas.DataFrame or FrameColumns of n rows
 
         Returns
         -------
@@ -298,6 +283,7 @@ class DesignSpec:
             finite.
         """
         formula, columns = self.formula, self.response_columns
+        frame = FrameColumns.of(frame)
         check_columns(frame, columns)
         if formula.response_is_column:
             return read_numbers(frame[columns[0]], columns[0])
@@ -306,17 +292,43 @@ class DesignSpec:
             table = ColumnTable.read(frame, levels)
         else:
             table = ColumnTable.learn(frame, columns)
-        parts = {"response": model_spec(formula.response_terms, self.transform_state)}
-        matrix = materialize(parts, table)["response"]
-        if matrix.shape[1] != 1:
+        parts = FormulaParts({"response": formula.response_terms})
+        response = materialize(parts, table, self.transform_state)[0]["response"]
+        n_columns = len(response.plan.names)
+        if n_columns != 1:
             raise ValueError(
-                f"The response `{formula.response}` gives {matrix.shape[1]} columns; "
-                "it must be one column of numbers."
+                f"The response `{formula.response}` gives {n_columns} columns; it must "
+                "be one column of numbers."
             )
-        return finished(matrix, formula.response_terms, table)[:, 0]
+        return finished(response, table)[:, 0]
 
     def __repr__(self):
         return f"DesignSpec({self.formula_text!r})"
+
+
+@lru_cache(maxsize=512)
+def design_parts(formula, places):
+    """Find the parts of a formula that give columns, with some of its random terms.
+
+    Parameters
+    ----------
+    formula : MixedFormula
+    places : tuple of int
+        Positions of the random-effects terms.
+
+    Returns
+    -------
+    FormulaParts
+        Without terms that are a lone intercept.
+    """
+    terms = {"fixed": formula.fixed}
+    if formula.offsets:
+        terms["offset"] = formula.offsets
+    for place in places:
+        effects = formula.random[place].terms
+        if list(map(str, effects)) != ["1"]:
+            terms[part_name(place)] = effects
+    return FormulaParts(terms)
 
 
 def part_name(place):

@@ -168,8 +168,9 @@ def combine(codes, more_codes, n_more):
 def learn_keys(series):
     """Return the levels of one column that occur, and the code of each row."""
     if isinstance(series.dtype, pd.CategoricalDtype):
-        used, codes = compact(np.asarray(series.cat.codes), series.isna().to_numpy())
-        return plain_levels(series.cat.categories[used]), codes
+        codes = series.array.codes
+        used, codes = compact(codes, codes < 0)
+        return plain_levels(series.array.categories)[used], codes
     integers = as_integers(series)
     if integers is not None:
         return compact(integers)
@@ -180,7 +181,9 @@ def learn_keys(series):
 
 def as_integers(series):
     """Return integer keys as an array, or None for keys of another kind."""
-    if series.dtype.kind not in "iu" or series.hasnans:
+    if series.dtype.kind not in "iu":
+        return None
+    if not isinstance(series.dtype, np.dtype) and series.hasnans:
         return None
     values = np.asarray(series)
     return values if values.dtype.kind in "iu" else values.astype(np.int64)
@@ -246,8 +249,7 @@ def match_integers(keys, levels):
 def encode_keys(series, levels, index):
     """Return the code of each key among the levels, -1 if it is not there."""
     if isinstance(series.dtype, pd.CategoricalDtype):
-        codes = np.asarray(series.cat.codes)
-        categories = series.cat.categories
+        codes, categories = series.array.codes, series.array.categories
         if len(codes) < len(categories):
             used, codes = compact(codes, codes < 0)
             categories = categories[used]
@@ -283,7 +285,7 @@ def check_kind(series, levels, name):
     """Raise if numbers were learnt and text is given, or the reverse."""
     given = series
     if isinstance(series.dtype, pd.CategoricalDtype):
-        given = series.cat.categories
+        given = series.array.categories
     learnt, now = kind_of(pd.Index(levels[:1])), kind_of(given)
     if {learnt, now} == {"numbers", "text"} and not series.isna().all():
         raise ValueError(

@@ -1,10 +1,11 @@
-"""formulaic's materializer, fed with coded columns and writing Fortran arrays.
+"""formulaic's materializer, fed with symbols of columns and writing plans.
 
 All that depends on the inside of formulaic's materialization stands here.
 """
 
 import itertools
-from functools import reduce
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -13,18 +14,87 @@ from formulaic.errors import FormulaicError
 from formulaic.formula import SimpleFormula
 from formulaic.materializers import PandasMaterializer
 from formulaic.materializers.types import FactorValues
+from formulaic.parser.types import Factor, Term
 from formulaic.utils.stateful_transforms import stateful_eval
 
-from skmixed.formula.columns import CallNames
+from skmixed.formula.columns import CallNames, ColumnTable
 from skmixed.formula.errors import FormulaError
 from skmixed.formula.expressions import read_expression
 from skmixed.formula.functions import CategoryError
+from skmixed.formula.plan import EvaluatedPart, Level, Number, Plan, evaluate
 
-__all__ = ["materialize", "model_spec"]
+__all__ = ["FormulaParts", "choose_columns", "make_plans", "materialize"]
+
+CACHED_PLANS = 128
+# Plans with more levels than this are made anew each time, to bound the cache.
+CACHED_LEVELS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class FormulaParts:
+    """Parts of a formula that are evaluated together.
+
+    Attributes
+    ----------
+    terms : dict of str to sequence of formulaic Term
+        The terms of each part, by its name.
+    """
+
+    terms: dict
+
+    @cached_property
+    def spelling(self):
+        """Names of the parts, with text and method of every factor of every term."""
+        return tuple(
+            (
+                name,
+                tuple(
+                    tuple((f.expr, f.eval_method.value) for f in term.factors)
+                    for term in terms
+                ),
+            )
+            for name, terms in self.terms.items()
+        )
+
+    @cached_property
+    def has_calls(self):
+        """Whether a factor is a call and not a column."""
+        return any(method == "python" for _, method in self._factors)
+
+    @cached_property
+    def columns(self):
+        """Columns that stand for themselves, outside of calls."""
+        return tuple(text for text, method in self._factors if method == "lookup")
+
+    @property
+    def _factors(self):
+        factors = (f for _, part in self.spelling for term in part for f in term)
+        return dict.fromkeys(factors)
+
+
+@dataclass(frozen=True)
+class ColumnKind:
+    """What formulaic's choices depend on: a column's kind and levels.
+
+    Attributes
+    ----------
+    column : str
+    text : str
+        The levels as text: 1, 1.0 and True are equal but give other names.
+    levels : list or None
+        None for a numeric column.
+    """
+
+    column: str
+    text: str
+    levels: list | None = field(compare=False)
 
 
 class DesignMaterializer(PandasMaterializer):
-    """Evaluate terms on a ``ColumnTable``; results are arrays in Fortran order."""
+    """Choose the columns of terms as formulaic does; evaluate nothing but calls.
+
+    Columns of the table are symbols, and the results are instances of ``Plan``.
+    """
 
     @PandasMaterializer.override
     def _init(self):
@@ -38,7 +108,10 @@ class DesignMaterializer(PandasMaterializer):
 
     @PandasMaterializer.override
     def _lookup(self, name):
-        return self.data[name], set()
+        kind = "numerical" if self.data.levels[name] is None else "categorical"
+        is_category = kind == "categorical"
+        symbol = FactorValues(Number(name), kind=kind, spans_intercept=is_category)
+        return symbol, set()
 
     @PandasMaterializer.override
     def _evaluate(self, expr, metadata, spec):
@@ -62,23 +135,31 @@ class DesignMaterializer(PandasMaterializer):
 
     @PandasMaterializer.override
     def _encode_constant(self, value, metadata, encoder_state, spec, drop_rows):
-        return np.broadcast_to(float(value), self.nrows)
+        return float(value)
 
     @PandasMaterializer.override
     def _encode_categorical(
         self, values, metadata, encoder_state, spec, drop_rows, reduced_rank=False
     ):
-        """Code by treatment contrasts as formulaic does, one byte per row and level."""
-        codes = values.cat.codes.to_numpy()
-        levels = values.cat.categories.tolist()
+        """Code by treatment contrasts as formulaic does."""
+        columns = self._indicators(getattr(values, "__wrapped__", values))
         return FactorValues(
-            {level: codes == k for k, level in enumerate(levels)},
+            columns,
             kind="categorical",
             spans_intercept=True,
-            drop_field=levels[0],
+            drop_field=next(iter(columns)),
             format="{name}[{field}]",
             format_reduced="{name}[T.{field}]",
         )
+
+    def _indicators(self, values):
+        """Return the indicator of each level: symbols, or the values of a call."""
+        if isinstance(values, Number):
+            levels = self.data.levels[values.column]
+            return {level: Level(values.column, k) for k, level in enumerate(levels)}
+        codes = values.cat.codes.to_numpy()
+        levels = values.cat.categories.tolist()
+        return {level: codes == k for k, level in enumerate(levels)}
 
     @PandasMaterializer.override
     def _get_columns_for_term(self, factors, spec, scale=1):
@@ -87,21 +168,18 @@ class DesignMaterializer(PandasMaterializer):
         for product in itertools.product(*(f.items() for f in reversed(factors))):
             parts = product[::-1]
             name = ":".join(name for name, _ in parts)
-            columns[name] = reduce(multiply, (values for _, values in parts))
+            columns[name] = tuple(
+                getattr(values, "__wrapped__", values) for _, values in parts
+            )
         return columns
 
     @PandasMaterializer.override
     def _combine_columns(self, cols, spec, drop_rows):
-        matrix = np.empty((self.nrows, len(cols)), order="F")
-        for j, (_, values) in enumerate(cols):
-            # A proxy of formulaic's would be copied on the way.
-            matrix[:, j] = getattr(values, "__wrapped__", values)
-        return matrix
-
-
-def multiply(a, b):
-    """Multiply two columns as doubles: small integers would overflow."""
-    return np.multiply(np.asarray(a), np.asarray(b), dtype=float)
+        return Plan(
+            names=tuple(name for name, _ in cols),
+            products=tuple(p if isinstance(p, tuple) else (p,) for _, p in cols),
+            widths=tuple(len(term.columns) for term in spec.structure),
+        )
 
 
 def model_spec(terms, transform_state):
@@ -121,18 +199,21 @@ def model_spec(terms, transform_state):
     )
 
 
-def materialize(parts, table):
-    """Evaluate the parts of a formula together.
+def choose_columns(parts, table, transform_state):
+    """Let formulaic choose the columns of the parts of a formula, together.
 
     Parameters
     ----------
-    parts : dict of str to ModelSpec
+    parts : dict of str to sequence of formulaic Term
     table : ColumnTable of n rows
+        Its values are read by calls only.
+    transform_state : dict
+        What stateful transforms have learnt; it is copied.
 
     Returns
     -------
     dict of str to ModelMatrix
-        Arrays of shape (n, k) in Fortran order, each with its ``model_spec``.
+        Of each part a ``Plan`` in formulaic's wrapping, with its ``model_spec``.
 
     Raises
     ------
@@ -141,13 +222,99 @@ def materialize(parts, table):
     ValueError
         If a categorical call has a single level, or one that fit did not see.
     """
-    if not parts:
-        return {}
+    specs = {name: model_spec(terms, transform_state) for name, terms in parts.items()}
     try:
-        matrices = DesignMaterializer(table).get_model_matrix(ModelSpecs(**parts))
+        matrices = DesignMaterializer(table).get_model_matrix(ModelSpecs(**specs))
     except FormulaicError as error:
         raise explain(error) from error
     return {name: getattr(matrices, name) for name in parts}
+
+
+def materialize(parts, table, transform_state):
+    """Evaluate the parts of a formula together.
+
+    Parameters
+    ----------
+    parts : FormulaParts
+    table : ColumnTable of n rows
+    transform_state : dict
+        What stateful transforms have learnt.
+
+    Returns
+    -------
+    evaluated : dict of str to EvaluatedPart
+    transform_state : dict
+        What they know after this evaluation.
+
+    Raises
+    ------
+    FormulaError, ValueError
+        As ``choose_columns`` does.
+    """
+    plans, state = make_plans(parts, table, transform_state)
+    evaluated, indicators = {}, {}
+    for name, terms in parts.terms.items():
+        matrix = evaluate(plans[name], table, indicators)
+        evaluated[name] = EvaluatedPart(terms, plans[name], matrix)
+    return evaluated, state
+
+
+def make_plans(parts, table, transform_state):
+    """Make the plans of the parts of a formula, or find them among earlier ones.
+
+    Parameters
+    ----------
+    parts : FormulaParts
+    table : ColumnTable of n rows
+    transform_state : dict
+        What stateful transforms have learnt.
+
+    Returns
+    -------
+    plans : dict of str to Plan
+    transform_state : dict
+        What they know after this evaluation.
+
+    Raises
+    ------
+    FormulaError, ValueError
+        As ``choose_columns`` does.
+    """
+    if parts.has_calls:
+        matrices = choose_columns(parts.terms, table, transform_state)
+        state = {}
+        for matrix in matrices.values():
+            state.update(matrix.model_spec.transform_state)
+        return {name: m.__wrapped__ for name, m in matrices.items()}, state
+    levels = {column: table.levels[column] for column in parts.columns}
+    kinds = tuple(ColumnKind(c, repr(known), known) for c, known in levels.items())
+    many = sum(len(known or ()) for known in levels.values()) > CACHED_LEVELS
+    make = plain_plans.__wrapped__ if many else plain_plans
+    return make(parts.spelling, kinds), {}
+
+
+@lru_cache(maxsize=CACHED_PLANS)
+def plain_plans(parts, kinds):
+    """Make the plans of parts without calls: they depend on nothing but this.
+
+    Parameters
+    ----------
+    parts : tuple of (str, tuple)
+        As ``FormulaParts`` spells them.
+    kinds : tuple of ColumnKind
+
+    Returns
+    -------
+    dict of str to Plan
+        Kept for other tables: not to be changed.
+    """
+    table = ColumnTable({}, 0, {kind.column: kind.levels for kind in kinds}, {})
+    terms = {
+        name: [Term([Factor(text, eval_method=m) for text, m in term]) for term in part]
+        for name, part in parts
+    }
+    matrices = choose_columns(terms, table, {})
+    return {name: matrix.__wrapped__ for name, matrix in matrices.items()}
 
 
 def explain(error):

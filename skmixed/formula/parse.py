@@ -1,7 +1,7 @@
 """lme4's formulas: text to a ``MixedFormula``, without looking at any data."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from formulaic.errors import FormulaicError
 from formulaic.parser import DefaultFormulaParser
@@ -71,30 +71,30 @@ class MixedFormula:
     offsets: tuple
     random: tuple
 
-    @property
+    @cached_property
     def response_is_column(self):
         """Whether the left side is a plain column, not a transform."""
         terms = self.response_terms
         lookup = Factor.EvalMethod.LOOKUP
         return bool(terms) and terms[0].factors[0].eval_method is lookup
 
-    @property
+    @cached_property
     def response_columns(self):
         """Columns that the left side reads."""
         return columns_of(self.response_terms)
 
-    @property
+    @cached_property
     def fixed_columns(self):
         """Columns that the fixed part and the offsets read."""
         return columns_of([*self.fixed, *self.offsets])
 
-    @property
+    @cached_property
     def design_columns(self):
         """Columns of the fixed part, the offsets and the random slopes."""
         effects = [term for random in self.random for term in random.terms]
         return columns_of([*self.fixed, *self.offsets, *effects])
 
-    @property
+    @cached_property
     def key_columns(self):
         """Columns of the design that are read as groups only, as in ``between``."""
         keys, others = {}, set()
@@ -106,17 +106,19 @@ class MixedFormula:
                 others.update(set(factor_columns(factor)) - set(own))
         return [column for column in keys if column not in others]
 
-    @property
+    @cached_property
     def group_columns(self):
         """Columns of the grouping factors."""
         return list(dict.fromkeys(c for term in self.random for c in term.columns))
 
-    @property
+    @cached_property
     def predictor_columns(self):
         """Columns that a prediction needs: of the design and the grouping factors."""
         return list(dict.fromkeys([*self.design_columns, *self.group_columns]))
 
-    def __str__(self):
+    @cached_property
+    def text(self):
+        """The formula with ``.``, ``||`` and nesting written out."""
         terms = [write_term(term) for term in self.fixed]
         if "1" not in terms:
             terms.insert(0, "0")
@@ -124,6 +126,9 @@ class MixedFormula:
         terms += [repr(term) for term in self.random]
         left = f"{self.response} ~ " if self.response else "~ "
         return left + " + ".join(terms)
+
+    def __str__(self):
+        return self.text
 
     def __eq__(self, other):
         return str(self) == str(other) if isinstance(other, MixedFormula) else False

@@ -7,6 +7,8 @@ from skmixed.formula.scanner import column_alias
 
 __all__ = ["typical_values"]
 
+FIRST_ROWS = 64
+
 
 def typical_values(table, columns, levels, transform_state):
     """Choose the values of each column that stand for its rows.
@@ -51,7 +53,9 @@ def summarise(values, labels_groups=False):
     if labels_groups:
         numeric = values.dtype.kind in "iuf"
         return [float(values.max()) + 1.0 if numeric else "(another group)"], False
-    lowest, highest = values.min(), values.max()
-    if np.all((values == lowest) | (values == highest)):
-        return sorted({lowest.item(), highest.item()}), False
-    return [float(values.mean())], False
+    # most columns show a third value at once
+    for part in (values[:FIRST_ROWS], values):
+        lowest, highest = part.min(), part.max()
+        if not np.all((part == lowest) | (part == highest)):
+            return [float(values.mean())], False
+    return sorted({lowest.item(), highest.item()}), False

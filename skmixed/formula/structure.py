@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skmixed.formula.columns import ColumnTable
-from skmixed.formula.materializer import materialize
+from skmixed.formula.materializer import choose_columns
 from skmixed.formula.operators import write_term
 
 __all__ = ["CodedColumn", "FixedTerm", "fixed_terms"]
@@ -92,10 +92,12 @@ def fixed_terms(spec):
     >>> [(t.name, [c.position for c in t.columns]) for t in fixed_terms(spec)]
     [('1', [0]), ('x', [1]), ('a:x', [2, 3])]
     """
-    matrix = materialize(spec.parts(spec.formula, ()), one_row(spec))["fixed"]
-    factors = CodedFactors(matrix.model_spec, spec.levels)
+    parts = {"fixed": spec.formula.fixed}
+    matrices = choose_columns(parts, one_row(spec), spec.transform_state)
+    model_spec = matrices["fixed"].model_spec
+    factors = CodedFactors(model_spec, spec.levels)
     terms, position = [], 0
-    for part in matrix.model_spec.structure:
+    for part in model_spec.structure:
         expressions = [factor.expr for factor in part.term.factors]
         columns = []
         for scoped in part.scoped_terms:
