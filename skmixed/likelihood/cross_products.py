@@ -5,17 +5,29 @@ whole table, and their size grows with the groups, not with the rows.
 """
 
 from dataclasses import dataclass, replace
+from itertools import combinations, product
 
 import numpy as np
 from scipy import sparse
 
-from skmixed.likelihood.frame import Frame, freeze_fixed, freeze_random, same_frame
-from skmixed.likelihood.pairs import PairBlocks, add_pairs, sum_blocks
+from skmixed.likelihood.columns import (
+    CHUNK_ROWS,
+    DistinctColumns,
+    FrameColumns,
+    Moments,
+    chunks,
+)
+from skmixed.likelihood.frame import (
+    Frame,
+    fit_crudely,
+    freeze_fixed,
+    freeze_random,
+    same_frame,
+)
+from skmixed.likelihood.group_sums import GroupSums
+from skmixed.likelihood.pairs import Meetings, PairBlocks, add_pairs
 from skmixed.likelihood.rows import Factor, GroupedRows, nesting
 from skmixed.likelihood.threads import blas_threads
-
-# Rows multiplied at a time: bounds the working memory and keeps it in cache.
-CHUNK_ROWS = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +125,10 @@ def cross_products(design, frame=None):
 
     Notes
     -----
-    One pass over the rows for the frame and one for the products: a sparse product per
-    grouping factor, O(n k (k + m)), and no sorting. Z is never formed.
+    One pass over the rows for the frame and one for the products, which are added up by
+    group without sorting: O(n k (k + m)) per grouping factor. A factor whose effects
+    are also those of a factor within it is summed over that one's levels, not over
+    rows. Z is never formed.
     """
     with blas_threads():
         return accumulate(design, frame)
@@ -124,21 +138,24 @@ def accumulate(design, frame):
     """Carry :func:`cross_products` out."""
     y = design.y if design.offset is None else design.y - design.offset
     rows = GroupedRows.of(design.random)
+    distinct = DistinctColumns.of(design.X, rows.z)
     if frame is None:
-        frame = freeze(design, y, rows)
+        frame = freeze(design, y, rows, distinct)
+    columns = FrameColumns.of(distinct, frame)
     parents = nesting(rows)
-    gram, products = add_up(design, y, frame, rows, parents)
-    m = len(gram)
+    meetings = find_meetings(rows, parents)
+    gram, by_level, by_pair = add_up(design, y, columns, rows, parents, meetings)
+    Xy = [range(len(gram))] * len(by_level)
     return CrossProducts(
         frame=frame,
         factors=rows.factors,
         gram=gram,
-        ZtZ=tuple(
-            np.ascontiguousarray(product[:, m : m + len(product)])
-            for product in products
+        ZtZ=tuple(map(GroupSums.block, by_level, columns.places, columns.places)),
+        ZtXy=tuple(map(GroupSums.block, by_level, columns.places, Xy)),
+        pairs=tuple(
+            met.blocks(pair, sums.block(*(columns.places[f] for f in pair)))
+            for (pair, met), sums in zip(meetings.items(), by_pair, strict=True)
         ),
-        ZtXy=tuple(np.ascontiguousarray(product[:, :m]) for product in products),
-        pairs=tuple(all_pairs(design.weights, frame, rows, parents, products)),
         n_obs=len(y),
         sum_log_weights=(
             0.0 if design.weights is None else float(np.log(design.weights).sum())
@@ -147,7 +164,7 @@ def accumulate(design, frame):
     )
 
 
-def freeze(design, y, rows):
+def freeze(design, y, rows, distinct):
     """Choose the frame for a design: see :mod:`skmixed.likelihood.frame`.
 
     Parameters
@@ -156,64 +173,125 @@ def freeze(design, y, rows):
     y : ndarray of shape (n,)
         Response without its offset.
     rows : GroupedRows
+    distinct : DistinctColumns
 
     Returns
     -------
     Frame
     """
-    weights = design.weights
-    fixed, constant = freeze_fixed(design.X, design.constant, weights)
-    y_shift = float(y.mean()) if constant.any() else 0.0
-    X = fixed.apply(design.X)
-    weighted = X if weights is None else X * weights[:, None]
-    crude_coef = np.linalg.lstsq(
-        X.T @ weighted, weighted.T @ (y - y_shift), rcond=None
-    )[0]
-    random = tuple(
-        freeze_random(z, constants, weights)
-        for z, constants in zip(rows.z, rows.constants, strict=True)
+    X, weights = design.X, design.weights
+    moments = Moments.of([*distinct.columns, y], weights)
+    fixed, constant = freeze_fixed(moments, X, design.constant, weights)
+    random = map(
+        freeze_random, [moments] * len(rows.z), distinct.places, rows.constants
     )
+    y_shift = float(moments.mean[-1]) if constant.any() else 0.0
+    crude_coef = fit_crudely(fixed, moments, y_shift, X, y, weights)
     y_rounding = 8 * np.finfo(float).eps * float(np.abs(y).max(initial=0.0))
     return Frame(fixed, random, crude_coef, y_shift, constant, y_rounding)
 
 
-def add_up(design, y, frame, rows, parents):
+def find_meetings(rows, parents):
+    """Levels that meet, for every two factors, the one with more levels first.
+
+    Parameters
+    ----------
+    rows : GroupedRows
+    parents : list of dict
+        As :func:`nesting` returns it.
+
+    Returns
+    -------
+    dict of tuple (i, j) to Meetings
+    """
+    sizes, meetings = [factor.n_levels for factor in rows.factors], {}
+    for i, j in combinations(range(len(sizes)), 2):
+        if i in parents[j] or (j not in parents[i] and sizes[i] < sizes[j]):
+            i, j = j, i
+        if j in parents[i]:
+            meetings[i, j] = Meetings.nested(parents[i][j], sizes[j])
+        else:
+            codes = rows.codes[i], rows.codes[j]
+            meetings[i, j] = Meetings.of(codes, (sizes[i], sizes[j]))
+    return meetings
+
+
+def add_up(design, y, columns, rows, parents, meetings):
     """Sum the rows' products, a chunk of rows at a time.
 
     Parameters
     ----------
     design : Design
     y : ndarray of shape (n,)
-    frame : Frame
+    columns : FrameColumns
     rows : GroupedRows
-    parents : list of list of int
+    parents : list of dict
+    meetings : dict of tuple to Meetings
 
     Returns
     -------
     gram : ndarray of shape (m, m)
-    products : list of ndarray of shape (k_i, m + k_i + sum of k_parents, G_i)
-        ``Z_i'W [X y Z_i Z_parents]``, a level's block for each of its parents.
+    by_level, by_pair : list of GroupSums
+        For every factor, and for every two.
     """
-    m = len(frame.crude_coef) + 1
-    gram = np.zeros((m, m))
-    sums = [0.0] * len(rows.factors)
-    step = max([CHUNK_ROWS, *(2 * factor.size for factor in rows.factors)])
-    for start in range(0, len(y), step):
-        chunk = slice(start, start + step)
-        X = frame.fixed.apply(design.X[chunk])
-        Xy = np.column_stack([X, frame.response(y[chunk], X)])
-        weights = None if design.weights is None else design.weights[chunk, None]
-        gram += Xy.T @ (Xy if weights is None else Xy * weights)
-        z = [f.apply(z[chunk]) for f, z in zip(frame.random, rows.z, strict=True)]
-        for i, factor in enumerate(rows.factors):
-            columns = np.hstack([Xy, z[i], *(z[j] for j in parents[i])])
-            loadings = z[i] if weights is None else z[i] * weights
-            Zt = transposed_z(loadings, rows.codes[i][chunk], factor.n_levels)
-            sums[i] = sums[i] + Zt @ columns
-    return gram, [
-        total.reshape(factor.n_levels, factor.n_effects, -1).transpose(1, 2, 0)
-        for factor, total in zip(rows.factors, sums, strict=True)
+    m, places = len(columns.frame.crude_coef) + 1, columns.places
+    by_level = [
+        GroupSums(codes, factor.n_levels, needed_products(own, m, above, places))
+        for codes, factor, own, above in zip(
+            rows.codes, rows.factors, places, parents, strict=True
+        )
     ]
+    by_pair = [
+        by_level[i]
+        if met.codes is None
+        else GroupSums(met.codes, len(met.indices), product(places[i], places[j]))
+        for (i, j), met in meetings.items()
+    ]
+    within = find_within(rows, places, parents)
+    sums = [own for i, own in enumerate(by_level) if i not in within]
+    sums += [own for own in by_pair if own not in by_level]
+    weights, gram = design.weights, np.zeros((m, m))
+    buffer = np.empty((len(columns.columns) + 1, min(len(y), CHUNK_ROWS)))
+    for chunk in chunks(len(y)):
+        filled = columns.fill(y, chunk, buffer)
+        weighted = filled if weights is None else filled * weights[chunk]
+        gram += weighted[:m] @ filled[:m].T
+        for own in sums:
+            own.add_rows(chunk, filled, weighted)
+    for i, finer in within.items():
+        by_level[i].add_groups(by_level[finer], parents[finer][i])
+    return gram, by_level, by_pair
+
+
+def needed_products(own, m, above, places):
+    """Pairs of columns for ``Z_i'W [X y Z_i Z_parents]``."""
+    others = [*range(m), *own, *(place for j in above for place in places[j])]
+    return product(own, others)
+
+
+def find_within(rows, places, parents):
+    """Factors whose sums over rows are sums over the levels of a finer one.
+
+    Parameters
+    ----------
+    rows : GroupedRows
+    places : tuple of list of int
+        Of the factors' effects among the columns.
+    parents : list of dict
+
+    Returns
+    -------
+    dict of int to int
+        The finer factor of each, those with more levels first.
+    """
+    sizes = [factor.n_levels for factor in rows.factors]
+    within = {}
+    for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i], -i)):
+        finer = [f for f, above in enumerate(parents) if i in above]
+        finer = [f for f in finer if set(places[i]) <= set(places[f])]
+        if finer:
+            within[i] = min(finer, key=sizes.__getitem__)
+    return within
 
 
 def transposed_z(z, codes, n_levels):
@@ -234,57 +312,3 @@ def transposed_z(z, codes, n_levels):
     indptr = np.arange(0, n * k + 1, k, dtype=codes.dtype)
     data = np.ascontiguousarray(z).reshape(-1)
     return sparse.csc_array((data, index.reshape(-1), indptr), shape=(n_levels * k, n))
-
-
-def all_pairs(weights, frame, rows, parents, products):
-    """Products between every two factors.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (n,) or None
-    frame : Frame
-    rows : GroupedRows
-    parents, products : list
-        As :func:`nesting` and :func:`add_up` return them.
-
-    Yields
-    ------
-    PairBlocks
-    """
-    n_factors = len(rows.factors)
-    for i in range(n_factors):
-        for j in range(i + 1, n_factors):
-            finer, coarser = i, j
-            if j in parents[i] or i in parents[j]:
-                finer, coarser = (i, j) if j in parents[i] else (j, i)
-                yield nested_pairs(finer, coarser, rows, parents, products)
-                continue
-            if rows.factors[i].n_levels < rows.factors[j].n_levels:
-                finer, coarser = j, i
-            yield met_pairs(finer, coarser, rows, frame, weights)
-
-
-def nested_pairs(i, j, rows, parents, products):
-    """Products of a factor with one that its levels lie within."""
-    factors = rows.factors
-    start = products[i].shape[1] - sum(factors[p].n_effects for p in parents[i])
-    start += sum(factors[p].n_effects for p in parents[i] if p < j)
-    data = products[i][:, start : start + factors[j].n_effects].transpose(2, 0, 1)
-    parent = np.full(factors[i].n_levels, -1, dtype=np.int32)
-    parent[rows.codes[i]] = rows.codes[j]
-    met = parent >= 0
-    indptr = np.concatenate([[0], np.cumsum(met)]).astype(np.int32)
-    return PairBlocks(i, j, indptr, parent[met], data[met], factors[j].n_levels)
-
-
-def met_pairs(i, j, rows, frame, weights):
-    """Products of two crossed factors, summed over the rows of each pair of levels."""
-    z_i, z_j = (frame.random[f].apply(rows.z[f]) for f in (i, j))
-    if weights is not None:
-        z_i = z_i * weights[:, None]
-    return sum_blocks(
-        (i, j),
-        (rows.codes[i], rows.codes[j]),
-        lambda a, b: z_i[:, a] * z_j[:, b],
-        tuple((rows.factors[f].n_levels, rows.factors[f].n_effects) for f in (i, j)),
-    )

@@ -9,6 +9,7 @@ frame need not be exact, only frozen: it maps every statement back to raw column
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy.linalg import lapack
 
 # A column is aliased when its part orthogonal to the columns before it is shorter than
 # this, relative to its own centred length (the tolerance of R's qr and lme4).
@@ -136,11 +137,13 @@ def same_frame(one, other):
     return one is other or np.array_equal(one, other)
 
 
-def freeze_fixed(X, constant, weights):
+def freeze_fixed(moments, X, constant, weights):
     """Frame of the fixed-effects columns: centred, scaled and without aliases.
 
     Parameters
     ----------
+    moments : Moments
+        Of X's columns, and perhaps others behind them.
     X : ndarray of shape (n, p)
     constant : ndarray of shape (p,) or None
         Coefficients of the constant column in X.
@@ -154,13 +157,15 @@ def freeze_fixed(X, constant, weights):
     """
     kept = np.arange(X.shape[1])
     while True:
-        columns = X if len(kept) == X.shape[1] else X[:, kept]
         anchor = None if constant is None else constant[kept]
-        shift, scale = centre_and_scale(columns, anchor, weights)
+        shift, scale = centre_and_scale(moments, kept, anchor)
         empty = ~np.isfinite(scale)
         independent, mix = ~empty, None
         if not empty.any():
-            independent, mix = find_independent((columns - shift) / scale, weights)
+            gram = moments.about(shift, kept) / np.outer(scale, scale)
+            if len(X) < len(kept) or not well_conditioned(gram):
+                columns = (X[:, kept] - shift) / scale
+                independent, mix = find_independent(columns, weights)
         if independent.all():
             break
         if constant is not None and np.any(anchor[~independent]):
@@ -171,8 +176,55 @@ def freeze_fixed(X, constant, weights):
     return ColumnFrame(X.shape[1], kept, shift, scale, absorbed, mix), anchor
 
 
+def well_conditioned(gram):
+    """Whether no column is all but a combination of the ones before it.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (r, r)
+        Of columns of unit root mean square.
+
+    Returns
+    -------
+    bool
+    """
+    if len(gram) == 0:
+        return True
+    root, failed = lapack.dpotrf(gram, lower=1)
+    return not failed and np.diag(root).min() ** 2 > WELL_CONDITIONED
+
+
+def fit_crudely(fixed, moments, y_shift, X, y, weights):
+    """Least-squares coefficients of the shifted response, in the frame.
+
+    Parameters
+    ----------
+    fixed : ColumnFrame
+    moments : Moments
+        Of X's columns, perhaps others, and y.
+    y_shift : float
+    X : ndarray of shape (n, p)
+    y : ndarray of shape (n,)
+    weights : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    ndarray of shape (r,)
+    """
+    if fixed.mix is None:  # well conditioned: the moments have the digits
+        r = len(fixed.kept)
+        products = moments.about(
+            np.append(fixed.shift, y_shift), np.append(fixed.kept, -1)
+        )
+        gram = products[:r, :r] / np.outer(fixed.scale, fixed.scale)
+        return np.linalg.solve(gram, products[:r, r] / fixed.scale)
+    X = fixed.apply(X)
+    weighted = X if weights is None else X * weights[:, None]
+    return np.linalg.lstsq(X.T @ weighted, weighted.T @ (y - y_shift), rcond=None)[0]
+
+
 def find_independent(columns, weights):
-    """Tell the columns that depend on the ones before them.
+    """Tell the columns that depend on the ones before them, from the rows.
 
     Parameters
     ----------
@@ -184,16 +236,9 @@ def find_independent(columns, weights):
     -------
     independent : ndarray of bool of shape (r,)
     mix : ndarray of shape (r, r) or None
-        Upper triangular and orthogonalising; None where the columns are near enough to
-        orthogonal as they are.
+        Upper triangular and orthogonalising; None where columns are dependent.
     """
-    rows, r = columns.shape
-    if r == 0:
-        return np.ones(0, bool), None
-    gram = weighted_gram(columns, weights)
-    mix, remainders = orthogonalise(gram)
-    if rows >= r and remainders.min() > WELL_CONDITIONED:
-        return np.ones(r, bool), None
+    mix, _ = orthogonalise(weighted_gram(columns, weights))
     # Rows, not their Gram matrix, decide: it has lost the digits in question.
     gram = weighted_gram(columns @ mix, weights)
     lengths = np.sqrt(np.diag(gram))
@@ -240,7 +285,7 @@ def orthogonalise(gram):
     return mix, remainders
 
 
-def freeze_random(z, terms, weights):
+def freeze_random(moments, places, terms):
     """Frame of one grouping factor's effects columns, term by term.
 
     A covariance that is free within a term is the same model in any basis of its
@@ -248,20 +293,21 @@ def freeze_random(z, terms, weights):
 
     Parameters
     ----------
-    z : ndarray of shape (n, k)
+    moments : Moments
+    places : list of int of length k
+        Of the columns among the moments.
     terms : list of tuple (start, stop, constant)
         ``constant`` of shape (stop - start,), or None if the term may not be centred.
-    weights : ndarray of shape (n,) or None
 
     Returns
     -------
     ColumnFrame
     """
-    k = z.shape[1]
+    k = len(places)
     shift, scale, absorbed = np.zeros(k), np.ones(k), np.zeros((k, k))
     for start, stop, constant in terms:
         block = slice(start, stop)
-        shift[block], scale[block] = centre_and_scale(z[:, block], constant, weights)
+        shift[block], scale[block] = centre_and_scale(moments, places[block], constant)
         if constant is not None:
             absorbed[block, block] = np.outer(constant, shift[block])
     return ColumnFrame(
@@ -269,34 +315,27 @@ def freeze_random(z, terms, weights):
     )
 
 
-def centre_and_scale(columns, constant, weights):
+def centre_and_scale(moments, places, constant):
     """Shift to mean zero where a constant absorbs it, and scale to unit rms.
 
     Parameters
     ----------
-    columns : ndarray of shape (n, k)
+    moments : Moments
+    places : sequence of int of length k
+        Of the columns among the moments.
     constant : ndarray of shape (k,) or None
         Coefficients of the constant in the columns. Those columns are left alone.
-    weights : ndarray of shape (n,) or None
 
     Returns
     -------
     shift, scale : ndarray of shape (k,)
         An infinite scale marks a column with nothing left.
     """
-    k = columns.shape[1]
-    shift, scale = np.zeros(k), np.ones(k)
-    for j in range(k):
-        column = columns[:, j]
-        if constant is not None and constant[j] != 0:
-            continue
-        if constant is not None:
-            shift[j] = column.mean()
-        about = column - shift[j]
-        squares = about @ about if weights is None else (about * weights) @ about
-        total = len(column) if weights is None else weights.sum()
-        rms = np.sqrt(squares / total)
-        # a shifted constant leaves its rounding behind, which is no scale
-        rounding = 8 * np.finfo(float).eps * abs(shift[j])
-        scale[j] = rms if rms > rounding else np.inf
-    return shift, scale
+    mean, variance = moments.mean[places], moments.covariance[places, places]
+    if constant is None:
+        rms = np.sqrt(variance + mean**2)
+        return np.zeros_like(mean), np.where(rms > 0, rms, np.inf)
+    free, rms = constant == 0, np.sqrt(variance)
+    # a shifted constant leaves its rounding behind, which is no scale
+    rms[rms <= 8 * np.finfo(float).eps * np.abs(mean)] = np.inf
+    return np.where(free, mean, 0.0), np.where(free, rms, 1.0)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from skmixed.likelihood.group_sums import add_by_group, sort_by_levels
+
 
 @dataclass(frozen=True, eq=False)
 class PairBlocks:
@@ -65,6 +67,87 @@ class PairBlocks:
         return blocks.tocsr()
 
 
+@dataclass(frozen=True, eq=False)
+class Meetings:
+    """The pairs of levels of two factors that rows have.
+
+    Parameters
+    ----------
+    indptr : ndarray of int of shape (G_i + 1,)
+    indices : ndarray of int of shape (n_pairs,)
+        As of :class:`PairBlocks`.
+    codes : ndarray of int of shape (n,) or None
+        Pair of every row; None where the first factor is nested in the second.
+    n_second : int
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    codes: np.ndarray | None
+    n_second: int
+
+    @classmethod
+    def of(cls, codes, n_levels):
+        """Find the pairs that occur.
+
+        Parameters
+        ----------
+        codes : tuple of two ndarray of int of shape (n,)
+        n_levels : tuple of two int
+
+        Returns
+        -------
+        Meetings
+        """
+        n = len(codes[0])
+        index = np.int32 if max(n, *n_levels) < 2**31 else np.int64
+        codes = tuple(own.astype(index, copy=False) for own in codes)
+        starts, second, order = sort_by_levels(codes, n_levels)
+        first_of_pair = np.ones(n, dtype=bool)
+        np.not_equal(second[1:], second[:-1], out=first_of_pair[1:])
+        first_of_pair[starts[:-1][np.diff(starts) > 0]] = True
+        seen = np.zeros(n + 1, dtype=index)
+        np.cumsum(first_of_pair, out=seen[1:])
+        pair = np.empty(n, dtype=index)
+        pair[order] = seen[1:] - 1
+        return cls(seen[starts], second[first_of_pair], pair, n_levels[1])
+
+    @classmethod
+    def nested(cls, parent, n_second):
+        """Pairs of the levels that each lie within one of another factor.
+
+        Parameters
+        ----------
+        parent : ndarray of int of shape (G_i,)
+            -1 for levels without rows.
+        n_second : int
+
+        Returns
+        -------
+        Meetings
+        """
+        indptr = np.append(0, np.cumsum(parent >= 0)).astype(np.int32)
+        return cls(indptr, parent[parent >= 0], None, n_second)
+
+    def blocks(self, factors, sums):
+        """Sums over the rows of every pair.
+
+        Parameters
+        ----------
+        factors : tuple (i, j)
+        sums : ndarray of shape (k_i, k_j, n_pairs)
+            Where nested, of shape (k_i, k_j, G_i): those of levels with rows count.
+
+        Returns
+        -------
+        PairBlocks
+        """
+        if self.codes is None:
+            sums = sums[:, :, np.diff(self.indptr) > 0]
+        data = np.ascontiguousarray(sums.transpose(2, 0, 1))
+        return PairBlocks(*factors, self.indptr, self.indices, data, self.n_second)
+
+
 def sum_blocks(factors, codes, entry, sizes):
     """Sum blocks by pair of levels.
 
@@ -80,22 +163,16 @@ def sum_blocks(factors, codes, entry, sizes):
     -------
     PairBlocks
     """
-    (n_first, k_first), (n_second, k_second) = sizes
-    sums = [
-        sparse.coo_array((entry(a, b), codes), shape=(n_first, n_second)).tocsr()
-        for a in range(k_first)
-        for b in range(k_second)
-    ]
-    for total in sums:
-        total.sort_indices()
-    data = np.column_stack([total.data for total in sums])
-    return PairBlocks(
-        *factors,
-        sums[0].indptr,
-        sums[0].indices,
-        data.reshape(-1, k_first, k_second),
-        n_second,
+    n_levels, (k_first, k_second) = zip(*sizes, strict=True)
+    met = Meetings.of(codes, n_levels)
+    sums, ones = (
+        np.zeros((k_first, k_second, len(met.indices))),
+        np.ones(len(met.codes)),
     )
+    for a in range(k_first):
+        for b in range(k_second):
+            add_by_group(sums[a, b], met.codes, entry(a, b), ones)
+    return met.blocks(factors, sums)
 
 
 def add_pairs(one, other):

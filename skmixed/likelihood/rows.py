@@ -6,6 +6,9 @@ import numpy as np
 
 from skmixed.likelihood.covariance import CovarianceTemplate
 
+# Rows that show most crossed factors to be so, before all are looked at.
+SAMPLED_ROWS = 4096
+
 
 @dataclass(frozen=True, eq=False)
 class Factor:
@@ -115,16 +118,39 @@ def nesting(rows):
 
     Returns
     -------
-    list of list of int
-        Of two factors with the same partition, the later lies within the earlier.
+    list of dict of int to ndarray of int of shape (G_i,)
+        By the coarser factor: its level for each of the finer one's, -1 for levels
+        without rows. Of two factors with the same partition, the later lies within
+        the earlier.
     """
-    parents = [[] for _ in rows.factors]
+    parents = [{} for _ in rows.factors]
     for i, finer in enumerate(rows.factors):
         for j, coarser in enumerate(rows.factors):
             if i == j or (finer.n_levels, i) < (coarser.n_levels, j):
                 continue
-            parent = np.empty(finer.n_levels, dtype=rows.codes[j].dtype)
-            parent[rows.codes[i]] = rows.codes[j]
-            if np.array_equal(parent[rows.codes[i]], rows.codes[j]):
-                parents[i].append(j)
+            parent = level_map(rows.codes[i], rows.codes[j], finer.n_levels)
+            if parent is not None:
+                parents[i][j] = parent
     return parents
+
+
+def level_map(finer, coarser, n_finer):
+    """Level of one factor for each of another's, where there is but one.
+
+    Parameters
+    ----------
+    finer, coarser : ndarray of int of shape (n,)
+        Codes of the rows.
+    n_finer : int
+
+    Returns
+    -------
+    ndarray of int of shape (n_finer,) or None
+        -1 for levels without rows; None if some level meets several.
+    """
+    parent = np.full(n_finer, -1, dtype=coarser.dtype)
+    for n_rows in sorted({min(SAMPLED_ROWS, len(finer)), len(finer)}):
+        parent[finer[:n_rows]] = coarser[:n_rows]
+        if not np.array_equal(parent[finer[:n_rows]], coarser[:n_rows]):
+            return None
+    return parent

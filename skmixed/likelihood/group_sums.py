@@ -1,0 +1,125 @@
+"""Sums over groups of rows, without sorting the rows."""
+
+import numpy as np
+
+try:  # adds to sums in place, where the public product allocates and validates
+    from scipy.sparse._sparsetools import coo_tocsr, csc_matvec, csr_tocsc
+except ImportError:  # pragma: no cover
+    coo_tocsr = csc_matvec = csr_tocsc = None
+
+
+class GroupSums:
+    """Sums of products of columns, by group, that rows are added to.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        Group of every row.
+    n_groups : int
+    pairs : iterable of tuple (a, b)
+        Positions of the columns that are multiplied; their order does not matter.
+
+    Attributes
+    ----------
+    sums : ndarray of shape (n_pairs, n_groups)
+    """
+
+    def __init__(self, codes, n_groups, pairs):
+        self.codes = codes
+        pairs = dict.fromkeys((a, b) if a <= b else (b, a) for a, b in pairs)
+        self.places = {pair: place for place, pair in enumerate(pairs)}
+        self.sums = np.zeros((len(pairs), n_groups))
+
+    def add_rows(self, chunk, columns, weighted):
+        """Add products of some rows.
+
+        Parameters
+        ----------
+        chunk : slice
+            Of the rows.
+        columns, weighted : ndarray of shape (w, n_chunk)
+            The rows' columns, as they are and times the rows' weights.
+        """
+        codes = self.codes[chunk]
+        for (a, b), total in zip(self.places, self.sums, strict=True):
+            add_by_group(total, codes, weighted[a], columns[b])
+
+    def add_groups(self, finer, parent):
+        """Add the sums of groups that lie within these.
+
+        Parameters
+        ----------
+        finer : GroupSums
+            Of the same pairs and perhaps others.
+        parent : ndarray of int of shape (n_finer,)
+            The group that each finer group lies in; negative where it has no rows.
+        """
+        parent, ones = np.maximum(parent, 0), np.ones(len(parent))
+        for pair, total in zip(self.places, self.sums, strict=True):
+            add_by_group(total, parent, finer.sums[finer.places[pair]], ones)
+
+    def block(self, first, second):
+        """Sums of every product of two lists of columns.
+
+        Parameters
+        ----------
+        first, second : sequence of int of length k and l
+
+        Returns
+        -------
+        ndarray of shape (k, l, n_groups)
+        """
+        return self.sums[
+            [[self.places[(a, b) if a <= b else (b, a)] for b in second] for a in first]
+        ]
+
+
+def add_by_group(total, codes, one, other):
+    """Add ``one * other`` to the totals of the rows' groups.
+
+    Parameters
+    ----------
+    total : ndarray of shape (n_groups,)
+        Contiguous; changed in place.
+    codes : ndarray of int of shape (n,)
+    one, other : ndarray of shape (n,)
+    """
+    if csc_matvec is None:  # pragma: no cover
+        np.add.at(total, codes, one * other)
+        return
+    indptr = np.arange(len(codes) + 1, dtype=codes.dtype)
+    csc_matvec(len(total), len(codes), indptr, codes, one, other, total)
+
+
+def sort_by_levels(codes, n_levels):
+    """Order rows by their levels of two factors, in time linear in the rows.
+
+    Parameters
+    ----------
+    codes : tuple of two ndarray of int of shape (n,)
+        Of one integer type.
+    n_levels : tuple of two int
+
+    Returns
+    -------
+    indptr : ndarray of int of shape (n_levels[0] + 1,)
+        Where the rows of every level of the first factor start.
+    second : ndarray of int of shape (n,)
+        Levels of the second factor, ascending within a level of the first.
+    order : ndarray of int of shape (n,)
+        The rows themselves.
+    """
+    first, second = codes
+    n, index = len(first), first.dtype
+    n_first, n_second = n_levels
+    if coo_tocsr is None:  # pragma: no cover
+        order = np.lexsort((second, first)).astype(index)
+        ends = np.cumsum(np.bincount(first, minlength=n_first))
+        return np.append(0, ends).astype(index), second[order], order
+    # rows counted into the second factor's levels, then these into the first's
+    rows = np.arange(n, dtype=index)
+    by_second = np.empty(n_second + 1, index), np.empty(n, index), np.empty(n, index)
+    by_first = np.empty(n_first + 1, index), np.empty(n, index), np.empty(n, index)
+    coo_tocsr(n_second, n_first, n, second, first, rows, *by_second)
+    csr_tocsc(n_second, n_first, *by_second, *by_first)
+    return by_first
