@@ -202,7 +202,8 @@ class MixedLinearRegressor(
 
         Warns
         -----
-        SingularFitWarning, RankDeficiencyWarning, ConvergenceWarning, UserWarning
+        SingularFitWarning, RankDeficiencyWarning, RedundantTermWarning
+        ConvergenceWarning, UserWarning
         """
         if self.solver == "stochastic":
             raise ValueError(

@@ -178,7 +178,8 @@ class GroupLinesDisplay:
         y : array-like of shape (n_samples,), default=None
             Response; by default read from `X`.
         x : str, default=None
-            Column of the horizontal axis; by default the first numeric random slope.
+            Column of the horizontal axis; by default the first numeric random slope of
+            `group`, else the first numeric fixed effect.
         group : str, default=None
             Grouping factor; by default the first.
         highlight, max_groups, random_state, ax

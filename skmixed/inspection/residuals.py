@@ -109,7 +109,7 @@ class ResidualsDisplay:
         group : str, default=None
             Grouping factor of the last panel; by default the first.
         panels : list of {"fitted", "scale", "qq", "groups"}
-            Which panels; by default all four.
+            Which panels; by default all that there are data for.
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; by default on a new figure.
 
