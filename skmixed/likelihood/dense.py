@@ -1,16 +1,14 @@
 """Elimination for small designs of any shape: Z'V^-1 Z held as one dense matrix."""
 
-from itertools import pairwise
-
 import numpy as np
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import lapack
 
-from skmixed.likelihood.grouped import levels_major
+from skmixed.likelihood.grouped import levels_major, multiply, relative_root
 from skmixed.likelihood.kronecker import directional_sums
 
 
 class DenseElimination:
-    """Random effects of all factors integrated out in one dense factorisation.
+    """Random effects of all factors integrated out with dense matrices.
 
     See :class:`skmixed.likelihood.elimination.Elimination` for the contract.
 
@@ -20,12 +18,18 @@ class DenseElimination:
 
     Notes
     -----
-    With N random effects in all, M = I + Lambda'Z'Z Lambda = L L' is (N, N):
+    The factor with the most random effects leads (1); the m2 random effects of the
+    others follow (2). With M1 = I + Lambda1'A11 Lambda1, which is block diagonal,
+    N'N = Lambda1 M1^-1 Lambda1' and D = I - A11 N'N,
 
-        Q = L^-1 Lambda'Z'Z,  Y = L^-1 Lambda'Z'[X y],  log|V| = log|M|,
-        S = [X y]'[X y] - Y'Y,  Z'V^-1 Z = Z'Z - Q'Q,  F = Z'[X y] - Q'Y.
+        S22 = A22 - A21 N'N A12,  S2 = C2 - A21 N'N C1,  E = D A12,
+        M2 = I + Lambda2'S22 Lambda2 = L L',
+        T = Lambda2 L^-T,  Q = T'S22,  Y = T'S2,
+        log|V| = log|M1| + log|M2|,  S = [X y]'[X y] - (N C1)'N C1 - Y'Y,
+        F1 = D C1 - E T Y,        F2 = S2 - Q'Y,
+        P11 = D A11 - E T T'E',  P12 = E - E T Q,  P22 = S22 - Q'Q.
 
-    Cost O(N^3) per evaluation.
+    Cost O(N^2 m2) per evaluation for N random effects in all.
     """
 
     solver = "dense"
@@ -34,55 +38,101 @@ class DenseElimination:
 
     def __init__(self, A):
         self.shapes = [(f.n_levels, f.n_effects) for f in A.factors]
-        ends = np.cumsum([0, *(G * k for G, k in self.shapes)])
-        self.spans = [slice(a, b) for a, b in pairwise(ends)]
+        sizes = [G * k for G, k in self.shapes]
+        leading = int(np.argmax(sizes))
+        self.order = [leading, *(j for j in range(len(sizes)) if j != leading)]
+        self.spans, start = [None] * len(sizes), 0
+        for j in self.order:
+            self.spans[j] = slice(start, start + sizes[j])
+            start += sizes[j]
+        self.n_first, self.n_effects = sizes[leading], start
         self.take_columns(A)
-        self.ZtZ = np.zeros((ends[-1], ends[-1]))
-        for span, (G, k), block in zip(self.spans, self.shapes, A.ZtZ, strict=True):
-            level = np.arange(G)
-            view = self.ZtZ[span, span].reshape(G, k, G, k)
-            view[level, :, level, :] = block.transpose(2, 0, 1)
+        self.A11 = A.ZtZ[leading]
+        ZtZ = self.assemble(A)
+        self.A12 = np.ascontiguousarray(ZtZ[: self.n_first, self.n_first :])
+        self.A22 = np.ascontiguousarray(ZtZ[self.n_first :, self.n_first :])
+
+    def assemble(self, A):
+        """Z'Z in this regime's order of the factors."""
+        ZtZ = np.zeros((self.n_effects, self.n_effects))
+        for j, block in enumerate(A.ZtZ):
+            level = np.arange(block.shape[2])
+            self.blocks(ZtZ, j, j)[level, :, level] = block.transpose(2, 0, 1)
         for pair in A.pairs:
-            block = pair.to_csr().toarray()
-            self.ZtZ[self.spans[pair.first], self.spans[pair.second]] = block
-            self.ZtZ[self.spans[pair.second], self.spans[pair.first]] = block.T
+            i, j, levels = pair.first, pair.second, (pair.rows, pair.indices)
+            self.blocks(ZtZ, i, j)[levels[0], :, levels[1]] = pair.data
+            self.blocks(ZtZ, j, i)[levels[1], :, levels[0]] = pair.data.swapaxes(1, 2)
+        return ZtZ
+
+    def blocks(self, matrix, i, j):
+        """View of factor i by factor j, of shape (G_i, k_i, G_j, k_j)."""
+        return matrix[self.spans[i], self.spans[j]].reshape(
+            *self.shapes[i], *self.shapes[j]
+        )
 
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
         self.gram = A.gram
-        self.ZtXy = np.vstack([levels_major(block) for block in A.ZtXy])
-
-    def scale(self, Lambdas, matrix):
-        """Lambda' times a matrix of N rows, factor by factor."""
-        scaled = np.empty_like(matrix)
-        for Lambda, span, (G, k) in zip(Lambdas, self.spans, self.shapes, strict=True):
-            rows = matrix[span].reshape(G, k, -1)
-            scaled[span] = np.matmul(Lambda.T, rows).reshape(G * k, -1)
-        return scaled
+        columns = np.vstack([levels_major(A.ZtXy[j]) for j in self.order])
+        self.C1, self.C2 = columns[: self.n_first], columns[self.n_first :]
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
-        self.LtZtZ = self.scale(Lambdas, self.ZtZ)
-        M = self.scale(Lambdas, np.ascontiguousarray(self.LtZtZ.T))
-        M[np.diag_indices_from(M)] += 1.0
+        self.N, logdet = relative_root(self.A11, Lambdas[self.order[0]])
+        self.NA, self.NC = by_level(self.N, self.A12), by_level(self.N, self.C1)
+        self.S22 = self.A22 - self.NA.T @ self.NA
+        self.S2 = self.C2 - self.NA.T @ self.NC
+        self.T, rest_logdet = self.factor_rest(Lambdas)
+        self.Y = self.T.T @ self.S2
+        self.P = None
+        return logdet + rest_logdet, self.gram - self.NC.T @ self.NC - self.Y.T @ self.Y
+
+    def factor_rest(self, Lambdas):
+        """T and log|M2|; a single factor has no rest."""
+        if len(self.order) == 1:
+            return self.S22, 0.0
+        half = self.scale([L.T for L in Lambdas], self.S22)
+        M = self.scale([L.T for L in Lambdas], np.ascontiguousarray(half.T))
+        M.reshape(-1)[:: len(M) + 1] += 1.0
         # M is symmetric, so its transpose is the Fortran-ordered matrix LAPACK wants
-        self.L, info = lapack.dpotrf(M.T, lower=1, clean=1, overwrite_a=1)
+        L, info = lapack.dpotrf(M.T, lower=1, clean=1, overwrite_a=1)
         if info:
             raise np.linalg.LinAlgError(
                 "I + Lambda'Z'Z Lambda is not positive definite"
             )
-        logdet = 2.0 * float(np.log(np.diag(self.L)).sum())
-        self.Y = solve_triangular(
-            self.L, self.scale(Lambdas, self.ZtXy), lower=True, check_finite=False
-        )
-        self.P = None
-        return logdet, self.gram - self.Y.T @ self.Y
+        logdet = 2.0 * float(np.log(np.diag(L)).sum())
+        inverse = lapack.dtrtri(L, lower=1, overwrite_c=1)[0]
+        return self.scale(Lambdas, inverse.T), logdet
+
+    def scale(self, factors, matrix):
+        """Multiply the m2 rows of a matrix from the left, factor by factor."""
+        scaled = np.empty_like(matrix)
+        for j in self.order[1:]:
+            span, (G, k) = self.spans[j], self.shapes[j]
+            rows = slice(span.start - self.n_first, span.stop - self.n_first)
+            if k == 1:
+                np.multiply(matrix[rows], factors[j][0, 0], out=scaled[rows])
+                continue
+            product = np.matmul(factors[j], matrix[rows].reshape(G, k, -1))
+            scaled[rows] = product.reshape(G * k, -1)
+        return scaled
 
     def solve(self):
         """Z'V^-1[X y]."""
-        Q = solve_triangular(self.L, self.LtZtZ, lower=True, check_finite=False)
-        self.P = self.ZtZ - Q.T @ Q
-        return self.split(self.ZtXy - Q.T @ self.Y)
+        AN = multiply(self.A11, self.N.transpose(1, 0, 2))
+        E, Q = self.A12 - by_level(AN, self.NA), self.T.T @ self.S22
+        ET, first = E @ self.T, self.n_first
+        self.P = np.empty((self.n_effects, self.n_effects))
+        np.negative(ET @ ET.T, out=self.P[:first, :first])
+        level = np.arange(self.A11.shape[2])
+        own = self.A11 - multiply(AN, AN.transpose(1, 0, 2))
+        diagonal = self.blocks(self.P, self.order[0], self.order[0])
+        diagonal[level, :, level] += own.transpose(2, 0, 1)
+        self.P[:first, first:] = E - ET @ Q
+        self.P[first:, :first] = self.P[:first, first:].T
+        self.P[first:, first:] = self.S22 - Q.T @ Q
+        F1 = self.C1 - by_level(AN, self.NC) - ET @ self.Y
+        return self.split(np.vstack([F1, self.S2 - Q.T @ self.Y]))
 
     def split(self, matrix):
         """Cut a matrix of N rows into arrays of shape (k_j, c, G_j)."""
@@ -94,8 +144,8 @@ class DenseElimination:
     def diagonal(self):
         """Diagonal blocks of Z'V^-1 Z per level; call after ``solve``."""
         return [
-            np.einsum("gagb->abg", self.P[span, span].reshape(G, k, G, k))
-            for span, (G, k) in zip(self.spans, self.shapes, strict=True)
+            np.einsum("gagb->abg", self.blocks(self.P, j, j))
+            for j in range(len(self.shapes))
         ]
 
     def traces(self):
@@ -104,22 +154,35 @@ class DenseElimination:
 
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""
-        stacked = np.vstack([levels_major(block) for block in directions])
+        stacked = np.vstack([levels_major(directions[j]) for j in self.order])
         return self.split(self.P @ stacked)
 
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) P, P (x) ff' and P (x) F_X Rx^-1 F_X' over pairs of levels."""
         PP = {}
-        for j, (rows, (G_j, k_j)) in enumerate(
-            zip(self.spans, self.shapes, strict=True)
-        ):
-            for h, (cols, (G_l, k_l)) in enumerate(
-                zip(self.spans, self.shapes, strict=True)
-            ):
-                blocks = self.P[rows, cols].reshape(G_j, k_j, G_l, k_l)
-                flat = blocks.transpose(1, 3, 0, 2).reshape(k_j * k_l, G_j * G_l)
+        for j, (_, k_j) in enumerate(self.shapes):
+            for h, (_, k_l) in enumerate(self.shapes):
+                blocks = self.blocks(self.P, j, h).transpose(1, 3, 0, 2)
+                flat = blocks.reshape(k_j * k_l, -1)
                 PP[j, h] = (flat @ flat.T).reshape(k_j, k_l, k_j, k_l)
         Pff = directional_sums(self.apply, [block[:, None] for block in f])
         if whitened is None:
             return PP, Pff, None
         return PP, Pff, directional_sums(self.apply, whitened)
+
+
+def by_level(blocks, matrix):
+    """Multiply the rows of every level by the level's own block.
+
+    Parameters
+    ----------
+    blocks : ndarray of shape (k, k, G)
+    matrix : ndarray of shape (G k, c)
+
+    Returns
+    -------
+    ndarray of shape (G k, c)
+    """
+    k, _, G = blocks.shape
+    rows = matrix.reshape(G, k, -1)
+    return np.einsum("abg,gbc->gac", blocks, rows).reshape(matrix.shape)
