@@ -182,8 +182,9 @@ def freeze(design, y, rows, distinct):
     X, weights = design.X, design.weights
     moments = Moments.of([*distinct.columns, y], weights)
     fixed, constant = freeze_fixed(moments, X, design.constant, weights)
-    random = map(
-        freeze_random, [moments] * len(rows.z), distinct.places, rows.constants
+    random = tuple(
+        freeze_random(moments, places, terms)
+        for places, terms in zip(distinct.places, rows.constants, strict=True)
     )
     y_shift = float(moments.mean[-1]) if constant.any() else 0.0
     crude_coef = fit_crudely(fixed, moments, y_shift, X, y, weights)
