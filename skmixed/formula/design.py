@@ -126,7 +126,9 @@ class DesignSpec:
     def learn_response(self, formula, frame):
         """Learn the transforms of the left side, if the table holds its columns."""
         columns = formula.response_columns
-        if formula.response_is_column or any(name not in frame for name in columns):
+        if formula.response is None or formula.response_is_column:
+            return
+        if any(name not in frame for name in columns):
             return
         table = ColumnTable.learn(frame, columns)
         parts = FormulaParts({"response": formula.response_terms})
