@@ -21,6 +21,8 @@ def multiply(A, B, transpose_A=False):
     -------
     ndarray of shape (a, c, G)
     """
+    if len(B) == 1:
+        return (A[0] if transpose_A else A[:, 0])[:, None] * B[0]
     return np.einsum("kag,kcg->acg" if transpose_A else "akg,kcg->acg", A, B)
 
 
@@ -36,6 +38,8 @@ def shared_left(matrix, B):
     -------
     ndarray of shape (a, c, G)
     """
+    if matrix.size == 1:
+        return B * matrix[0, 0]
     k, c, G = B.shape
     return (matrix @ B.reshape(k, c * G)).reshape(len(matrix), c, G)
 
@@ -52,6 +56,8 @@ def shared_right(A, matrix):
     -------
     ndarray of shape (a, c, G)
     """
+    if matrix.size == 1:
+        return A * matrix[0, 0]
     return np.matmul(matrix.T, A)
 
 
@@ -101,6 +107,21 @@ def solve_lower(L, B):
             B[j] -= L[j, i] * B[i]
         B[j] /= L[j, j]
     return B
+
+
+def pick(values, groups):
+    """Blocks of some groups, contiguous as ``values[:, :, groups]`` is not.
+
+    Parameters
+    ----------
+    values : ndarray of shape (a, c, G)
+    groups : ndarray of int of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (a, c, n)
+    """
+    return np.take(values, groups, axis=2)
 
 
 def sum_to_parents(values, parent, n_parents):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmixed.likelihood.grouped import multiply, relative_root, sum_to_parents
+from skmixed.likelihood.grouped import multiply, pick, relative_root, sum_to_parents
 from skmixed.likelihood.kronecker import directional_sums
 
 
@@ -111,7 +111,7 @@ class NestedElimination:
         for level in reversed(range(self.depth)):
             c = right[level].copy()
             for up in range(level + 1, self.depth):
-                inherited = b[up][:, :, self.ancestor[level, up]]
+                inherited = pick(b[up], self.ancestor[level, up])
                 c -= multiply(self.reduced[level, up], inherited)
             N = self.N[level]
             b[level] = multiply(N, multiply(N, c), transpose_A=True)
@@ -138,7 +138,7 @@ class NestedElimination:
             W_far = None
             if above:
                 # the ancestors' covariance, brought to this level's groups
-                Omega = Omega[:, :, self.ancestor[level, level + 1]]
+                Omega = pick(Omega, self.ancestor[level, level + 1])
                 far = np.concatenate([self.reduced[level, up] for up in above], axis=1)
                 N_far = multiply(N, far)
                 D_far = far - multiply(AN, N_far)
@@ -203,7 +203,7 @@ class NestedElimination:
             N = self.N[level]
             above = range(level + 1, self.depth)
             if above:
-                Omega = Omega[:, :, self.ancestor[level, level + 1]]
+                Omega = pick(Omega, self.ancestor[level, level + 1])
                 far = np.concatenate([self.reduced[level, up] for up in above], axis=1)
                 W_far = multiply(N, multiply(N, far), transpose_A=True)
             if level > wanted:
@@ -233,7 +233,7 @@ class NestedElimination:
         """Row block of Z'Z U for one level."""
         total = multiply(self.products[level, level], U[level])
         for up in range(level + 1, self.depth):
-            inherited = U[up][:, :, self.ancestor[level, up]]
+            inherited = pick(U[up], self.ancestor[level, up])
             total += multiply(self.products[level, up], inherited)
         for below in range(level):
             parts = multiply(self.products[below, level], U[below], transpose_A=True)

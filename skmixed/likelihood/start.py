@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.linalg import lapack
 
-from skmixed.likelihood.grouped import multiply, relative_root
+from skmixed.likelihood.grouped import multiply, pick, relative_root
 
 # Relative covariances never start nearer to the boundary: theta = 0 is stationary.
 START_FLOOR = 1e-3
@@ -153,11 +153,11 @@ def moment_tensor(A, factors, D, DU, U):
     """
     products, g, h = level_products(A, factors)
     k_j, k_l, _ = products.shape
-    DA = multiply(D if g is None else D[:, :, g], products).reshape(k_j * k_l, -1)
+    DA = multiply(D if g is None else pick(D, g), products).reshape(k_j * k_l, -1)
     fitted = np.einsum(
         "axn,bxn->abn",
-        DU if g is None else DU[:, :, g],
-        U if h is None else U[:, :, h],
+        DU if g is None else pick(DU, g),
+        U if h is None else pick(U, h),
     ).reshape(k_j * k_l, -1)
     cross = DA @ fitted.T
     near = (DA @ DA.T - cross - cross.T).reshape(k_j, k_l, k_j, k_l)
