@@ -1,6 +1,5 @@
 """A warning points at the line of the user's that it is about."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
