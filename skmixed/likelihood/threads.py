@@ -1,5 +1,6 @@
 """How many BLAS threads a computation is worth."""
 
+from contextlib import nullcontext
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
@@ -10,9 +11,9 @@ THREADED = 3000
 
 
 @cache
-def thread_pools():
-    """The process's thread pools; to find them costs as much as a small fit."""
-    return ThreadpoolController()
+def blas_pools():
+    """The process's BLAS pools; to find them costs as much as a small fit."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def blas_threads(columns=0):
@@ -27,5 +28,8 @@ def blas_threads(columns=0):
     -------
     context manager
     """
-    limit = 1 if columns < THREADED else None
-    return thread_pools().limit(limits=limit, user_api="blas")
+    pools = blas_pools()
+    needless = columns >= THREADED or all(
+        pool.num_threads == 1 for pool in pools.lib_controllers
+    )
+    return nullcontext() if needless else pools.limit(limits=1)
