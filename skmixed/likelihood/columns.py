@@ -69,10 +69,13 @@ class Moments:
     mean : ndarray of shape (w,)
     covariance : ndarray of shape (w, w)
         Sums are divided by the sum of the weights.
+    deviation : ndarray of shape (w,)
+        Standard deviations; infinite for a constant, that cannot be scaled by its own.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
+    deviation: np.ndarray
 
     @classmethod
     def of(cls, columns, weights):
@@ -99,7 +102,11 @@ class Moments:
             centred = standardise(columns, mean, ones, chunk, buffer)
             heavy = centred if weights is None else centred * weights[chunk]
             squares = squares + heavy @ centred.T
-        return cls(np.array(mean), squares / total)
+        mean, covariance = np.array(mean), squares / total
+        deviation = np.sqrt(covariance.diagonal())
+        # a shifted constant leaves its rounding behind, which is no scale
+        deviation[deviation <= 8 * np.finfo(float).eps * np.abs(mean)] = np.inf
+        return cls(mean, covariance, deviation)
 
     def about(self, shift, places):
         """Mean products of columns from which a shift has been taken.
@@ -114,7 +121,7 @@ class Moments:
         ndarray of shape (r, r)
         """
         left = self.mean[places] - shift
-        return self.covariance[np.ix_(places, places)] + np.outer(left, left)
+        return self.covariance[places][:, places] + left[:, None] * left
 
 
 @dataclass(frozen=True, eq=False)

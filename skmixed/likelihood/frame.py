@@ -159,10 +159,9 @@ def freeze_fixed(moments, X, constant, weights):
     while True:
         anchor = None if constant is None else constant[kept]
         shift, scale = centre_and_scale(moments, kept, anchor)
-        empty = ~np.isfinite(scale)
-        independent, mix = ~empty, None
-        if not empty.any():
-            gram = moments.about(shift, kept) / np.outer(scale, scale)
+        independent, mix = np.isfinite(scale), None
+        if independent.all():
+            gram = moments.about(shift, kept) / (scale[:, None] * scale)
             if len(X) < len(kept) or not well_conditioned(gram):
                 columns = (X[:, kept] - shift) / scale
                 independent, mix = find_independent(columns, weights)
@@ -172,7 +171,7 @@ def freeze_fixed(moments, X, constant, weights):
             constant = None
         kept = kept[independent]
     anchor = np.zeros(len(kept)) if anchor is None else anchor
-    absorbed = np.outer(anchor, shift)
+    absorbed = anchor[:, None] * shift
     return ColumnFrame(X.shape[1], kept, shift, scale, absorbed, mix), anchor
 
 
@@ -191,7 +190,7 @@ def well_conditioned(gram):
     if len(gram) == 0:
         return True
     root, failed = lapack.dpotrf(gram, lower=1)
-    return not failed and np.diag(root).min() ** 2 > WELL_CONDITIONED
+    return not failed and root.diagonal().min() ** 2 > WELL_CONDITIONED
 
 
 def fit_crudely(fixed, moments, y_shift, X, y, weights):
@@ -213,11 +212,13 @@ def fit_crudely(fixed, moments, y_shift, X, y, weights):
     """
     if fixed.mix is None:  # well conditioned: the moments have the digits
         r = len(fixed.kept)
+        if r == 0:
+            return np.zeros(0)
         products = moments.about(
             np.append(fixed.shift, y_shift), np.append(fixed.kept, -1)
         )
-        gram = products[:r, :r] / np.outer(fixed.scale, fixed.scale)
-        return np.linalg.solve(gram, products[:r, r] / fixed.scale)
+        gram = products[:r, :r] / (fixed.scale[:, None] * fixed.scale)
+        return lapack.dposv(gram, products[:r, r] / fixed.scale)[1]
     X = fixed.apply(X)
     weighted = X if weights is None else X * weights[:, None]
     return np.linalg.lstsq(X.T @ weighted, weighted.T @ (y - y_shift), rcond=None)[0]
@@ -309,7 +310,7 @@ def freeze_random(moments, places, terms):
         block = slice(start, stop)
         shift[block], scale[block] = centre_and_scale(moments, places[block], constant)
         if constant is not None:
-            absorbed[block, block] = np.outer(constant, shift[block])
+            absorbed[block, block] = constant[:, None] * shift[block]
     return ColumnFrame(
         k, np.arange(k), shift, np.where(np.isfinite(scale), scale, 1.0), absorbed
     )
@@ -331,11 +332,9 @@ def centre_and_scale(moments, places, constant):
     shift, scale : ndarray of shape (k,)
         An infinite scale marks a column with nothing left.
     """
-    mean, variance = moments.mean[places], moments.covariance[places, places]
+    mean = moments.mean[places]
     if constant is None:
-        rms = np.sqrt(variance + mean**2)
+        rms = np.sqrt(moments.covariance[places, places] + mean**2)
         return np.zeros_like(mean), np.where(rms > 0, rms, np.inf)
-    free, rms = constant == 0, np.sqrt(variance)
-    # a shifted constant leaves its rounding behind, which is no scale
-    rms[rms <= 8 * np.finfo(float).eps * np.abs(mean)] = np.inf
-    return np.where(free, mean, 0.0), np.where(free, rms, 1.0)
+    free = constant == 0
+    return np.where(free, mean, 0.0), np.where(free, moments.deviation[places], 1.0)

@@ -40,9 +40,8 @@ class GroupSums:
         columns, weighted : ndarray of shape (w, n_chunk)
             The rows' columns, as they are and times the rows' weights.
         """
-        codes = self.codes[chunk]
-        for (a, b), total in zip(self.places, self.sums, strict=True):
-            add_by_group(total, codes, weighted[a], columns[b])
+        products = ((weighted[a], columns[b]) for a, b in self.places)
+        add_by_group(self.sums, self.codes[chunk], products)
 
     def add_groups(self, finer, parent):
         """Add the sums of groups that lie within these.
@@ -54,9 +53,9 @@ class GroupSums:
         parent : ndarray of int of shape (n_finer,)
             The group that each finer group lies in; negative where it has no rows.
         """
-        parent, ones = np.maximum(parent, 0), np.ones(len(parent))
-        for pair, total in zip(self.places, self.sums, strict=True):
-            add_by_group(total, parent, finer.sums[finer.places[pair]], ones)
+        ones = np.ones(len(parent))
+        products = ((finer.sums[finer.places[pair]], ones) for pair in self.places)
+        add_by_group(self.sums, np.maximum(parent, 0), products)
 
     def block(self, first, second):
         """Sums of every product of two lists of columns.
@@ -74,21 +73,23 @@ class GroupSums:
         ]
 
 
-def add_by_group(total, codes, one, other):
-    """Add ``one * other`` to the totals of the rows' groups.
+def add_by_group(totals, codes, products):
+    """Add products of two columns to the totals of the rows' groups.
 
     Parameters
     ----------
-    total : ndarray of shape (n_groups,)
+    totals : ndarray of shape (n_products, n_groups)
         Contiguous; changed in place.
     codes : ndarray of int of shape (n,)
-    one, other : ndarray of shape (n,)
+    products : iterable of tuple of two ndarray of shape (n,)
     """
-    if csc_matvec is None:  # pragma: no cover
-        np.add.at(total, codes, one * other)
-        return
-    indptr = np.arange(len(codes) + 1, dtype=codes.dtype)
-    csc_matvec(len(total), len(codes), indptr, codes, one, other, total)
+    n, n_groups = len(codes), totals.shape[1]
+    indptr = np.arange(n + 1, dtype=codes.dtype)
+    for total, (one, other) in zip(totals, products, strict=True):
+        if csc_matvec is None:  # pragma: no cover
+            np.add.at(total, codes, one * other)
+        else:
+            csc_matvec(n_groups, n, indptr, codes, one, other, total)
 
 
 def sort_by_levels(codes, n_levels):

@@ -1,6 +1,7 @@
 """Cross-products of two grouping factors, pair of levels by pair of levels."""
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy import sparse
@@ -165,14 +166,10 @@ def sum_blocks(factors, codes, entry, sizes):
     """
     n_levels, (k_first, k_second) = zip(*sizes, strict=True)
     met = Meetings.of(codes, n_levels)
-    sums, ones = (
-        np.zeros((k_first, k_second, len(met.indices))),
-        np.ones(len(met.codes)),
-    )
-    for a in range(k_first):
-        for b in range(k_second):
-            add_by_group(sums[a, b], met.codes, entry(a, b), ones)
-    return met.blocks(factors, sums)
+    ones, effects = np.ones(len(met.codes)), product(range(k_first), range(k_second))
+    sums = np.zeros((k_first * k_second, len(met.indices)))
+    add_by_group(sums, met.codes, ((entry(a, b), ones) for a, b in effects))
+    return met.blocks(factors, sums.reshape(k_first, k_second, -1))
 
 
 def add_pairs(one, other):
