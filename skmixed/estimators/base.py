@@ -64,9 +64,11 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         weights = read_weights(
             sample_weight, len(frame), allow_missing=self.na_action == "drop"
         )
+        others = frame.columns
+        if label in others:
+            others = [column for column in others if column != label]
         formula = parse_formula(
-            "~ ." if self.formula is None else self.formula,
-            columns=tuple(c for c in frame.columns if c != label),
+            "~ ." if self.formula is None else self.formula, columns=others
         )
         columns = FrameColumns(frame)
         check_response_rules(formula, columns, y, label)

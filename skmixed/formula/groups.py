@@ -234,9 +234,11 @@ def match_integers(keys, levels):
     if not len(levels):
         return np.full(len(keys), -1, dtype=np.int32)
     low, high = int(levels[0]), int(levels[-1])
-    if len(keys) < len(levels) or high - low > max(
-        DENSE_RANGE * len(levels), SMALL_RANGE
-    ):
+    dense = high - low <= max(DENSE_RANGE * len(levels), SMALL_RANGE)
+    many = len(keys) >= len(levels)
+    if many and not dense and keys.dtype == levels.dtype:
+        return pd.Index(levels).get_indexer(keys).astype(np.int32)
+    if not many or not dense:
         codes = np.searchsorted(levels, keys).clip(max=len(levels) - 1)
         return np.where(levels[codes] == keys, codes, -1).astype(np.int32)
     table = np.full(high - low + 1, -1, dtype=np.int32)
@@ -286,7 +288,7 @@ def check_kind(series, levels, name):
     given = series
     if isinstance(series.dtype, pd.CategoricalDtype):
         given = series.array.categories
-    learnt, now = kind_of(pd.Index(levels[:1])), kind_of(given)
+    learnt, now = kind_of(levels[:1]), kind_of(given)
     if {learnt, now} == {"numbers", "text"} and not series.isna().all():
         raise ValueError(
             f"The grouping factor '{name}' held {learnt} in fit (such as "
@@ -295,7 +297,7 @@ def check_kind(series, levels, name):
 
 
 def kind_of(values):
-    """Return "numbers", "text" or "other" for a column or its categories."""
+    """Return "numbers", "text" or "other" for a column, its levels or categories."""
     if values.dtype.kind in "iufb":
         return "numbers"
     inferred = pd.api.types.infer_dtype(values, skipna=True)

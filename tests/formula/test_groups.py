@@ -86,6 +86,17 @@ def test_unseen_and_missing_groups_get_minus_one(integers, kind):
     assert groups.encode(pd.DataFrame({"g": [None, None]})).tolist() == [-1, -1]
 
 
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint64"])
+@pytest.mark.parametrize("step", [1, 10**6])
+def test_unseen_integers_get_minus_one_in_long_tables(integers, dtype, step):
+    values = (integers + 20) * step
+    groups, codes = learn(values)
+    new = np.append(values, [step * 90, step * 1000]).astype(dtype)
+    again = groups.encode(pd.DataFrame({"g": new}))
+    assert again.dtype == np.int32
+    assert again.tolist() == [*codes, -1, -1]
+
+
 def test_missing_keys_have_no_level():
     for values in ([2.0, np.nan, 1.0], ["b", None, "a"], pd.array([2, None, 1])):
         groups, codes = learn(values)
