@@ -24,7 +24,7 @@ from skmixed.likelihood.frame import (
     freeze_random,
     same_frame,
 )
-from skmixed.likelihood.group_sums import GroupSums
+from skmixed.likelihood.group_sums import GroupSums, interleave
 from skmixed.likelihood.pairs import Meetings, PairBlocks, add_pairs
 from skmixed.likelihood.rows import Factor, GroupedRows, nesting
 from skmixed.likelihood.threads import blas_threads
@@ -254,8 +254,8 @@ def add_up(design, y, columns, rows, parents, meetings):
     weights, gram = design.weights, np.zeros((m, m))
     buffer = np.empty((len(columns.columns) + 1, min(len(y), CHUNK_ROWS)))
     for chunk in chunks(len(y)):
-        filled = columns.fill(y, chunk, buffer)
-        weighted = filled if weights is None else filled * weights[chunk]
+        filled = interleave(columns.fill(y, chunk, buffer))
+        weighted = filled if weights is None else filled * interleave(weights[chunk])
         gram += weighted[:m] @ filled[:m].T
         for own in sums:
             own.add_rows(chunk, filled, weighted)

@@ -7,6 +7,10 @@ try:  # adds to sums in place, where the public product allocates and validates
 except ImportError:  # pragma: no cover
     coo_tocsr = csc_matvec = csr_tocsc = None
 
+# Rows of one group that follow each other wait for each other's sum: that many places
+# of a chunk are summed in turn.
+STRANDS = 8
+
 
 class GroupSums:
     """Sums of products of columns, by group, that rows are added to.
@@ -38,10 +42,10 @@ class GroupSums:
         chunk : slice
             Of the rows.
         columns, weighted : ndarray of shape (w, n_chunk)
-            The rows' columns, as they are and times the rows' weights.
+            The rows' columns, as they are and times the rows' weights, interleaved.
         """
         products = ((weighted[a], columns[b]) for a, b in self.places)
-        add_by_group(self.sums, self.codes[chunk], products)
+        add_by_group(self.sums, interleave(self.codes[chunk]), products)
 
     def add_groups(self, finer, parent):
         """Add the sums of groups that lie within these.
@@ -71,6 +75,24 @@ class GroupSums:
         return self.sums[
             [[self.places[(a, b) if a <= b else (b, a)] for b in second] for a in first]
         ]
+
+
+def interleave(rows):
+    """Put rows into an order in which neighbours are seldom of one group.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (..., n)
+
+    Returns
+    -------
+    ndarray of shape (..., n)
+        The same for every array of n rows; as they are where n has no equal parts.
+    """
+    if rows.shape[-1] % STRANDS:
+        return rows
+    parts = rows.reshape(*rows.shape[:-1], STRANDS, -1)
+    return parts.swapaxes(-1, -2).reshape(rows.shape)
 
 
 def add_by_group(totals, codes, products):
