@@ -90,6 +90,18 @@ class ColumnKind:
     levels: list | None = field(compare=False)
 
 
+@dataclass(frozen=True)
+class Categories:
+    """A categorical column, in place of its values."""
+
+    column: str
+    levels: list
+
+    def indicators(self):
+        """Return the symbol of each level's indicator, by level."""
+        return {v: Level(self.column, k) for k, v in enumerate(self.levels)}
+
+
 class DesignMaterializer(PandasMaterializer):
     """Choose the columns of terms as formulaic does; evaluate nothing but calls.
 
@@ -108,10 +120,11 @@ class DesignMaterializer(PandasMaterializer):
 
     @PandasMaterializer.override
     def _lookup(self, name):
-        kind = "numerical" if self.data.levels[name] is None else "categorical"
-        is_category = kind == "categorical"
-        symbol = FactorValues(Number(name), kind=kind, spans_intercept=is_category)
-        return symbol, set()
+        levels = self.data.levels[name]
+        if levels is None:
+            return FactorValues(Number(name), kind="numerical"), set()
+        symbol = Categories(name, levels)
+        return FactorValues(symbol, kind="categorical", spans_intercept=True), set()
 
     @PandasMaterializer.override
     def _evaluate(self, expr, metadata, spec):
@@ -142,7 +155,12 @@ class DesignMaterializer(PandasMaterializer):
         self, values, metadata, encoder_state, spec, drop_rows, reduced_rank=False
     ):
         """Code by treatment contrasts as formulaic does."""
-        columns = self._indicators(getattr(values, "__wrapped__", values))
+        values = values.__wrapped__
+        if isinstance(values, Categories):
+            columns = values.indicators()
+        else:
+            codes, levels = values.cat.codes.to_numpy(), values.cat.categories
+            columns = {level: codes == k for k, level in enumerate(levels.tolist())}
         return FactorValues(
             columns,
             kind="categorical",
@@ -151,15 +169,6 @@ class DesignMaterializer(PandasMaterializer):
             format="{name}[{field}]",
             format_reduced="{name}[T.{field}]",
         )
-
-    def _indicators(self, values):
-        """Return the indicator of each level: symbols, or the values of a call."""
-        if isinstance(values, Number):
-            levels = self.data.levels[values.column]
-            return {level: Level(values.column, k) for k, level in enumerate(levels)}
-        codes = values.cat.codes.to_numpy()
-        levels = values.cat.categories.tolist()
-        return {level: codes == k for k, level in enumerate(levels)}
 
     @PandasMaterializer.override
     def _get_columns_for_term(self, factors, spec, scale=1):
