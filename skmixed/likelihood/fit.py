@@ -73,7 +73,7 @@ def fit_least_squares(A, reml):
     right = lapack.dtrtrs(RX, A.gram[:p, p], lower=1)[0] if p else np.zeros(0)
     r2 = max(float(A.gram[p, p] - right @ right), 0.0)
     value = -np.inf
-    if nu > 0 and not is_exact(A):
+    if nu > 0 and r2 > 0.0 and not is_exact(A):
         value = nu * (1.0 + np.log(2.0 * np.pi * r2 / nu))
         value += reml * 2.0 * np.log(np.diag(RX)).sum()
     at = Evaluation(value, solve_upper(RX, right), r2, RX)

@@ -9,6 +9,9 @@ from skmixed.likelihood.grouped import multiply, pick, relative_root
 
 # Relative covariances never start nearer to the boundary: theta = 0 is stationary.
 START_FLOOR = 1e-3
+# Variance of an effect, relative to the residual's, for which the moments are weighted:
+# most effects are small beside the residual.
+WEIGHED_FOR = 0.1
 # The residual variance is at least this share of the response's mean square.
 RESIDUAL_SHARE = 0.02
 
@@ -27,8 +30,8 @@ def starting_theta(A):
 
     Notes
     -----
-    With r = M_X y the least-squares residual, D_g = (I + A_gg)^-1 and
-    B_gh = D_g Z_g'M_X Z_h, the moments
+    With r = M_X y the least-squares residual, D_g = (I / w + A_gg)^-1 for a supposed
+    variance ratio w, and B_gh = D_g Z_g'M_X Z_h, the moments
 
         E sum_g D_g Z_g'r r'Z_g D_g = sum_l sum_gh B_gh Phi_l B_gh'
                                       + sigma^2 sum_g D_g Z_g'M_X Z_g D_g,
@@ -118,8 +121,8 @@ def project_fixed(A):
 
 
 def inverse_blocks(ZtZ):
-    """(I + Z_g'Z_g)^-1 of every group, of shape (k, k, G)."""
-    root, _ = relative_root(ZtZ, np.eye(len(ZtZ)))
+    """(I / w + Z_g'Z_g)^-1 of every group, of shape (k, k, G)."""
+    root, _ = relative_root(ZtZ, np.sqrt(WEIGHED_FOR) * np.eye(len(ZtZ)))
     return multiply(root, root, transpose_A=True)
 
 
