@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.likelihood.frame import Frame
+
 # Rows held in the frame at a time: they stay in cache while they are multiplied.
 CHUNK_ROWS = 16_384
 # Entries that tell most columns apart before all are compared.
@@ -138,7 +140,7 @@ class FrameColumns:
         For every factor, where its effects are among the rows of :meth:`fill`.
     """
 
-    frame: object
+    frame: Frame
     columns: list
     shift: list
     scale: list

@@ -108,7 +108,7 @@ class Meetings:
         np.not_equal(second[1:], second[:-1], out=first_of_pair[1:])
         first_of_pair[starts[:-1][np.diff(starts) > 0]] = True
         seen = np.zeros(n + 1, dtype=index)
-        np.cumsum(first_of_pair, out=seen[1:])
+        np.cumsum(first_of_pair, dtype=index, out=seen[1:])
         pair = np.empty(n, dtype=index)
         pair[order] = seen[1:] - 1
         return cls(seen[starts], second[first_of_pair], pair, n_levels[1])
