@@ -165,10 +165,10 @@ class DenseElimination:
                 blocks = self.blocks(self.P, j, h).transpose(1, 3, 0, 2)
                 flat = blocks.reshape(k_j * k_l, -1)
                 PP[j, h] = (flat @ flat.T).reshape(k_j, k_l, k_j, k_l)
-        Pff = directional_sums(self.apply, [block[:, None] for block in f])
+        scores = [block[:, None] for block in f]
         if whitened is None:
-            return PP, Pff, None
-        return PP, Pff, directional_sums(self.apply, whitened)
+            return PP, *directional_sums(self.apply, scores), None
+        return PP, *directional_sums(self.apply, scores, whitened)
 
 
 def by_level(blocks, matrix):

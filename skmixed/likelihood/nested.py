@@ -244,4 +244,5 @@ class NestedElimination:
 
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) ff' over pairs of levels: all the average information needs."""
-        return None, directional_sums(self.apply, [block[:, None] for block in f]), None
+        (Pff,) = directional_sums(self.apply, [block[:, None] for block in f])
+        return None, Pff, None
