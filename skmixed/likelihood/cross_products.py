@@ -236,18 +236,7 @@ def add_up(design, y, columns, rows, parents, meetings):
         For every factor, and for every two.
     """
     m, places = len(columns.frame.crude_coef) + 1, columns.places
-    by_level = [
-        GroupSums(codes, factor.n_levels, needed_products(own, m, above, places))
-        for codes, factor, own, above in zip(
-            rows.codes, rows.factors, places, parents, strict=True
-        )
-    ]
-    by_pair = [
-        by_level[i]
-        if met.codes is None
-        else GroupSums(met.codes, len(met.indices), product(places[i], places[j]))
-        for (i, j), met in meetings.items()
-    ]
+    by_level, by_pair = plan_sums(m, places, rows, parents, meetings)
     within = find_within(rows, places, parents)
     sums = [own for i, own in enumerate(by_level) if i not in within]
     sums += [own for own in by_pair if own not in by_level]
@@ -262,6 +251,39 @@ def add_up(design, y, columns, rows, parents, meetings):
     for i, finer in within.items():
         by_level[i].add_groups(by_level[finer], parents[finer][i])
     return gram, by_level, by_pair
+
+
+def plan_sums(m, places, rows, parents, meetings):
+    """Sums to be added up for every factor, and for every two, as yet zero.
+
+    Parameters
+    ----------
+    m : int
+        Columns of [X y].
+    places : tuple of list of int
+        Of the factors' effects among the columns.
+    rows : GroupedRows
+    parents : list of dict
+    meetings : dict of tuple to Meetings
+
+    Returns
+    -------
+    by_level, by_pair : list of GroupSums
+        Of a factor nested in another, the pair's are the factor's own.
+    """
+    by_level = [
+        GroupSums(codes, factor.n_levels, needed_products(own, m, above, places))
+        for codes, factor, own, above in zip(
+            rows.codes, rows.factors, places, parents, strict=True
+        )
+    ]
+    by_pair = [
+        by_level[i]
+        if met.codes is None
+        else GroupSums(met.codes, len(met.indices), product(places[i], places[j]))
+        for (i, j), met in meetings.items()
+    ]
+    return by_level, by_pair
 
 
 def needed_products(own, m, above, places):
