@@ -135,9 +135,7 @@ def floored_root(Psi, floor):
     -------
     ndarray of shape (k, k)
     """
-    above = np.array(Psi)
-    above[np.diag_indices_from(above)] -= floor
-    _, info = lapack.dpotrf(above, lower=1)
+    _, info = lapack.dpotrf(Psi - floor * np.eye(len(Psi)), lower=1)
     if not info:
         return lapack.dpotrf(Psi, lower=1, clean=1)[0]
     values, vectors = np.linalg.eigh(Psi)

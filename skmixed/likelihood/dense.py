@@ -73,7 +73,7 @@ class DenseElimination:
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
         self.gram = A.gram
-        columns = np.vstack([levels_major(A.ZtXy[j]) for j in self.order])
+        columns = np.concatenate([levels_major(A.ZtXy[j]) for j in self.order])
         self.C1, self.C2 = columns[: self.n_first], columns[self.n_first :]
 
     def factor(self, Lambdas):
@@ -119,20 +119,25 @@ class DenseElimination:
 
     def solve(self):
         """Z'V^-1[X y]."""
-        AN = multiply(self.A11, self.N.transpose(1, 0, 2))
-        E, Q = self.A12 - by_level(AN, self.NA), self.T.T @ self.S22
-        ET, first = E @ self.T, self.n_first
+        self.AN = multiply(self.A11, self.N.transpose(1, 0, 2))
+        self.E = self.A12 - by_level(self.AN, self.NA)
+        self.ET, self.Q = self.E @ self.T, self.T.T @ self.S22
+        F1 = self.C1 - by_level(self.AN, self.NC) - self.ET @ self.Y
+        return self.split(np.concatenate([F1, self.S2 - self.Q.T @ self.Y]))
+
+    def complete(self):
+        """Fill in P, after ``solve``, where it is asked for the first time."""
+        if self.P is not None:
+            return
+        first, level = self.n_first, np.arange(self.A11.shape[2])
         self.P = np.empty((self.n_effects, self.n_effects))
-        np.negative(ET @ ET.T, out=self.P[:first, :first])
-        level = np.arange(self.A11.shape[2])
-        own = self.A11 - multiply(AN, AN.transpose(1, 0, 2))
+        np.negative(self.ET @ self.ET.T, out=self.P[:first, :first])
+        own = self.A11 - multiply(self.AN, self.AN.transpose(1, 0, 2))
         diagonal = self.blocks(self.P, self.order[0], self.order[0])
         diagonal[level, :, level] += own.transpose(2, 0, 1)
-        self.P[:first, first:] = E - ET @ Q
+        self.P[:first, first:] = self.E - self.ET @ self.Q
         self.P[first:, :first] = self.P[:first, first:].T
-        self.P[first:, first:] = self.S22 - Q.T @ Q
-        F1 = self.C1 - by_level(AN, self.NC) - ET @ self.Y
-        return self.split(np.vstack([F1, self.S2 - Q.T @ self.Y]))
+        self.P[first:, first:] = self.S22 - self.Q.T @ self.Q
 
     def split(self, matrix):
         """Cut a matrix of N rows into arrays of shape (k_j, c, G_j)."""
@@ -143,6 +148,7 @@ class DenseElimination:
 
     def diagonal(self):
         """Diagonal blocks of Z'V^-1 Z per level; call after ``solve``."""
+        self.complete()
         return [
             np.einsum("gagb->abg", self.blocks(self.P, j, j))
             for j in range(len(self.shapes))
@@ -154,11 +160,13 @@ class DenseElimination:
 
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""
-        stacked = np.vstack([levels_major(directions[j]) for j in self.order])
+        self.complete()
+        stacked = np.concatenate([levels_major(directions[j]) for j in self.order])
         return self.split(self.P @ stacked)
 
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) P, P (x) ff' and P (x) F_X Rx^-1 F_X' over pairs of levels."""
+        self.complete()
         PP = {}
         for j, (_, k_j) in enumerate(self.shapes):
             for h, (_, k_l) in enumerate(self.shapes):
