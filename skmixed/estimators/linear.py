@@ -57,7 +57,7 @@ class MixedLinearRegressor(
         How the random effects are integrated out. "auto" and "exact" are exact;
         "stochastic", for very large crossed designs, is not available yet.
     tol : float, default=1e-8
-        The fit ends when another Newton step would lower the deviance by less.
+        The fit ends with the Newton step that would lower the deviance by less.
     max_iter : int, default=100
         Most evaluations of the deviance.
     random_state : int, RandomState instance or None, default=None

@@ -14,6 +14,9 @@ UNDETERMINED = 1e-6
 SADDLE = 1e-6
 # Step along a direction of negative curvature whose gradient vanishes.
 ESCAPE = 0.1
+# Share of the tolerance that is still worth a step whose point is not looked at: a
+# deviance that is off by d leaves theta off by sqrt(2 d) standard errors.
+LAST = 0.01
 # Within this of the optimum the next decrement may be foretold from the last two.
 NEAR = 1e-3
 # A step that leaves this share of the decrement was taken on a poor curvature.
@@ -128,7 +131,7 @@ class Descent:
         self.value = deviance.evaluate(theta).value
         self.n_iter, self.previous = 1, 0.0
         self.radius = max(1.0, float(np.linalg.norm(theta)))
-        self.stalled = False
+        self.ended = False
         self.secant = np.zeros((len(theta), len(theta)))
         self.at = self.deviance.derivatives()
         self.look_around()
@@ -140,8 +143,17 @@ class Descent:
 
     @property
     def arrived(self):
-        """Whether the next step would gain less than the tolerance."""
-        return self.decrement < self.tol and not self.model.saddle.any()
+        """Whether no further step is worth taking."""
+        return self.ended or (
+            self.decrement < LAST * self.tol and not self.model.saddle.any()
+        )
+
+    @property
+    def last_step(self):
+        """Whether the next step leads near enough not to be looked back from."""
+        if self.model.saddle.any():
+            return False
+        return self.decrement < self.tol or self.foretold < LAST * self.tol
 
     @property
     def noise(self):
@@ -156,21 +168,20 @@ class Descent:
         self.n_iter += 1
         if not np.isfinite(tried):
             self.radius = length / 4
-        elif self.foretold < self.tol and tried <= self.value + self.noise:
+        elif self.last_step and tried <= self.value + self.noise:
             # the point is good enough unseen, which saves its derivatives
             self.decrement = self.foretold
-            self.theta, self.value = theta, tried
+            self.theta, self.value, self.ended = theta, tried, True
         elif gain < self.noise and abs(self.value - tried) < self.noise:
-            self.stalled = True
-            if tried <= self.value:
-                self.theta, self.value = theta, tried
+            # values say nothing any more, but the step still rests on the gradient
+            self.theta, self.value, self.ended = theta, tried, True
         else:
             self.judge(theta, length, tried, (self.value - tried) / gain)
 
     @property
     def foretold(self):
         """Decrement after the next step, by the rate of the last one."""
-        if self.model.saddle.any() or self.decrement > NEAR:
+        if self.decrement > NEAR:
             return np.inf
         rate = self.decrement / self.previous if self.previous else 1.0
         return self.decrement * min(1.0, rate)
@@ -251,7 +262,7 @@ def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
     with progress_bar(verbose) as bar:
         descent = Descent(deviance, theta, tol)
         report(bar, verbose, descent)
-        while not descent.arrived and not descent.stalled:
+        while not descent.arrived:
             if descent.n_iter >= max_iter:
                 break
             descent.advance()
