@@ -3,8 +3,6 @@
 Nothing here knows a model: every estimator that takes a formula reads its input so.
 """
 
-import warnings
-
 import narwhals as nw
 import numpy as np
 import pandas as pd
@@ -14,6 +12,8 @@ from sklearn.utils.validation import (
     column_or_1d,
     validate_data,
 )
+
+from skmixed.warnings import warn
 
 REQUIRES_Y = (
     "This {} estimator requires y to be passed, but the target y is None. Call "
@@ -220,20 +220,13 @@ def check_response_rules(formula, columns, y, label):
 
 def _warn_of_another_response(column, columns, y, label):
     if label not in (None, column):
-        warnings.warn(
-            f"y is named {label!r} but the formula's response is {column!r}; y is "
-            "used.",
-            UserWarning,
-            stacklevel=2,
+        warn(
+            f"y is named {label!r} but the formula's response is {column!r}; y is used."
         )
     elif column in columns:
         held = pd.to_numeric(columns[column], errors="coerce").to_numpy(dtype=float)
         if not np.array_equal(held, y, equal_nan=True):
-            warnings.warn(
-                f"y differs from column {column!r} of X; y is used as the response.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warn(f"y differs from column {column!r} of X; y is used as the response.")
 
 
 def read_weights(sample_weight, n_samples, *, allow_missing):

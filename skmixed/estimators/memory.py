@@ -122,7 +122,6 @@ def estimate_memory(formula, data):
     sizes = sizes_of_codes(codes, levels, effects, m)
     products = product_bytes(sizes)
     widths = m + 2 * sum(sizes.n_effects)
-    chunk = 4 * max([CHUNK_ROWS, *(2 * size for size in sizes.n_random)])
     solver = suitable_regime(sizes)
     return MemoryEstimate(
         n_obs=n,
@@ -131,7 +130,7 @@ def estimate_memory(formula, data):
         n_effects=effects,
         solver=solver,
         design=8 * n * (2 * m + 2 * slopes + len(levels)),
-        cross_products=products + 8 * min(chunk, 4 * n) * widths,
+        cross_products=products + 8 * min(CHUNK_ROWS, n) * widths,
         elimination=products + working_bytes(sizes, solver),
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from skmixed.formula.arrays import Design, RandomBlock, find_constant, finished
 from skmixed.formula.coding import read_numbers
-from skmixed.formula.columns import ColumnTable, check_columns, missing_rows
+from skmixed.formula.columns import ColumnTable, check_columns
 from skmixed.formula.frame import FrameColumns
 from skmixed.formula.groups import GroupIndex
 from skmixed.formula.materializer import FormulaParts, make_plans, materialize
@@ -250,21 +250,6 @@ class DesignSpec:
             for column in self.groups[self.effects[place][0]].columns
         ]
         return list(dict.fromkeys([*self.design_columns_for(random_effects), *groups]))
-
-    def incomplete_rows(self, frame, *, random_effects=True):
-        """Tell which rows lack a value that ``build`` needs.
-
-        Parameters
-        ----------
-        frame : pandas.DataFrame of n rows
-        random_effects : bool or tuple of str
-            As in ``build``.
-
-        Returns
-        -------
-        ndarray of bool, shape (n,)
-        """
-        return missing_rows(frame, self.columns_for(random_effects))
 
     def read_response(self, frame):
         """Read the response, transformed as the left side says.

@@ -267,7 +267,6 @@ def test_missing_values_stay_missing(frame):
     assert np.isnan(block.z[1]).all()
     np.testing.assert_array_equal(block.z[[0, 2]], complete.random[0].z[[0, 2]])
     assert block.codes.tolist() == [0, 1, -1, 2, -1]
-    assert spec.incomplete_rows(new).tolist() == [True, True, True, False, False]
 
 
 @pytest.mark.parametrize("nothing", [None, np.nan, pd.NA])

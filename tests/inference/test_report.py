@@ -47,10 +47,7 @@ def test_numbers_are_those_of_the_models(models):
         expected = covariance.loc[effect, effect]
         assert value["random effects", f"var Subject: {effect}"] == expected
     assert value["random effects", "var Residual"] == model.sigma_**2
-    shares = [
-        model.icc().loc["Subject", "adjusted"],
-        model.r2_nakagawa()["conditional"],
-    ]
+    icc, r2 = model.icc().loc["Subject", "adjusted"], model.r2_nakagawa()
     np.testing.assert_allclose(
         [value["shares", "ICC Subject"], value["shares", "R² conditional"]],
         [icc, r2["conditional"]],
