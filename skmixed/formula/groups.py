@@ -11,6 +11,8 @@ DENSE_RANGE = 8
 SMALL_RANGE = 1 << 16
 # Beyond this many keys, distinct keys are found first: they are usually few.
 MANY_KEYS = 1000
+# Rows that mostly settle whether the levels of one column lie within those of another.
+FIRST_ROWS = 4096
 
 
 class GroupIndex:
@@ -77,8 +79,7 @@ class GroupIndex:
         codes, pair_keys = found[columns[0]][1], []
         for column in columns[1:]:
             more_levels, more_codes = found[column]
-            keys = combine(codes, more_codes, len(more_levels))
-            keys, codes = compact(keys, keys < 0)
+            keys, codes = pair_up(codes, more_codes, len(more_levels))
             pair_keys.append(keys)
         return cls(name, columns, levels, pair_keys), codes
 
@@ -156,6 +157,52 @@ class GroupIndex:
 
     def __repr__(self):
         return f"GroupIndex({self.name!r}, n_levels={self.n_levels})"
+
+
+def pair_up(codes, more_codes, n_more):
+    """Find the pairs of codes that occur.
+
+    Parameters
+    ----------
+    codes, more_codes : ndarray of int of shape (n,)
+        -1 where there is none.
+    n_more : int
+        Levels of ``more_codes``, all of which occur.
+
+    Returns
+    -------
+    keys : ndarray of int64
+        The pairs that occur, sorted: code times ``n_more`` plus the other code.
+    codes : ndarray of int32 of shape (n,)
+    """
+    owner = find_owners(codes, more_codes, n_more)
+    if owner is None:
+        keys = combine(codes, more_codes, n_more)
+        return compact(keys, keys < 0)
+    # names that are unique across the first factor: its levels need only be sorted
+    keys = combine(owner, np.arange(n_more), n_more)
+    order = np.argsort(keys, kind="stable")
+    rank = np.empty(n_more, dtype=np.int32)
+    rank[order] = np.arange(n_more, dtype=np.int32)
+    return keys[order], rank[more_codes]
+
+
+def find_owners(codes, more_codes, n_more):
+    """Find the code that goes with each level of another factor, if it is but one.
+
+    Returns
+    -------
+    ndarray of int of shape (n_more,) or None
+        None also where a code is missing.
+    """
+    if min(codes.min(initial=0), more_codes.min(initial=0)) < 0:
+        return None
+    owner = np.full(n_more, -1, dtype=codes.dtype)
+    for rows in (slice(FIRST_ROWS), slice(None)):
+        owner[more_codes[rows]] = codes[rows]
+        if not np.array_equal(owner[more_codes[rows]], codes[rows]):
+            return None
+    return owner
 
 
 def combine(codes, more_codes, n_more):

@@ -158,6 +158,25 @@ def test_interaction_has_the_levels_that_occur(columns):
     assert groups.labels[codes[0]] == first
 
 
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("stray", [False, True])
+def test_labels_unique_across_the_outer_factor(stray, gaps):
+    """One row that breaks the nesting, even a late one, must not be overlooked."""
+    rng = np.random.default_rng(6)
+    b = rng.integers(0, 2_000, 10_000)
+    a = (b * 7919) % 40
+    if stray:
+        a[-1] += 1
+    frame = pd.DataFrame({"a": a, "b": b}).astype("Int64")
+    if gaps:
+        frame.loc[17, "a"] = pd.NA
+    groups, codes = GroupIndex.learn("a:b", ("a", "b"), frame)
+    expected = frame.groupby(["a", "b"]).ngroup().fillna(-1).astype(int)
+    np.testing.assert_array_equal(codes, expected)
+    np.testing.assert_array_equal(groups.encode(frame), codes)
+    assert groups.n_levels == expected.max() + 1
+
+
 def test_interaction_with_an_unseen_pair():
     frame = pd.DataFrame({"a": [1, 1, 2], "b": ["x", "y", "x"]})
     groups, _ = GroupIndex.learn("a:b", ("a", "b"), frame)
