@@ -90,7 +90,7 @@ def read_features(estimator, X, *, reset):
             names = [c for c in frame.columns if not isinstance(c, str)]
             raise TypeError(
                 f"A formula needs column names that are strings; X has {names[:5]}. "
-                "Write X.columns = X.columns.astype(str)."
+                "Write X.columns = [f'x{c}' for c in X.columns]."
             )
         frame = frame.set_axis(array_names(frame.shape[1]), axis=1)
     return frame

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from formulaic.materializers.types import FactorValues
 from formulaic.transforms import (
     C,
     ContrastsRegistry,
@@ -116,7 +117,8 @@ def factor(data, contrasts=None, *, levels=None, spans_intercept=True, _state=No
     Raises
     ------
     CategoryError
-        If there is one level only, or a level that was not seen in fit.
+        If there is one level only, a level that was not seen in fit, or one whose
+        name formulaic keeps for itself.
     """
     data = pd.Series(data)
     if "levels" not in _state:
@@ -138,6 +140,15 @@ def factor(data, contrasts=None, *, levels=None, spans_intercept=True, _state=No
             f"seen: {seen[:20]}"
         )
     coded = pd.Series(pd.Categorical.from_codes(codes, categories=seen))
+    if contrasts is None:
+        return FactorValues(coded, kind="categorical", spans_intercept=spans_intercept)
+    # formulaic would pass over the columns of these
+    hidden = [v for v in seen if isinstance(v, str) and v.startswith("__")]
+    if hidden:
+        raise CategoryError(
+            f"levels that begin with __ ({hidden[:20]}) cannot have contrasts of their "
+            "own; rename them"
+        )
     return C(coded, contrasts, spans_intercept=spans_intercept)
 
 

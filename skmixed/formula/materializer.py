@@ -99,7 +99,17 @@ class Categories:
 
     def indicators(self):
         """Return the symbol of each level's indicator, by level."""
-        return {v: Level(self.column, k) for k, v in enumerate(self.levels)}
+        return {LevelName(v): Level(self.column, k) for k, v in enumerate(self.levels)}
+
+
+@dataclass(frozen=True)
+class LevelName:
+    """A level's text that is no str: formulaic passes over those that begin with __."""
+
+    level: object
+
+    def __str__(self):
+        return str(self.level)
 
 
 class DesignMaterializer(PandasMaterializer):
@@ -160,7 +170,7 @@ class DesignMaterializer(PandasMaterializer):
             columns = values.indicators()
         else:
             codes, levels = values.cat.codes.to_numpy(), values.cat.categories
-            columns = {level: codes == k for k, level in enumerate(levels.tolist())}
+            columns = {LevelName(v): codes == k for k, v in enumerate(levels.tolist())}
         return FactorValues(
             columns,
             kind="categorical",

@@ -5,7 +5,7 @@ from functools import cached_property, lru_cache
 
 from formulaic.errors import FormulaicError
 from formulaic.parser import DefaultFormulaParser
-from formulaic.parser.types import Factor, Term
+from formulaic.parser.types import Factor, Term, Token
 
 from skmixed.formula.errors import FormulaError, error_at, error_from_formulaic
 from skmixed.formula.operators import (
@@ -17,7 +17,7 @@ from skmixed.formula.operators import (
     is_offset,
     write_term,
 )
-from skmixed.formula.tokens import read_tokens
+from skmixed.formula.tokens import read_tokens, refuse_intercept_name
 
 __all__ = ["FormulaError", "MixedFormula", "RandomTerm", "parse_formula"]
 
@@ -34,6 +34,10 @@ class MixedFormulaParser(DefaultFormulaParser):
         """Cut the formula into tokens; tell ``.`` which columns are taken."""
         reading = read_tokens(formula)
         context["__formulaic_variables_used_lhs__"] = reading.taken
+        offered = context.get("__formulaic_variables_available__", ())
+        for token in reading.tokens:
+            if token.kind is Token.Kind.OPERATOR and token.token == ".":
+                refuse_intercept_name(set(offered) - set(reading.taken), token)
         return reading.tokens
 
 

@@ -16,6 +16,8 @@ COVARIANCE_CALLS = {"us": "|", "diag": "|diag"}
 # Structures of lme4 and glmmTMB that are not available. `cs(x, df=3)`, without a bar,
 # is a spline.
 OTHER_COVARIANCES = {"cs", "ar1", "toep", "homdiag", "hetar1", "homcs", "hetcs"}
+# The intercept as a term, and in the names of coefficients.
+INTERCEPT_NAMES = frozenset(["1", "Intercept"])
 OPERATOR, CONTEXT = Token.Kind.OPERATOR, Token.Kind.CONTEXT
 VALUE, PYTHON, NAME = Token.Kind.VALUE, Token.Kind.PYTHON, Token.Kind.NAME
 
@@ -125,7 +127,7 @@ def clean(token):
         token.kind = OPERATOR
     if token.kind is VALUE and token.token == ".":
         token.kind = OPERATOR
-    if token.kind is NAME and not is_quoted(token):
+    if token.kind is NAME:
         check_name(token)
     if token.kind is PYTHON:
         braces = token.source[token.source_start] == "{"
@@ -143,11 +145,34 @@ def is_quoted(token):
 
 
 def check_name(token):
-    """Raise for R's constants, which cannot be terms."""
-    if token.token in ("TRUE", "FALSE", "NULL", "NA", "NaN", "Inf"):
+    """Raise for R's constants, and for a column that has the intercept's name."""
+    refuse_intercept_name([token.token], token)
+    constants = ("TRUE", "FALSE", "NULL", "NA", "NaN", "Inf")
+    if token.token in constants and not is_quoted(token):
         raise error_at(
             f"`{token.token}` cannot be a term of a formula. A column of that name "
             "must stand in back-ticks.",
+            token,
+        )
+
+
+def refuse_intercept_name(columns, token):
+    """Raise if a column cannot be told from the intercept.
+
+    Parameters
+    ----------
+    columns : iterable of str
+    token : formulaic Token
+        That names or stands for them.
+
+    Raises
+    ------
+    FormulaError
+    """
+    for name in INTERCEPT_NAMES.intersection(columns):
+        raise error_at(
+            f"A column called {name!r} cannot be told from the intercept; rename it, "
+            f"for example X.rename(columns={{{name!r}: 'x1'}}).",
             token,
         )
 

@@ -7,7 +7,7 @@ from formulaic import model_matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skmixed.formula import DesignSpec, parse_formula
+from skmixed.formula import DesignSpec, FormulaError, parse_formula
 from skmixed.formula.frame import FrameColumns
 from skmixed.formula.materializer import CACHED_LEVELS, plain_plans
 
@@ -164,14 +164,6 @@ def test_a_column_of_ones_is_found_by_its_values(frame):
     assert design.constant is design.random[0].constant is None
 
 
-def test_a_column_called_intercept_is_not_taken_for_one(frame):
-    named = frame.assign(Intercept=frame["x"])
-    _, design = learn("~ 0 + Intercept + k + (0 + Intercept | g)", named)
-    assert design.constant is design.random[0].constant is None
-    _, design = learn("~ Intercept", named)
-    assert design.constant.tolist() == [1.0, 0.0]
-
-
 def test_levels_that_read_alike_are_refused():
     day = pd.Timestamp("2020-01-01")
     days = pd.Categorical([day, str(day)] * 2, categories=[day, str(day)])
@@ -211,3 +203,31 @@ def test_gaps_of_every_kind_are_found(values):
     table = pd.DataFrame({"u": values})
     assert FrameColumns(table).missing("u").tolist() == [False, True]
     assert FrameColumns(table.head(1)).missing("u") is None
+
+
+@pytest.mark.parametrize("text", ["~ a", "~ 0 + a", "~ factor(a)", "~ x * a"])
+def test_levels_with_leading_underscores_have_columns(text):
+    """formulaic keeps keys that begin with __ for itself."""
+    levels = np.array(["x", "__y", "__z__"])
+    frame = pd.DataFrame({"x": np.arange(6.0), "a": np.tile(levels, 2)})
+    plain = frame.replace({"__y": "Ay", "__z__": "Az"})
+    _, design = DesignSpec.learn(parse_formula(text), frame)
+    _, expected = DesignSpec.learn(parse_formula(text), plain)
+    np.testing.assert_array_equal(design.X, expected.X)
+
+
+def test_contrasts_of_such_levels_are_refused():
+    frame = pd.DataFrame({"a": ["x", "__y", "x", "__y"]})
+    with pytest.raises(ValueError, match="begin with __"):
+        DesignSpec.learn(parse_formula("~ C(a, contr.sum)"), frame)
+
+
+@pytest.mark.parametrize("name", ["1", "Intercept"])
+@pytest.mark.parametrize(
+    "text", ["~ x + `{}`", "~ x + (0 + `{}` | g)", "~ . + (1 | g)"]
+)
+def test_a_column_with_the_intercepts_name_is_refused(text, name):
+    columns, text = ("x", name, "g"), text.format(name)
+    with pytest.raises(FormulaError, match="rename it"):
+        parse_formula(text, columns=columns)
+    assert [*parse_formula("~ x + (1 | g)", columns=columns).fixed_columns] == ["x"]
