@@ -8,6 +8,7 @@ from skmixed.inference.variance_partition import (
     VarianceComponents,
     correlation_table,
     design_effects,
+    has_column_sums,
     nakagawa_r2,
     partition_table,
 )
@@ -154,6 +155,6 @@ class VarianceMixin:
 
     def _keep_moments(self, design):
         """Keep the moments of the rows where the cross-products do not give them."""
-        known = design.weights is None and RowMoments.of_result(self.result_)
+        known = design.weights is None and has_column_sums(self.result_.A)
         frame = self.result_.A.frame
         self._row_moments_ = None if known else RowMoments.of_design(design, frame)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from formulaic.materializers.types import FactorValues
 from formulaic.transforms import (
     C,
     ContrastsRegistry,
@@ -140,14 +139,12 @@ def factor(data, contrasts=None, *, levels=None, spans_intercept=True, _state=No
             f"seen: {seen[:20]}"
         )
     coded = pd.Series(pd.Categorical.from_codes(codes, categories=seen))
-    if contrasts is None:
-        return FactorValues(coded, kind="categorical", spans_intercept=spans_intercept)
     # formulaic would pass over the columns of these
     hidden = [v for v in seen if isinstance(v, str) and v.startswith("__")]
     if hidden:
         raise CategoryError(
-            f"levels that begin with __ ({hidden[:20]}) cannot have contrasts of their "
-            "own; rename them"
+            f"levels that begin with __ ({hidden[:20]}) cannot be coded in a call; "
+            "rename them, or let the column stand alone"
         )
     return C(coded, contrasts, spans_intercept=spans_intercept)
 

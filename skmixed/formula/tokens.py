@@ -147,6 +147,8 @@ def is_quoted(token):
 def check_name(token):
     """Raise for R's constants, and for a column that has the intercept's name."""
     refuse_intercept_name([token.token], token)
+    if not is_quoted(token) and {"'", '"', "`"}.intersection(token.token):
+        raise error_at(f"A quotation mark stands within `{token.token}`.", token)
     constants = ("TRUE", "FALSE", "NULL", "NA", "NaN", "Inf")
     if token.token in constants and not is_quoted(token):
         raise error_at(

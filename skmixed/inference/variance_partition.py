@@ -73,6 +73,12 @@ class RowMoments:
         return cls(scatter / max(n - 1, 1), tuple(ZtZ.sum(axis=2) / n for ZtZ in A.ZtZ))
 
 
+def has_column_sums(A):
+    """Whether cross-products without weights give the sums of the columns."""
+    constant = A.frame.constant.any() or not A.n_fixed
+    return constant or any("Intercept" in factor.effects for factor in A.factors)
+
+
 def column_sums(A):
     """Sums of the fixed-effects columns in the frame, of shape (r,), or None."""
     r, constant = A.n_fixed, A.frame.constant

@@ -180,11 +180,15 @@ class Descent:
 
     @property
     def foretold(self):
-        """Decrement after the next step, by the rate of the last one."""
+        """Decrement after the next step, by the rate of the last one.
+
+        Near the optimum decrements shrink at a constant rate, and with the exact
+        Hessian each is proportional to the square of the one before.
+        """
         if self.decrement > NEAR:
             return np.inf
-        rate = self.decrement / self.previous if self.previous else 1.0
-        return self.decrement * min(1.0, rate)
+        rate = min(1.0, self.decrement / self.previous) if self.previous else 1.0
+        return self.decrement * (rate**2 if self.deviance.elimination.exact else rate)
 
     def judge(self, theta, length, tried, ratio):
         """Take or leave a step by the ratio of its gain to the predicted one."""

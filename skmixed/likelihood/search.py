@@ -53,19 +53,14 @@ def search(A, reml, regime=None, **options):
     """
     scale_free = Preconditioned.of(A)
     deviance = deviance_of(scale_free, reml, regime)
-    optimum = descend(deviance, starting_theta(scale_free.A), options)
-    thin = thin_directions(deviance, optimum.theta)
-    if not thin and not optimum.flat:
+    optimum = minimise(deviance, starting_theta(scale_free.A), **options)
+    if not optimum.flat and not thin_directions(deviance, optimum.theta):
         return scale_free, deviance, optimum
-    if optimum.flat or is_flat(deviance, optimum.theta):
-        second = descend(deviance, unit_theta(scale_free, deviance), options)
-        if second.value < optimum.value + SAME:
-            optimum = second
-    if thin:
-        for theta in further_starts(deviance):
-            another = descend(deviance, theta, options)
-            if another.value < optimum.value - SAME:
-                optimum = another
+    optimum = leave_boundary(deviance, optimum, **options)
+    thin = thin_directions(deviance, optimum.theta)
+    if not optimum.flat and not thin:
+        return scale_free, deviance, optimum
+    optimum = best_of_starts(scale_free, deviance, optimum, bool(thin), options)
     spent = deviance.n_evaluations
     if covary(deviance):
         scale_free, theta = eigenbasis(scale_free, deviance, optimum.theta)
@@ -75,6 +70,35 @@ def search(A, reml, regime=None, **options):
         spent += deviance.n_evaluations
     optimum = snap_to_boundary(deviance, optimum)
     return scale_free, deviance, replace(optimum, n_iter=spent + 1)
+
+
+def best_of_starts(scale_free, deviance, optimum, thin, options):
+    """Best optimum that can be reached from other starts.
+
+    Parameters
+    ----------
+    scale_free : Preconditioned
+    deviance : ProfiledDeviance
+    optimum : Optimum
+        The best one so far.
+    thin : bool
+        Whether a variance of it is zero.
+    options : dict
+        Of :func:`skmixed.likelihood.optimize.minimise`.
+
+    Returns
+    -------
+    Optimum
+    """
+    if optimum.flat or is_flat(deviance, optimum.theta):
+        second = descend(deviance, unit_theta(scale_free, deviance), options)
+        if second.value < optimum.value + SAME:
+            optimum = second
+    for theta in further_starts(deviance) if thin else ():
+        another = descend(deviance, theta, options)
+        if another.value < optimum.value - SAME:
+            optimum = another
+    return optimum
 
 
 def deviance_of(scale_free, reml, regime):
