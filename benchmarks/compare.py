@@ -47,8 +47,8 @@ process that has fitted a tiny data set before. A call is stopped after {limit:g
 wall time; a package that takes long is measured once. All fits are by REML unless
 noted. A fit that ended more than {wrong} below the best log-likelihood has a `!`, and
 its time is not compared; some of these fits say themselves that they did not converge.
-Formulas that skmixed has read before are not read again; all other work is done anew in
-each call.
+skmixed keeps formulas that it has read, and which columns they make of numbers and of
+given levels; all other work is done anew in each call.
 
 lme4 is measured through `Rscript` where R with lme4 is present{lme4}.
 
