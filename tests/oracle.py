@@ -80,7 +80,7 @@ def textbook(design, Psis, *, reml):
     whiten = solve_triangular(L, np.column_stack([X, y - offset, Z]), lower=True)
     WX, wy, WZ = whiten[:, :p], whiten[:, p], whiten[:, p + 1 :]
     Q, R = np.linalg.qr(WX)
-    beta = solve_triangular(R, Q.T @ wy)
+    beta = np.linalg.solve(R, Q.T @ wy)
     wr = wy - Q @ (Q.T @ wy)
     nu = n - p if reml else n
     sigma2 = wr @ wr / nu

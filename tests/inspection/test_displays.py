@@ -128,7 +128,7 @@ def test_displays_hold_and_copy_little_of_a_large_frame():
 def test_occasions_display_shows_what_describe_occasions_finds():
     _, sleep = sleepstudy()
     display = OccasionsDisplay.from_data(sleep, "Reaction", "Days", "Subject")
-    wide = sleep.pivot_table(index="Subject", columns="Days", values="Reaction")
+    wide = sleep.pivot(index="Subject", columns="Days", values="Reaction")
     np.testing.assert_allclose(display.sd, wide.std())
     np.testing.assert_allclose(display.correlation, wide.corr())
     assert display.labels == [str(day) for day in range(10)]
