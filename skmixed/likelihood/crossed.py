@@ -1,7 +1,6 @@
 """Elimination of crossed factors: one in batches, the others in a dense complement."""
 
 import itertools
-from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -17,6 +16,7 @@ from skmixed.likelihood.grouped import (
 )
 from skmixed.likelihood.kronecker import directional_sums
 from skmixed.likelihood.scatter import LevelScatter
+from skmixed.likelihood.stack import Stack, leading_factor
 
 # Below this a Lambda is too near singular for P = Lambda^-T (I - H) Lambda^-1, which
 # loses as many digits as its square has.
@@ -60,23 +60,17 @@ class CrossedElimination:
     rough = False
 
     def __init__(self, A):
-        sizes = [factor.size for factor in A.factors]
-        self.leading = int(np.argmax(sizes))
-        self.rest = [j for j in range(len(sizes)) if j != self.leading]
+        self.leading, rest = leading_factor(A.factors)
+        self.rest = Stack.of(A.factors, rest)
+        self.m2 = self.rest.size
         self.A11 = A.ZtZ[self.leading]
-        self.shapes = [
-            (A.factors[j].n_levels, A.factors[j].n_effects) for j in self.rest
-        ]
-        ends = np.cumsum([0, *(G * k for G, k in self.shapes)])
-        self.spans = [slice(a, b) for a, b in pairwise(ends)]
-        self.m2 = int(ends[-1])
         self.take_columns(A)
         products = {}
         for pair in A.pairs:
             products[pair.first, pair.second] = pair.to_csr()
             products[pair.second, pair.first] = products[pair.first, pair.second].T
         self.A12 = sparse.hstack(
-            [products[self.leading, j] for j in self.rest], format="csr"
+            [products[self.leading, j] for j in rest], format="csr"
         )
         self.A12.sort_indices()
         self.A21 = self.A12.T.tocsr()
@@ -97,13 +91,14 @@ class CrossedElimination:
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
         self.gram, self.C1 = A.gram, A.ZtXy[self.leading]
-        self.C2 = np.vstack([levels_major(A.ZtXy[j]) for j in self.rest])
+        self.C2 = self.rest.join(A.ZtXy)
 
     def complement(self, A, products):
         """Z_2'Z_2 of all factors but the leading one, sparse."""
-        blocks = [[products.get((i, j)) for j in self.rest] for i in self.rest]
-        for at, j in enumerate(self.rest):
-            G, k = self.shapes[at]
+        order = self.rest.order
+        blocks = [[products.get((i, j)) for j in order] for i in order]
+        for at, j in enumerate(order):
+            G, k = self.rest.shapes[j]
             level = np.arange(G + 1)
             data = np.ascontiguousarray(A.ZtZ[j].transpose(2, 0, 1))
             blocks[at][at] = sparse.bsr_array(
@@ -114,13 +109,13 @@ class CrossedElimination:
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
         Lambda = Lambdas[self.leading]
-        self.Lambdas = [Lambdas[j] for j in self.rest]
+        self.Lambdas = {j: Lambdas[j] for j in self.rest.order}
         self.N, logdet = relative_root(self.A11, Lambda)
         self.W1 = multiply(self.N, self.N, transpose_A=True)
         logdet += self.factor_complement()
         NC = multiply(self.N, self.C1)
         S2 = self.C2 - self.A21 @ levels_major(multiply(self.N, NC, transpose_A=True))
-        self.Y = blas.dtrsm(1.0, self.buffer, self.scale(S2, transpose=True), lower=1)
+        self.Y = blas.dtrsm(1.0, self.buffer, self.scale_back(S2), lower=1)
         S = self.gram - sum(rows @ rows.T for rows in NC) - self.Y.T @ self.Y
         return logdet, S
 
@@ -131,10 +126,8 @@ class CrossedElimination:
         self.flat[self.lower_positions] += self.lower_values
         self.inverted = False
         self.thin = {
-            at: self.columns_of(span)
-            for at, (span, Lambda) in enumerate(
-                zip(self.spans, self.Lambdas, strict=True)
-            )
+            j: self.columns_of(self.rest.spans[j])
+            for j, Lambda in self.Lambdas.items()
             if np.linalg.svd(Lambda, compute_uv=False)[-1] < INVERTIBLE
         }
         self.scale_symmetric(self.Lambdas)
@@ -156,24 +149,21 @@ class CrossedElimination:
 
     def scale_symmetric(self, factors):
         """Lambda'S Lambda in place, block by block, for the lower triangle."""
-        columns = self.buffer.T
-        if all(k == 1 for _, k in self.shapes):
+        columns, shapes, spans = self.buffer.T, self.rest.shapes, self.rest.spans
+        if all(k == 1 for _, k in shapes.values()):
             scale = np.concatenate(
-                [
-                    np.full(G, L[0, 0])
-                    for (G, _), L in zip(self.shapes, factors, strict=True)
-                ]
+                [np.full(G, factors[j][0, 0]) for j, (G, _) in shapes.items()]
             )
             columns *= scale
             columns *= scale[:, None]
             return
-        for (G, k), span, L in zip(self.shapes, self.spans, factors, strict=True):
-            self.mirror_blocks(span, k)
-            rows = columns[span].reshape(G, k, self.m2)
-            columns[span] = np.matmul(L.T, rows).reshape(G * k, self.m2)
-        for (G, k), span, L in zip(self.shapes, self.spans, factors, strict=True):
-            block = columns[:, span].reshape(self.m2, G, k)
-            columns[:, span] = (block @ L).reshape(self.m2, G * k)
+        for j, (G, k) in shapes.items():
+            self.mirror_blocks(spans[j], k)
+            rows = columns[spans[j]].reshape(G, k, self.m2)
+            columns[spans[j]] = np.matmul(factors[j].T, rows).reshape(G * k, self.m2)
+        for j, (G, k) in shapes.items():
+            block = columns[:, spans[j]].reshape(self.m2, G, k)
+            columns[:, spans[j]] = (block @ factors[j]).reshape(self.m2, G * k)
 
     def mirror_blocks(self, span, k):
         """Copy the lower triangles of a factor's diagonal blocks to the upper ones."""
@@ -184,21 +174,14 @@ class CrossedElimination:
                     starts + a, starts + b
                 ]
 
-    def scale(self, matrix, transpose=False):
-        """Lambda2, or its transpose, times a matrix of m2 rows."""
-        scaled = np.empty_like(matrix)
-        for Lambda, span, (G, k) in zip(
-            self.Lambdas, self.spans, self.shapes, strict=True
-        ):
-            left = Lambda.T if transpose else Lambda
-            rows = matrix[span].reshape(G, k, -1)
-            scaled[span] = np.matmul(left, rows).reshape(G * k, -1)
-        return scaled
+    def scale_back(self, matrix):
+        """Lambda2' times a matrix of m2 rows."""
+        return self.rest.scale({j: L.T for j, L in self.Lambdas.items()}, matrix)
 
     def solve(self):
         """Z'V^-1[X y]."""
         U2 = blas.dtrsm(1.0, self.buffer, self.Y, lower=1, trans_a=1)
-        return self.reduce(self.C1, self.C2, self.scale(U2))
+        return self.reduce(self.C1, self.C2, self.rest.scale(self.Lambdas, U2))
 
     def reduce(self, C1, C2, B2):
         """Subtract the fitted random effects: Z'V^-1 of columns, given W2's part."""
@@ -210,43 +193,37 @@ class CrossedElimination:
 
     def in_factor_order(self, leading, stacked):
         """List by factor from the leading block and the m2 rows of the others."""
-        ordered = [None] * (len(self.rest) + 1)
-        ordered[self.leading] = leading
-        for j, span, (G, k) in zip(self.rest, self.spans, self.shapes, strict=True):
-            ordered[j] = stacked[span].reshape(G, k, -1).transpose(1, 2, 0)
-        return ordered
+        blocks = {self.leading: leading, **self.rest.cut(stacked)}
+        return [blocks[j] for j in range(len(blocks))]
 
     def invert(self):
         """Replace the factor in the buffer by W2, and keep the diagonal blocks."""
         if self.inverted:
             return
-        thin = {at: self.thin_blocks(at) for at in self.thin}
+        found = {j: self.thin_blocks(j) for j in self.thin}
         if self.rough and self.m2 >= ROUGH_FROM:
             inverse = np.asfortranarray(self.buffer, dtype=np.float32)
             lapack.spotri(inverse, lower=1, overwrite_c=1)
             self.buffer[:] = inverse
         else:
             lapack.dpotri(self.buffer, lower=1, overwrite_c=1)
-        blocks = []
-        for at, (span, (_, k)) in enumerate(zip(self.spans, self.shapes, strict=True)):
-            if at in thin:
-                blocks.append(thin[at])
+        for j in self.rest.order:
+            if j in found:
                 continue
+            span, (_, k) = self.rest.spans[j], self.rest.shapes[j]
             self.mirror_blocks(span, k)
-            inverse = np.linalg.inv(self.Lambdas[at])
+            inverse = np.linalg.inv(self.Lambdas[j])
             remainder = np.eye(k)[:, :, None] - self.diagonal_blocks(span, k)
-            blocks.append(shared_right(shared_left(inverse.T, remainder), inverse))
-        self.scale_symmetric([Lambda.T for Lambda in self.Lambdas])
+            found[j] = shared_right(shared_left(inverse.T, remainder), inverse)
+        self.scale_symmetric({j: L.T for j, L in self.Lambdas.items()})
         diagonal = self.flat[:: self.m2 + 1]
         diagonal *= 0.5
         spread = self.scatter.gather(self.flat)
         diagonal *= 2.0
         D = np.eye(len(self.A11))[:, :, None] - multiply(self.A11, self.W1)
-        leading = multiply(D, self.A11 - multiply(spread, D.transpose(1, 0, 2)))
-        self.blocks = [None] * (len(self.rest) + 1)
-        self.blocks[self.leading] = leading
-        for j, block in zip(self.rest, blocks, strict=True):
-            self.blocks[j] = block
+        own = multiply(D, self.A11 - multiply(spread, D.transpose(1, 0, 2)))
+        found[self.leading] = own
+        self.blocks = [found[j] for j in range(len(found))]
         self.inverted = True
 
     def diagonal_blocks(self, span, k):
@@ -259,12 +236,12 @@ class CrossedElimination:
             ]
         )
 
-    def thin_blocks(self, at):
+    def thin_blocks(self, j):
         """P_hh of a factor whose Lambda is nearly singular: S22 - S22 W2 S22."""
-        columns, span, (G, k) = self.thin[at], self.spans[at], self.shapes[at]
-        Y = blas.dtrsm(1.0, self.buffer, self.scale(columns, transpose=True), lower=1)
+        columns, (G, k) = self.thin[j], self.rest.shapes[j]
+        Y = blas.dtrsm(1.0, self.buffer, self.scale_back(columns), lower=1)
         Y = Y.reshape(self.m2, G, k)
-        blocks = np.einsum("gagb->abg", columns[span].reshape(G, k, G, k))
+        blocks = np.einsum("gagb->abg", columns[self.rest.spans[j]].reshape(G, k, G, k))
         return blocks - np.einsum("rga,rgb->abg", Y, Y)
 
     def diagonal(self):
@@ -280,7 +257,7 @@ class CrossedElimination:
         """Z'V^-1 Z times some directions."""
         self.invert()
         U1 = directions[self.leading]
-        U2 = np.vstack([levels_major(directions[j]) for j in self.rest])
+        U2 = self.rest.join(directions)
         C1 = multiply(self.A11, U1) + groups_last(self.by_A12 @ U2, U1.shape)
         C2 = self.A21 @ levels_major(U1) + self.A22 @ U2
         right = C2 - self.A21 @ levels_major(multiply(self.W1, C1))
@@ -306,10 +283,10 @@ class CrossedElimination:
         if h == self.leading:
             return self.between(h, j, levels_h, levels_j).transpose(1, 0, 2)
         starts_h = self.first_rows(h, levels_h)
-        columns = range(self.shapes[self.rest.index(h)][1])
+        columns = range(self.rest.shapes[h][1])
         if j != self.leading:
             starts_j = self.first_rows(j, levels_j)
-            rows = range(self.shapes[self.rest.index(j)][1])
+            rows = range(self.rest.shapes[j][1])
             return np.array(
                 [
                     [self.entries(starts_j + a, starts_h + b) for b in columns]
@@ -329,8 +306,8 @@ class CrossedElimination:
 
     def first_rows(self, j, levels):
         """Positions in W2 of the first effects of some levels of a factor."""
-        at = self.rest.index(j)
-        return self.spans[at].start + levels.astype(np.intp) * self.shapes[at][1]
+        first, (_, k) = self.rest.spans[j].start, self.rest.shapes[j]
+        return first + levels.astype(np.intp) * k
 
     def entries(self, rows, columns):
         """Entries of the symmetric matrix whose lower triangle is in the buffer."""

@@ -1,10 +1,13 @@
 """Elimination for small designs of any shape: Z'V^-1 Z held as one dense matrix."""
 
+import itertools
+
 import numpy as np
 from scipy.linalg import lapack
 
-from skmixed.likelihood.grouped import levels_major, multiply, relative_root
+from skmixed.likelihood.grouped import multiply, relative_root
 from skmixed.likelihood.kronecker import directional_sums
+from skmixed.likelihood.stack import Stack, leading_factor
 
 
 class DenseElimination:
@@ -37,24 +40,19 @@ class DenseElimination:
     rough = False
 
     def __init__(self, A):
-        self.shapes = [(f.n_levels, f.n_effects) for f in A.factors]
-        sizes = [G * k for G, k in self.shapes]
-        leading = int(np.argmax(sizes))
-        self.order = [leading, *(j for j in range(len(sizes)) if j != leading)]
-        self.spans, start = [None] * len(sizes), 0
-        for j in self.order:
-            self.spans[j] = slice(start, start + sizes[j])
-            start += sizes[j]
-        self.n_first, self.n_effects = sizes[leading], start
+        self.leading, rest = leading_factor(A.factors)
+        self.rest = Stack.of(A.factors, rest)
+        self.stack = Stack.of(A.factors, [self.leading, *rest])
+        self.n_first = A.factors[self.leading].size
         self.take_columns(A)
-        self.A11 = A.ZtZ[leading]
+        self.A11 = A.ZtZ[self.leading]
         ZtZ = self.assemble(A)
         self.A12 = np.ascontiguousarray(ZtZ[: self.n_first, self.n_first :])
         self.A22 = np.ascontiguousarray(ZtZ[self.n_first :, self.n_first :])
 
     def assemble(self, A):
         """Z'Z in this regime's order of the factors."""
-        ZtZ = np.zeros((self.n_effects, self.n_effects))
+        ZtZ = np.zeros((self.stack.size, self.stack.size))
         for j, block in enumerate(A.ZtZ):
             level = np.arange(block.shape[2])
             self.blocks(ZtZ, j, j)[level, :, level] = block.transpose(2, 0, 1)
@@ -66,19 +64,18 @@ class DenseElimination:
 
     def blocks(self, matrix, i, j):
         """View of factor i by factor j, of shape (G_i, k_i, G_j, k_j)."""
-        return matrix[self.spans[i], self.spans[j]].reshape(
-            *self.shapes[i], *self.shapes[j]
-        )
+        spans, shapes = self.stack.spans, self.stack.shapes
+        return matrix[spans[i], spans[j]].reshape(*shapes[i], *shapes[j])
 
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
         self.gram = A.gram
-        columns = np.concatenate([levels_major(A.ZtXy[j]) for j in self.order])
+        columns = self.stack.join(A.ZtXy)
         self.C1, self.C2 = columns[: self.n_first], columns[self.n_first :]
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
-        self.N, logdet = relative_root(self.A11, Lambdas[self.order[0]])
+        self.N, logdet = relative_root(self.A11, Lambdas[self.leading])
         self.NA, self.NC = by_level(self.N, self.A12), by_level(self.N, self.C1)
         self.S22 = self.A22 - self.NA.T @ self.NA
         self.S2 = self.C2 - self.NA.T @ self.NC
@@ -89,10 +86,11 @@ class DenseElimination:
 
     def factor_rest(self, Lambdas):
         """T and log|M2|; a single factor has no rest."""
-        if len(self.order) == 1:
+        if not self.rest.order:
             return self.S22, 0.0
-        half = self.scale([L.T for L in Lambdas], self.S22)
-        M = self.scale([L.T for L in Lambdas], np.ascontiguousarray(half.T))
+        transposed = [Lambda.T for Lambda in Lambdas]
+        half = self.rest.scale(transposed, self.S22)
+        M = self.rest.scale(transposed, np.ascontiguousarray(half.T))
         M.reshape(-1)[:: len(M) + 1] += 1.0
         # M is symmetric, so its transpose is the Fortran-ordered matrix LAPACK wants
         L, info = lapack.dpotrf(M.T, lower=1, clean=1, overwrite_a=1)
@@ -102,20 +100,7 @@ class DenseElimination:
             )
         logdet = 2.0 * float(np.log(np.diag(L)).sum())
         inverse = lapack.dtrtri(L, lower=1, overwrite_c=1)[0]
-        return self.scale(Lambdas, inverse.T), logdet
-
-    def scale(self, factors, matrix):
-        """Multiply the m2 rows of a matrix from the left, factor by factor."""
-        scaled = np.empty_like(matrix)
-        for j in self.order[1:]:
-            span, (G, k) = self.spans[j], self.shapes[j]
-            rows = slice(span.start - self.n_first, span.stop - self.n_first)
-            if k == 1:
-                np.multiply(matrix[rows], factors[j][0, 0], out=scaled[rows])
-                continue
-            product = np.matmul(factors[j], matrix[rows].reshape(G, k, -1))
-            scaled[rows] = product.reshape(G * k, -1)
-        return scaled
+        return self.rest.scale(Lambdas, inverse.T), logdet
 
     def solve(self):
         """Z'V^-1[X y]."""
@@ -130,10 +115,10 @@ class DenseElimination:
         if self.P is not None:
             return
         first, level = self.n_first, np.arange(self.A11.shape[2])
-        self.P = np.empty((self.n_effects, self.n_effects))
+        self.P = np.empty((self.stack.size, self.stack.size))
         np.negative(self.ET @ self.ET.T, out=self.P[:first, :first])
         own = self.A11 - multiply(self.AN, self.AN.transpose(1, 0, 2))
-        diagonal = self.blocks(self.P, self.order[0], self.order[0])
+        diagonal = self.blocks(self.P, self.leading, self.leading)
         diagonal[level, :, level] += own.transpose(2, 0, 1)
         self.P[:first, first:] = self.E - self.ET @ self.Q
         self.P[first:, :first] = self.P[:first, first:].T
@@ -141,17 +126,15 @@ class DenseElimination:
 
     def split(self, matrix):
         """Cut a matrix of N rows into arrays of shape (k_j, c, G_j)."""
-        return [
-            matrix[span].reshape(G, k, -1).transpose(1, 2, 0)
-            for span, (G, k) in zip(self.spans, self.shapes, strict=True)
-        ]
+        blocks = self.stack.cut(matrix)
+        return [blocks[j] for j in range(len(blocks))]
 
     def diagonal(self):
         """Diagonal blocks of Z'V^-1 Z per level; call after ``solve``."""
         self.complete()
         return [
             np.einsum("gagb->abg", self.blocks(self.P, j, j))
-            for j in range(len(self.shapes))
+            for j in range(len(self.stack.order))
         ]
 
     def traces(self):
@@ -161,18 +144,17 @@ class DenseElimination:
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""
         self.complete()
-        stacked = np.concatenate([levels_major(directions[j]) for j in self.order])
-        return self.split(self.P @ stacked)
+        return self.split(self.P @ self.stack.join(directions))
 
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) P, P (x) ff' and P (x) F_X Rx^-1 F_X' over pairs of levels."""
         self.complete()
         PP = {}
-        for j, (_, k_j) in enumerate(self.shapes):
-            for h, (_, k_l) in enumerate(self.shapes):
-                blocks = self.blocks(self.P, j, h).transpose(1, 3, 0, 2)
-                flat = blocks.reshape(k_j * k_l, -1)
-                PP[j, h] = (flat @ flat.T).reshape(k_j, k_l, k_j, k_l)
+        for j, h in itertools.product(self.stack.order, repeat=2):
+            blocks = self.blocks(self.P, j, h).transpose(1, 3, 0, 2)
+            k_j, k_l = blocks.shape[:2]
+            flat = blocks.reshape(k_j * k_l, -1)
+            PP[j, h] = (flat @ flat.T).reshape(k_j, k_l, k_j, k_l)
         scores = [block[:, None] for block in f]
         if whitened is None:
             return PP, *directional_sums(self.apply, scores), None
