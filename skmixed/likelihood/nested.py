@@ -128,26 +128,47 @@ class NestedElimination:
     def diagonal(self):
         """Diagonal blocks of Z'V^-1 Z per level of every factor."""
         P = [None] * self.depth
-        Omega = None
-        for level in reversed(range(self.depth)):
-            A = self.reduced[level, level]
-            N = self.N[level]
+        for level, far, N_far, Omega in self.from_root():
+            A, N = self.reduced[level, level], self.N[level]
             AN = multiply(A, N.transpose(1, 0, 2))
             P[level] = A - multiply(AN, AN.transpose(1, 0, 2))
-            above = range(level + 1, self.depth)
-            W_far = None
-            if above:
-                # the ancestors' covariance, brought to this level's groups
-                Omega = pick(Omega, self.ancestor[level, level + 1])
-                far = np.concatenate([self.reduced[level, up] for up in above], axis=1)
-                N_far = multiply(N, far)
+            if far is not None:
                 D_far = far - multiply(AN, N_far)
                 spread = multiply(D_far, Omega)
                 P[level] -= multiply(spread, D_far.transpose(1, 0, 2))
-                W_far = multiply(N, N_far, transpose_A=True)
-            if level > 0:
-                Omega = self.extend(Omega, N, W_far)
         return self.in_factor_order(P)
+
+    def from_root(self, wanted=0):
+        """Go down the chain with the ancestors' posterior covariance.
+
+        Parameters
+        ----------
+        wanted : int, default=0
+            Level to end with.
+
+        Yields
+        ------
+        level : int
+        far : ndarray of shape (k, K, G) or None
+            Products with all K effects of the ancestors; None at the root, as are:
+        N_far : ndarray of shape (k, K, G) or None
+            ``N far``.
+        Omega : ndarray of shape (K, K, G) or None
+            Covariance of the ancestors' effects, brought to the level's groups.
+        """
+        joint = None
+        for level in reversed(range(wanted, self.depth)):
+            N, far, N_far, Omega, W_far = self.N[level], None, None, None, None
+            if joint is not None:
+                above = range(level + 1, self.depth)
+                Omega = pick(joint, self.ancestor[level, level + 1])
+                far = np.concatenate([self.reduced[level, up] for up in above], axis=1)
+                N_far = multiply(N, far)
+            yield level, far, N_far, Omega
+            if level > wanted:
+                if far is not None:
+                    W_far = multiply(N, N_far, transpose_A=True)
+                joint = self.extend(Omega, N, W_far)
 
     @staticmethod
     def extend(Omega, N, W_far):
@@ -198,17 +219,8 @@ class NestedElimination:
         -------
         ndarray of shape (k, sum of the ancestors' k, G)
         """
-        Omega, W_far = None, None
-        for level in reversed(range(wanted, self.depth)):
-            N = self.N[level]
-            above = range(level + 1, self.depth)
-            if above:
-                Omega = pick(Omega, self.ancestor[level, level + 1])
-                far = np.concatenate([self.reduced[level, up] for up in above], axis=1)
-                W_far = multiply(N, multiply(N, far), transpose_A=True)
-            if level > wanted:
-                Omega = self.extend(Omega, N, W_far)
-        return -multiply(W_far, Omega)
+        *_, (_, _, N_far, Omega) = self.from_root(wanted)
+        return -multiply(multiply(self.N[wanted], N_far, transpose_A=True), Omega)
 
     def traces(self):
         """Sum of the diagonal blocks."""
