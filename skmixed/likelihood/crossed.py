@@ -60,7 +60,7 @@ class CrossedElimination:
     rough = False
 
     def __init__(self, A):
-        self.leading, rest = leading_factor(A.factors)
+        self.leading, rest = leading_factor([f.size for f in A.factors])
         self.rest = Stack.of(A.factors, rest)
         self.m2 = self.rest.size
         self.A11 = A.ZtZ[self.leading]

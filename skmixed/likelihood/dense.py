@@ -40,7 +40,7 @@ class DenseElimination:
     rough = False
 
     def __init__(self, A):
-        self.leading, rest = leading_factor(A.factors)
+        self.leading, rest = leading_factor([f.size for f in A.factors])
         self.rest = Stack.of(A.factors, rest)
         self.stack = Stack.of(A.factors, [self.leading, *rest])
         self.n_first = A.factors[self.leading].size

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skmixed.likelihood.scatter import PAIR_BUDGET, PAIR_CHUNK
+from skmixed.likelihood.stack import leading_factor
 
 # Copies of the cross-products: sums, parts of them, and those in another basis.
 PRODUCT_COPIES = 4
@@ -43,11 +44,6 @@ class DesignSizes:
     def n_random(self):
         """Random effects of every factor: levels times effects."""
         return tuple(G * k for G, k in zip(self.n_levels, self.n_effects, strict=True))
-
-    @property
-    def leading(self):
-        """Index of the factor with the most random effects."""
-        return int(np.argmax(self.n_random))
 
     @property
     def nested(self):
@@ -157,8 +153,8 @@ def complement_bytes(sizes):
     -------
     int
     """
-    leading, k = sizes.leading, sizes.n_effects[sizes.leading]
-    others = [j for j in range(len(sizes.groups)) if j != leading]
+    leading, others = leading_factor(sizes.n_random)
+    k = sizes.n_effects[leading]
     m2 = sum(sizes.n_random[j] for j in others)
     met = np.zeros(sizes.n_levels[leading])
     for j in others:

@@ -87,7 +87,13 @@ class Stack:
         return scaled
 
 
-def leading_factor(factors):
-    """Index of the factor with the most random effects, and of the others."""
-    leading = int(np.argmax([factor.size for factor in factors]))
-    return leading, [j for j in range(len(factors)) if j != leading]
+def leading_factor(sizes):
+    """Index of the factor with the most random effects, and of the others.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Random effects of every factor.
+    """
+    leading = int(np.argmax(sizes))
+    return leading, [j for j in range(len(sizes)) if j != leading]
