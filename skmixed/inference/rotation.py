@@ -5,7 +5,7 @@ from scipy import sparse
 
 from skmixed.inference.posterior import PredictionRows
 from skmixed.inference.prediction import posterior_at_estimates
-from skmixed.likelihood.cross_products import transposed_z
+from skmixed.likelihood.rows import transposed_z
 
 # Several factors are rotated by a dense eigendecomposition of this size at most.
 MOST_EFFECTS = 3_000

@@ -20,14 +20,11 @@ class DistinctColumns:
     ----------
     columns : list of ndarray of shape (n,)
         Those of X first, all of them.
-    n_fixed : int
-        Number p of columns of X.
     places : tuple of list of int
         For every factor, where each of its effects is among the columns.
     """
 
     columns: list
-    n_fixed: int
     places: tuple[list, ...]
 
     @classmethod
@@ -59,7 +56,7 @@ class DistinctColumns:
                     columns.append(column)
                 own.append(place)
             places.append(own)
-        return cls(columns, X.shape[1], tuple(places))
+        return cls(columns, tuple(places))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +124,8 @@ class Moments:
 
 
 @dataclass(frozen=True, eq=False)
-class FrameColumns:
-    """Columns in the frame: those of X, the response, and further ones of z.
+class FramedRows:
+    """Rows in the frame: the columns of X, the response, and further ones of z.
 
     Parameters
     ----------
@@ -157,7 +154,7 @@ class FrameColumns:
 
         Returns
         -------
-        FrameColumns
+        FramedRows
         """
         fixed = frame.fixed
         used = [*column_keys(fixed.kept.tolist(), fixed)]

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 
 import numpy as np
-from scipy import sparse
 
 from skmixed.likelihood.columns import (
     CHUNK_ROWS,
     DistinctColumns,
-    FrameColumns,
+    FramedRows,
     Moments,
     chunks,
 )
@@ -141,7 +140,7 @@ def accumulate(design, frame):
     distinct = DistinctColumns.of(design.X, rows.z)
     if frame is None:
         frame = freeze(design, y, rows, distinct)
-    columns = FrameColumns.of(distinct, frame)
+    columns = FramedRows.of(distinct, frame)
     parents = nesting(rows)
     meetings = find_meetings(rows, parents)
     gram, by_level, by_pair = add_up(design, y, columns, rows, parents, meetings)
@@ -224,7 +223,7 @@ def add_up(design, y, columns, rows, parents, meetings):
     ----------
     design : Design
     y : ndarray of shape (n,)
-    columns : FrameColumns
+    columns : FramedRows
     rows : GroupedRows
     parents : list of dict
     meetings : dict of tuple to Meetings
@@ -315,23 +314,3 @@ def find_within(rows, places, parents):
         if finer:
             within[i] = min(finer, key=sizes.__getitem__)
     return within
-
-
-def transposed_z(z, codes, n_levels):
-    """Z' of some rows as a sparse matrix, levels major and effects minor.
-
-    Parameters
-    ----------
-    z : ndarray of shape (n, k)
-    codes : ndarray of shape (n,)
-    n_levels : int
-
-    Returns
-    -------
-    csc_array of shape (n_levels * k, n)
-    """
-    n, k = z.shape
-    index = codes if k == 1 else (codes[:, None] * k + np.arange(k, dtype=codes.dtype))
-    indptr = np.arange(0, n * k + 1, k, dtype=codes.dtype)
-    data = np.ascontiguousarray(z).reshape(-1)
-    return sparse.csc_array((data, index.reshape(-1), indptr), shape=(n_levels * k, n))

@@ -30,7 +30,7 @@ class GroupSums:
 
     def __init__(self, codes, n_groups, pairs):
         self.codes = codes
-        pairs = dict.fromkeys((a, b) if a <= b else (b, a) for a, b in pairs)
+        pairs = dict.fromkeys(ascending(a, b) for a, b in pairs)
         self.places = {pair: place for place, pair in enumerate(pairs)}
         self.sums = np.zeros((len(pairs), n_groups))
 
@@ -73,8 +73,13 @@ class GroupSums:
         ndarray of shape (k, l, n_groups)
         """
         return self.sums[
-            [[self.places[(a, b) if a <= b else (b, a)] for b in second] for a in first]
+            [[self.places[ascending(a, b)] for b in second] for a in first]
         ]
+
+
+def ascending(a, b):
+    """Order two positions: a product does not depend on it."""
+    return (a, b) if a <= b else (b, a)
 
 
 def interleave(rows):

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmixed.likelihood.cross_products import transposed_z
-from skmixed.likelihood.rows import GroupedRows
+from skmixed.likelihood.rows import GroupedRows, transposed_z
 
 # Responses whose residuals are held at once.
 CHUNK = 64

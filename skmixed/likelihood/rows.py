@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from skmixed.likelihood.covariance import CovarianceTemplate
 
@@ -154,3 +155,23 @@ def level_map(finer, coarser, n_finer):
         if not np.array_equal(parent[finer[:n_rows]], coarser[:n_rows]):
             return None
     return parent
+
+
+def transposed_z(z, codes, n_levels):
+    """Z' of some rows as a sparse matrix, levels major and effects minor.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n, k)
+    codes : ndarray of shape (n,)
+    n_levels : int
+
+    Returns
+    -------
+    csc_array of shape (n_levels * k, n)
+    """
+    n, k = z.shape
+    index = codes if k == 1 else (codes[:, None] * k + np.arange(k, dtype=codes.dtype))
+    indptr = np.arange(0, n * k + 1, k, dtype=codes.dtype)
+    data = np.ascontiguousarray(z).reshape(-1)
+    return sparse.csc_array((data, index.reshape(-1), indptr), shape=(n_levels * k, n))
