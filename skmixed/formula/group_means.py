@@ -48,7 +48,9 @@ def within(x, g, _state=None):
 def group_means(x, g, state):
     """Learn the group means, or look them up."""
     x, frame = np.asarray(x, dtype=float), pd.DataFrame({g.name: np.asarray(g)})
-    if "groups" not in state:
+    if "groups" in state:
+        codes = state["groups"].encode(frame)
+    else:
         index, codes = GroupIndex.learn(g.name, (g.name,), frame)
         seen = (codes >= 0) & ~np.isnan(x)
         sums = np.bincount(codes[seen], weights=x[seen], minlength=index.n_levels)
@@ -58,7 +60,6 @@ def group_means(x, g, state):
         means = np.append(sums / np.maximum(sizes, 1), overall)
         means[:-1][sizes == 0] = overall
         state.update(groups=index, means=means)
-    codes = state["groups"].encode(frame)
     return np.where(g.isna().to_numpy(), np.nan, state["means"][codes])
 
 

@@ -95,15 +95,19 @@ class MixedFormula:
     @cached_property
     def design_columns(self):
         """Columns of the fixed part, the offsets and the random slopes."""
+        return columns_of(self.design_terms)
+
+    @cached_property
+    def design_terms(self):
+        """Terms of the fixed part, the offsets and the random slopes."""
         effects = [term for random in self.random for term in random.terms]
-        return columns_of([*self.fixed, *self.offsets, *effects])
+        return [*self.fixed, *self.offsets, *effects]
 
     @cached_property
     def key_columns(self):
         """Columns of the design that are read as groups only, as in ``between``."""
         keys, others = {}, set()
-        effects = [term for random in self.random for term in random.terms]
-        for term in [*self.fixed, *self.offsets, *effects]:
+        for term in self.design_terms:
             for factor in term.factors:
                 own = factor_keys(factor)
                 keys.update(dict.fromkeys(own))
