@@ -6,9 +6,11 @@ covariance sigma^2 [Z X]'[Z X]; and e'e is the squared length of what h determin
 plus sigma^2 times an independent chi-square.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+
+from skmixed.likelihood.responses import put_response
 
 # Random and fixed effects at the most whose cross-products are factored densely.
 DENSE_EFFECTS = 3000
@@ -45,16 +47,8 @@ class DrawnResponses:
         -------
         CrossProducts
         """
-        p = A.n_fixed
-        gram = A.gram.copy()
-        gram[:p, p] = gram[p, :p] = self.Xty[:, draw]
-        gram[p, p] = self.yty[draw]
-        ZtXy = []
-        for block, Zty in zip(A.ZtXy, self.Zty, strict=True):
-            block = block.copy()
-            block[:, p] = Zty[:, :, draw]
-            ZtXy.append(block)
-        return replace(A, gram=gram, ZtXy=tuple(ZtXy))
+        Zty = [block[:, :, draw].T for block in self.Zty]
+        return put_response(A, A.frame, self.Xty[:, draw], self.yty[draw], Zty)
 
 
 class ResponseLaw:

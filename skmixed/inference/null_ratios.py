@@ -1,7 +1,5 @@
 """Likelihood-ratio tests whose law is drawn, not assumed."""
 
-from dataclasses import replace
-
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -11,6 +9,7 @@ from skmixed.inference.draws import ResponseLaw
 from skmixed.inference.nesting import factor_key
 from skmixed.inference.refit import LeastSquares, Refitter
 from skmixed.likelihood.covariance import lower_root
+from skmixed.likelihood.responses import put_response
 
 
 class NestedPair:
@@ -94,14 +93,16 @@ class NestedPair:
         """
         full = np.append(self.response, 1.0)
         p = A.n_fixed
-        gram, ZtXy = self.small.A.gram.copy(), []
-        gram[:-1, -1] = gram[-1, :-1] = self.columns.T @ A.gram[:p] @ full
-        gram[-1, -1] = full @ A.gram @ full
-        for block, (j, across) in zip(self.small.A.ZtXy, self.effects, strict=True):
-            block = block.copy()
-            block[:, -1] = across.T @ np.einsum("apg,p->ag", A.ZtXy[j], full)
-            ZtXy.append(block)
-        null = replace(self.small.A, gram=gram, ZtXy=tuple(ZtXy))
+        null = put_response(
+            self.small.A,
+            self.small.A.frame,
+            self.columns.T @ A.gram[:p] @ full,
+            full @ A.gram @ full,
+            [
+                (across.T @ np.einsum("apg,p->ag", A.ZtXy[j], full)).T
+                for j, across in self.effects
+            ],
+        )
         return self.small.fit(null).criterion - self.large.fit(A).criterion
 
 
