@@ -10,7 +10,9 @@ from skmixed.inference.contrasts import joint_test
 from skmixed.inference.estimable import (
     dummy_columns,
     estimable_hypotheses,
+    kept_positions,
     term_cells,
+    without_intercept,
 )
 
 
@@ -93,11 +95,6 @@ def type_three(result, terms, alias=None):
         whole = estimable_hypotheses(result, terms, nothing)
         hypotheses |= {name: whole[name] for name in wider}
     return hypotheses
-
-
-def without_intercept(terms):
-    """All terms but the intercept."""
-    return [term for term in terms if term.numeric or term.categorical]
 
 
 def balanced(result, terms):
@@ -278,15 +275,3 @@ def unit_pivots(R):
 def solve_triangular_right(root, T):
     """``root T^-1`` for a square T."""
     return np.linalg.solve(T.T, root.T).T
-
-
-def kept_positions(result, terms):
-    """Positions of every term's columns among those that are kept, by name."""
-    place = np.cumsum(result.kept) - 1
-    return {
-        term.name: np.array(
-            [place[c.position] for c in term.columns if result.kept[c.position]],
-            dtype=int,
-        )
-        for term in terms
-    }

@@ -31,15 +31,9 @@ def estimable_hypotheses(result, terms, alias):
     blocks = {term.name: dummy_columns(term, terms) for term in terms}
     kept = result.kept
     C = np.hstack([full[kept] + alias @ full[~kept] for full in blocks.values()])
-    place = np.cumsum(kept) - 1
-    positions = {
-        term.name: [place[c.position] for c in term.columns if kept[c.position]]
-        for term in terms
-    }
+    positions = kept_positions(result, terms)
     identity, hypotheses = np.eye(len(C)), {}
-    for term in terms:
-        if not (term.numeric or term.categorical):
-            continue
+    for term in without_intercept(terms):
         own = identity[positions[term.name]]
         containing = [other.name for other in terms if other.contains(term)]
         above = [i for name in containing for i in positions[name]]
@@ -48,6 +42,23 @@ def estimable_hypotheses(result, terms, alias):
             own = own - share @ identity[above]
         hypotheses[term.name] = own
     return hypotheses
+
+
+def without_intercept(terms):
+    """All terms but the intercept."""
+    return [term for term in terms if term.numeric or term.categorical]
+
+
+def kept_positions(result, terms):
+    """Positions of every term's columns among those that are kept, by name."""
+    place = np.cumsum(result.kept) - 1
+    return {
+        term.name: np.array(
+            [place[c.position] for c in term.columns if result.kept[c.position]],
+            dtype=int,
+        )
+        for term in terms
+    }
 
 
 def dummy_columns(term, terms):
