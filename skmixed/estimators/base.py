@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
@@ -167,6 +168,26 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
             f"see: {', '.join(labels[:10])}{more}. Set unseen_groups='population' to "
             "predict them from the fixed effects."
         )
+
+    def _kept_names(self):
+        check_is_fitted(self)
+        names = zip(self._spec.coef_names, self.result_.kept, strict=True)
+        return [name for name, kept in names if kept]
+
+    def _publish_coefficients(self, coef):
+        """Set the attributes of the coefficients kept, and name those left out."""
+        names = self._kept_names()
+        has_intercept = names[:1] == ["Intercept"]
+        self.intercept_ = float(coef[0]) if has_intercept else 0.0
+        self.coef_ = np.array(coef[has_intercept:])
+        self.coef_names_ = names[has_intercept:]
+        self.aliased_ = [c for c in self._spec.coef_names if c not in names]
+
+    def _levels(self, group):
+        index = self._spec.groups[group]
+        if len(index.columns) == 1:
+            return pd.Index(index.levels, name=group)
+        return pd.MultiIndex.from_arrays(index.levels, names=index.columns)
 
     def score(self, X, y=None, sample_weight=None):
         """Coefficient of determination (R2) of ``predict(X)``.

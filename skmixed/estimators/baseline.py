@@ -90,12 +90,7 @@ class BaselineRegressor(BaseFormulaRegressor):
 
     def _publish(self):
         """Set the fitted attributes that all baselines have."""
-        names, coef = self._kept_names(), self._population_coef()
-        has_intercept = names[:1] == ["Intercept"]
-        self.intercept_ = float(coef[0]) if has_intercept else 0.0
-        self.coef_ = np.array(coef[has_intercept:])
-        self.coef_names_ = names[has_intercept:]
-        self.aliased_ = [c for c in self._spec.coef_names if c not in names]
+        self._publish_coefficients(self._population_coef())
         self.sigma_, self.df_resid_ = self.result_.sigma, self.result_.df_resid
         if self.aliased_:
             warn(
@@ -105,22 +100,11 @@ class BaselineRegressor(BaseFormulaRegressor):
     def _population_coef(self):
         return self.result_.coef
 
-    def _kept_names(self):
-        check_is_fitted(self)
-        names = zip(self._spec.coef_names, self.result_.kept, strict=True)
-        return [name for name, kept in names if kept]
-
     def _full_coef(self):
         """Coefficients of all columns of X, 0 for those left out."""
         coef = np.zeros(len(self._spec.coef_names))
         coef[self.result_.kept] = self._population_coef()
         return coef
-
-    def _levels(self, group):
-        index = self._spec.groups[group]
-        if len(index.columns) == 1:
-            return pd.Index(index.levels, name=group)
-        return pd.MultiIndex.from_arrays(index.levels, names=index.columns)
 
     @property
     def fixed_effects_(self):

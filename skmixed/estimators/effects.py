@@ -64,14 +64,3 @@ class EffectsMixin:
         values = getattr(self.result_, attribute)
         effects = map(list, self.result_.effects)
         return zip(self.result_.groups, effects, values, strict=True)
-
-    def _kept_names(self):
-        check_is_fitted(self)
-        names = zip(self._spec.coef_names, self.result_.kept, strict=True)
-        return [name for name, kept in names if kept]
-
-    def _levels(self, group):
-        index = self._spec.groups[group]
-        if len(index.columns) == 1:
-            return pd.Index(index.levels, name=group)
-        return pd.MultiIndex.from_arrays(index.levels, names=index.columns)

@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 from typing import ClassVar
 
-import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -265,12 +264,7 @@ class MixedLinearRegressor(
     def _publish(self, result):
         """Set the fitted attributes that cost nothing."""
         self.result_ = result
-        kept = self._kept_names()
-        has_intercept = kept[:1] == ["Intercept"]
-        self.intercept_ = float(result.coef[0]) if has_intercept else 0.0
-        self.coef_ = np.array(result.coef[has_intercept:])
-        self.coef_names_ = kept[has_intercept:]
-        self.aliased_ = [c for c in self._spec.coef_names if c not in kept]
+        self._publish_coefficients(result.coef)
         self.sigma_, self.theta_ = result.sigma, result.theta
         self.loglik_, self.deviance_ = result.loglik, result.deviance
         self.aic_, self.bic_ = information_criteria(result)
