@@ -182,7 +182,7 @@ def sequential(result, terms):
     R = raw_root(result)
     L = unit_pivots(R)
     return {
-        term.name: successive(result, term, terms, L[positions[term.name]])
+        term.name: successive(result, R, term, terms, L[positions[term.name]])
         for term in without_intercept(terms)
     }
 
@@ -213,16 +213,18 @@ def marginal(result, terms, alias=None):
         turned = unit_pivots(qr(R[:, order], mode="r")[0])
         L = np.zeros((len(own), R.shape[1]))
         L[:, order] = turned[len(first) : len(first) + len(own)]
-        hypotheses[term.name] = successive(result, term, terms, L)
+        hypotheses[term.name] = successive(result, R, term, terms, L)
     return hypotheses
 
 
-def successive(result, term, terms, L):
+def successive(result, R, term, terms, L):
     """Contrasts of a term's levels, each after those before it, whatever the coding.
 
     Parameters
     ----------
     result : FitResult
+    R : ndarray of shape (r, r)
+        As :func:`raw_root` returns it.
     term : FixedTerm
     terms : list of FixedTerm
     L : ndarray of shape (q, r)
@@ -246,7 +248,7 @@ def successive(result, term, terms, L):
         return L
     cells = dummy_columns(term, terms).reshape(len(result.kept), n_numeric, -1)
     L = np.linalg.solve(L @ cells[:, :, chosen].reshape(-1, len(L)), L)
-    root = np.linalg.solve(raw_root(result).T, L.T)
+    root = np.linalg.solve(R.T, L.T)
     return unit_pivots(np.linalg.cholesky(np.linalg.inv(root.T @ root)).T) @ L
 
 
