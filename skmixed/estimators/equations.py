@@ -180,10 +180,7 @@ class Writer:
         self.digits, self.with_estimates = digits, estimates
         self.names = model._kept_names()
         response = model._spec.formula.response or "y"
-        rows = "".join(INDICES[: max(len(self.result.groups), 1)]) + ROW
-        if not self.result.groups:
-            rows = ROW
-        self.rows = rows
+        self.rows = rows = INDICES[: len(self.result.groups)] + ROW
         self.response = self.variable(response, rows)
         self.residual = Symbol("ε", rows, r"\varepsilon")
         self.beta = {
