@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.input import read_features, read_weights, refuse_missing
 from skmixed.formula.columns import missing_rows
+from skmixed.inference.group_deletion import select_rows
 from skmixed.inference.prediction import mean_variance, predictive_distribution
 
 
@@ -317,14 +318,7 @@ def keep_rows(design, rows):
     -------
     Design
     """
-    if rows.all():
-        return design
-    blocks = tuple(
-        dataclasses.replace(block, z=block.z[rows], codes=block.codes[rows])
-        for block in design.random
-    )
-    offset = None if design.offset is None else design.offset[rows]
-    return dataclasses.replace(design, X=design.X[rows], offset=offset, random=blocks)
+    return design if rows.all() else select_rows(design, rows)
 
 
 def _spread(result, design, missing):
