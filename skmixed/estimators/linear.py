@@ -210,17 +210,9 @@ class MixedLinearRegressor(
             )
         design = self._learn_design(X, y, sample_weight)
         warn_about_design(self._spec.formula, design)
-        result = fit_linear(
-            cross_products(design),
-            reml=self.reml,
-            solver=self.solver,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            verbose=self.verbose,
-        )
+        result = self._fit_products(cross_products(design), self.verbose)
         self._publish(result)
-        self._keep_moments(design)
-        self._alias_weights_ = alias_weights(result, design)
+        self._keep_rows_facts(design)
         warn_about_result(
             result,
             self._spec.formula,
@@ -260,6 +252,21 @@ class MixedLinearRegressor(
         """
         check_is_fitted(self)
         return refit_model(self, X, y, sample_weight)
+
+    def _fit_products(self, products, verbose=0):
+        return fit_linear(
+            products,
+            reml=self.reml,
+            solver=self.solver,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            verbose=verbose,
+        )
+
+    def _keep_rows_facts(self, design):
+        """Keep what later methods need of the rows and ``result_`` does not hold."""
+        self._keep_moments(design)
+        self._alias_weights_ = alias_weights(self.result_, design)
 
     def _publish(self, result):
         """Set the fitted attributes that cost nothing."""

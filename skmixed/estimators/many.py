@@ -10,9 +10,7 @@ from tqdm import tqdm
 
 from skmixed.estimators.diagnostics import warn_about_design
 from skmixed.estimators.input import read_response, read_weights
-from skmixed.inference.reference_grid import alias_weights
 from skmixed.likelihood.cross_products import cross_products
-from skmixed.likelihood.fit import fit_linear
 from skmixed.likelihood.responses import with_responses
 
 
@@ -66,18 +64,15 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=0):
         )
     warn_about_design(first._spec.formula, design)
     A = cross_products(design)
-    options = {"reml": model.reml, "solver": model.solver}
-    options |= {"tol": model.tol, "max_iter": model.max_iter}
     products = tqdm(
         with_responses(A, design, Y), "fit", len(names), disable=not verbose
     )
     models = {}
     for name, own in zip(names, products, strict=True):
-        result = fit_linear(own, **options)
+        result = first._fit_products(own)
         if not models:
             first._publish(result)
-            first._keep_moments(design)
-            first._alias_weights_ = alias_weights(result, design)
+            first._keep_rows_facts(design)
         fitted = copy.copy(first)
         fitted._publish(result)
         models[name] = fitted
@@ -104,19 +99,10 @@ def refit_model(model, X, y, sample_weight=None):
     if not np.isfinite(y).all():
         raise ValueError("refit needs a response without missing or infinite values.")
     design = dataclasses.replace(design, y=y)
-    result = fit_linear(
-        cross_products(design),
-        reml=model.reml,
-        solver=model.solver,
-        tol=model.tol,
-        max_iter=model.max_iter,
-        verbose=model.verbose,
-    )
     fitted = copy.copy(model)
-    fitted._publish(result)
-    fitted._keep_moments(design)
+    fitted._publish(model._fit_products(cross_products(design), model.verbose))
+    fitted._keep_rows_facts(design)
     fitted.n_obs_, fitted.n_dropped_ = len(y), 0
-    fitted._alias_weights_ = alias_weights(result, design)
     return fitted
 
 
