@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from skmixed.inference.deletion import OpenRows
 from skmixed.inference.posterior import PredictionRows
 from skmixed.inference.prediction import posterior_at_estimates
 from skmixed.likelihood.rows import transposed_z
@@ -45,11 +46,9 @@ def rotate_residuals(result, design):
     frame = result.A.frame
     y = design.y if design.offset is None else design.y - design.offset
     if not result.A.factors:
-        X = frame.fixed.apply(design.X)
-        RX = np.linalg.cholesky(result.A.gram[:-1, :-1])
-        beta = np.linalg.solve(result.A.gram[:-1, :-1], result.A.gram[:-1, -1])
-        columns = np.column_stack([X, frame.response(y, X) - X @ beta])
-        rotated = weigh(columns, design.weights)
+        rows = OpenRows.of(result, design)
+        RX, e = rows.RX, frame.response(y, rows.X) - rows.mean
+        rotated = weigh(np.column_stack([rows.X, e]), design.weights)
     else:
         scale_free, posterior = posterior_at_estimates(result)
         rows, RX = PredictionRows.of(design, scale_free), posterior.RX
