@@ -8,6 +8,7 @@ from skmixed.inference.chi_bar import embed
 from skmixed.inference.draws import ResponseLaw
 from skmixed.inference.nesting import factor_key
 from skmixed.inference.refit import LeastSquares, Refitter
+from skmixed.inference.unshrunk import coef_in_frame
 from skmixed.likelihood.covariance import lower_root
 from skmixed.likelihood.responses import put_response
 
@@ -36,12 +37,9 @@ class NestedPair:
 
     def null_law(self, small, large, places):
         """Law of the larger model's cross-products under the null model."""
-        frame = large.A.frame
         coef = np.zeros(len(large.coef))
         coef[places] = small.coef
-        beta = np.linalg.solve(
-            frame.fixed.to_raw, coef - frame.y_shift * frame.constant
-        )
+        beta = coef_in_frame(large.A.frame, coef)
         Lambdas = []
         for Psi, T in zip(
             embed(small, large), self.large.scale_free.to_raw, strict=True
@@ -49,8 +47,7 @@ class NestedPair:
             values, vectors = np.linalg.eigh(Psi)
             root = vectors * np.sqrt(np.maximum(values, 0.0))
             Lambdas.append(lower_root(np.linalg.solve(T, root)))
-        A = self.large.A
-        return ResponseLaw(A, beta - frame.crude_coef, Lambdas, small.sigma)
+        return ResponseLaw(self.large.A, beta, Lambdas, small.sigma)
 
     def fixed_map(self, small, large, places):
         """How the null model's columns and response follow from the larger model's.

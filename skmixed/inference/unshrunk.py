@@ -31,7 +31,7 @@ def unshrunk_effects(result, factor):
     A = result.A
     to_frame = [np.linalg.inv(frame.to_raw) for frame in A.frame.random]
     right = A.ZtXy[factor][:, -1] - np.tensordot(
-        A.ZtXy[factor][:, :-1], coef_in_frame(result), axes=(1, 0)
+        A.ZtXy[factor][:, :-1], coef_in_frame(A.frame, result.coef), axes=(1, 0)
     )
     for pair in A.pairs:
         if factor not in (pair.first, pair.second):
@@ -51,20 +51,21 @@ def unshrunk_effects(result, factor):
     return effects @ A.frame.random[factor].to_raw.T
 
 
-def coef_in_frame(result):
+def coef_in_frame(frame, coef):
     """Fixed effects of the frame's response on the frame's columns, of shape (r,).
 
     Parameters
     ----------
-    result : FitResult
+    frame : Frame
+    coef : ndarray of shape (r,)
+        Of the raw response on the raw columns.
 
     Returns
     -------
     ndarray of shape (r,)
         The inverse of :meth:`Frame.coef_to_raw`.
     """
-    frame = result.A.frame
-    raw = result.coef - frame.y_shift * frame.constant
+    raw = coef - frame.y_shift * frame.constant
     return np.linalg.solve(frame.fixed.to_raw, raw) - frame.crude_coef
 
 
