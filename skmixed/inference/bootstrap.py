@@ -195,8 +195,6 @@ def refit_chunk(model, parameters, n_resamples, seed):
         values, n_failed = [], 0
         for A in law.stream(n_resamples, np.random.default_rng(seed)):
             fit = refitter.fit(A)
-            values.append(
-                [p.value(fit.coef, fit.covariances, fit.sigma) for p in parameters]
-            )
+            values.append(values_of(fit, parameters))
             n_failed += not fit.converged
     return np.array(values), n_failed
