@@ -102,11 +102,11 @@ def delete_rows(result, design):
     C = np.linalg.inv(rows.RX @ rows.RX.T) if len(rows.RX) else rows.RX
     moved = rows.VX @ C
     leverage = w * np.einsum("ni,ni->n", rows.X, moved)
-    shift = moved * (w * residual / rest)[:, None] @ frame.fixed.to_raw.T
+    raw = moved @ frame.fixed.to_raw.T
+    shift = raw * (w * residual / rest)[:, None]
     nu = result.df_resid if result.reml else result.n_obs
     r2 = result.sigma**2 * nu - w * residual**2 / rest
     sigma = np.sqrt(np.maximum(r2, 0.0) / (nu - 1)) if nu > 1 else np.nan * residual
-    raw = moved @ frame.fixed.to_raw.T
     spread = np.diag(frame.fixed.to_raw @ C @ frame.fixed.to_raw.T)
     spread = spread + raw**2 * (w / rest)[:, None]
     return Deletion(
