@@ -6,15 +6,12 @@ import numpy as np
 import pandas as pd
 
 from skmixed.estimators import MixedLinearRegressor, SingularFitWarning
-from skmixed.estimators.input import read_features
 from skmixed.inspection.fitted_lines import group_lines, population_line
 from skmixed.inspection.rows import (
-    choose_factor,
     factorize,
-    group_codes,
+    read_along,
     read_column,
     read_table_or_fail,
-    slope_column,
 )
 from skmixed.inspection.style import (
     BLACK,
@@ -189,12 +186,8 @@ class GroupLinesDisplay:
         -------
         GroupLinesDisplay
         """
-        group = choose_factor(estimator, group)
-        frame = read_features(estimator, X, reset=False)
-        codes, labels = group_codes(estimator, X, group)
-        x = slope_column(estimator, frame, group, x)
-        y_name = estimator._spec.formula.response or getattr(y, "name", None) or "y"
-        y = estimator._response_of(X) if y is None else np.asarray(y, dtype=float)
+        frame, y, codes, labels, names = read_along(estimator, X, y, x, group)
+        x, group = names["x_name"], names["group_name"]
         present = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(labels)))
         keep = find_groups(labels, highlight, group)
         places = np.searchsorted(present, keep)
@@ -207,9 +200,7 @@ class GroupLinesDisplay:
             labels=labels[present[chosen]],
             limits=tuple(np.nanquantile(y, [0.005, 0.995])),
             highlight=tuple(labels[keep].tolist()),
-            x_name=x,
-            y_name=y_name,
-            group_name=group,
+            **names,
         ).plot(ax)
 
     def plot(self, ax=None):

@@ -9,10 +9,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.input import (
     read_features,
+    read_response,
     read_table,
     read_weights,
 )
-from skmixed.estimators.input import read_response as read_given_response
 from skmixed.formula import Design
 from skmixed.formula.parse import columns_of
 from skmixed.inference.group_deletion import select_rows
@@ -56,7 +56,7 @@ class Rows:
         check_is_fitted(estimator)
         design, missing = estimator._replay_design(X)
         n = len(design.X)
-        y = estimator._response_of(X) if y is None else read_given_response(y, n)
+        y = estimator._response_of(X) if y is None else read_response(y, n)
         keep = ~missing & ~np.isnan(y)
         weights = read_weights(sample_weight, n, allow_missing=True)
         if weights is not None:
@@ -164,6 +164,39 @@ def group_codes(estimator, X, group):
     """
     index = estimator._spec.groups[group]
     return index.encode(read_features(estimator, X, reset=False)), index.labels
+
+
+def read_along(estimator, X, y, x, group):
+    """Read the rows of a picture along one column.
+
+    Parameters
+    ----------
+    estimator : MixedLinearRegressor
+        Fitted.
+    X : data frame or array-like
+    y : array-like or None
+        None is the left side of the formula, read from `X`.
+    x, group : str or None
+        As `slope_column` and `choose_factor` take them.
+
+    Returns
+    -------
+    frame : DataFrame of n rows
+    y : ndarray of shape (n,)
+    codes : ndarray of shape (n,)
+        -1 for groups that `fit` did not see.
+    labels : ndarray of shape (G,)
+    names : dict of str to str
+        ``x_name``, ``y_name`` and ``group_name``.
+    """
+    group = choose_factor(estimator, group)
+    frame = read_features(estimator, X, reset=False)
+    codes, labels = group_codes(estimator, frame, group)
+    x = slope_column(estimator, frame, group, x)
+    y_name = estimator._spec.formula.response or getattr(y, "name", None) or "y"
+    y = estimator._response_of(frame) if y is None else read_response(y, len(frame))
+    names = {"x_name": x, "y_name": y_name, "group_name": group}
+    return frame, y, codes, labels, names
 
 
 def read_table_or_fail(data):

@@ -3,13 +3,10 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skmixed.estimators.input import read_features, read_response
 from skmixed.inspection.rows import (
-    choose_factor,
     factorize,
-    group_codes,
+    read_along,
     read_table_or_fail,
-    slope_column,
 )
 from skmixed.inspection.style import (
     BLACK,
@@ -176,14 +173,8 @@ class TrajectoriesDisplay:
         -------
         TrajectoriesDisplay
         """
-        group = choose_factor(estimator, group)
-        frame = read_features(estimator, X, reset=False)
-        codes, labels = group_codes(estimator, X, group)
-        x = slope_column(estimator, frame, group, x)
-        y_name = estimator._spec.formula.response or getattr(y, "name", None) or "y"
-        y = estimator._response_of(X) if y is None else read_response(y, len(frame))
-        rows = TrajectoryRows(frame, x, y, codes, labels, facet)
-        names = {"x_name": x, "y_name": y_name, "group_name": group}
+        frame, y, codes, labels, names = read_along(estimator, X, y, x, group)
+        rows = TrajectoryRows(frame, names["x_name"], y, codes, labels, facet)
         options = (highlight, kind, max_groups, random_state)
         return cls._compute(rows, names, estimator, *options).plot(ax)
 
