@@ -82,13 +82,6 @@ class Figures:
         """Median CPU seconds, None without a figure."""
         return median(self.cpu) if self.cpu else None
 
-    @property
-    def ratio(self):
-        """Median of skmixed's CPU seconds over this package's, pair by pair."""
-        pairs = zip(self.beside, self.cpu, strict=False)
-        ratios = [ours / theirs for ours, theirs in pairs]
-        return median(ratios) if ratios else None
-
 
 @dataclass
 class Setting:

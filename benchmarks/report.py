@@ -1,5 +1,7 @@
 """Measurements as Markdown tables."""
 
+import statistics
+
 SAME_LOGLIK = 1e-6
 WRONG_OPTIMUM = 0.01
 
@@ -15,11 +17,7 @@ def grouped(run):
 
 def median(values):
     """Return the median, None of nothing."""
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    if not ordered:
-        return None
-    return ordered[half] if len(ordered) % 2 else sum(ordered[half - 1 : half + 1]) / 2
+    return statistics.median(values) if values else None
 
 
 def duration(seconds):
