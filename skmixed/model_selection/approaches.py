@@ -253,12 +253,15 @@ def describe_approach(name, model, names):
     return row
 
 
+def choose_decimals(std_errors):
+    """Decimals that show two digits of the smallest standard error."""
+    sizes = std_errors[np.isfinite(std_errors) & (std_errors > 0)]
+    return max(1 - int(np.floor(np.log10(sizes.min()))), 0) if len(sizes) else 3
+
+
 def print_pairs(estimates, std_errors):
     """Write estimates and standard errors with two digits of the smallest error."""
-    sizes = std_errors[np.isfinite(std_errors) & (std_errors > 0)]
-    decimals = 3
-    if len(sizes):
-        decimals = max(1 - int(np.floor(np.log10(sizes.min()))), 0)
+    decimals = choose_decimals(std_errors)
     pairs = zip(estimates, std_errors, strict=True)
     written = [
         ("-", "") if np.isnan(b) else (f"{b:.{decimals}f}", f"({se:.{decimals}f})")
@@ -317,9 +320,9 @@ def naive_vs_mixed(formula, data, *, covariance="CR1", reml=True, na_action="rai
     frame["mixed_se"] = np.sqrt(np.diag(mixed.fixed_effects_cov_))
     frame["ratio"] = frame["mixed_se"] / frame["ols_se"]
     frame["design_effect"] = frame["ratio"] ** 2
-    decimals = 1 - int(np.floor(np.log10(frame["ols_se"].min())))
+    decimals = choose_decimals(frame["ols_se"])
     numbers = [
-        [f"{v:.{max(decimals, 0)}f}" for v in frame[column]]
+        [f"{v:.{decimals}f}" for v in frame[column]]
         for column in ("ols", "mixed", "ols_se", "robust_se", "mixed_se")
     ]
     numbers += [[f"{v:.2f}" for v in frame[c]] for c in ("ratio", "design_effect")]
