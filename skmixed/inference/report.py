@@ -226,7 +226,7 @@ class ModelTable:
         -------
         str
         """
-        rows = [row for _, section in self.sections() for row in section]
+        rows = [row for section in self.sections() for row in section]
         return f"{markdown_table(['', *self.headings], rows)}\n\n{self.note}"
 
     def to_latex(self):
@@ -237,7 +237,7 @@ class ModelTable:
         str
         """
         rows, rules = [], []
-        for _, section in self.sections():
+        for section in self.sections():
             rules.append(len(rows))
             rows += section
         return latex_table(["", *self.headings], rows, rules=tuple(rules[1:]))
@@ -249,7 +249,7 @@ class ModelTable:
         -------
         str
         """
-        rows = [row for _, section in self.sections() for row in section]
+        rows = [row for section in self.sections() for row in section]
         table = html_table(["", *self.headings], rows)
         return f'<div class="skmixed">{STYLE}{table}<p>{self.note}</p></div>'
 
@@ -264,18 +264,12 @@ class ModelTable:
         return f"{beside[self.statistic]}\n{self.criterion}"
 
     def sections(self):
-        """Yield each section's name and its rows as text."""
-        for section, block in self.frame.groupby(level=0, sort=False):
-            yield (
-                section,
-                [
-                    [
-                        name,
-                        *(self.cell(row[heading], name) for heading in self.headings),
-                    ]
-                    for (_, name), row in block.iterrows()
-                ],
-            )
+        """Yield the rows of each section as text."""
+        for _, block in self.frame.groupby(level=0, sort=False):
+            yield [
+                [name, *(self.cell(row[heading], name) for heading in self.headings)]
+                for (_, name), row in block.iterrows()
+            ]
 
     def cell(self, entry, name):
         """Write one cell: a number with what stands beside it."""
