@@ -46,9 +46,8 @@ class Occasions:
     notes: tuple[str, ...] = field(repr=False)
 
     def __str__(self):
-        n, mean, sd = (self.table[name] for name in ("n", "mean", "sd"))
         table = self.table.assign(
-            n=n, mean=[f"{v:.2f}" for v in mean], sd=[f"{v:.2f}" for v in sd]
+            **{name: [f"{v:.2f}" for v in self.table[name]] for name in ("mean", "sd")}
         )
         lower = np.tril(np.ones(self.correlation.shape, dtype=bool), -1)
         correlation = self.correlation.where(lower)
