@@ -146,15 +146,20 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         frame = read_features(self, X, reset=False)
         columns = FrameColumns(frame)
         needed = self._spec.columns_for(random_effects)
-        missing = missing_rows(columns, needed)
-        if missing.any() and self.na_action == "raise":
-            remedy = "Impute them; with na_action='drop' predict gives NaN for them."
-            refuse_missing(frame, needed, missing, remedy)
+        missing = self._find_unpredictable(columns, needed)
         design = self._spec.build(columns, random_effects=random_effects)
         if self.unseen_groups == "error":
             for block in design.random:
                 self._refuse_unseen(frame, block, (block.codes < 0) & ~missing)
         return design, missing
+
+    def _find_unpredictable(self, columns, needed):
+        """Tell which rows lack what predictions need; raise if none may."""
+        missing = missing_rows(columns, needed)
+        if missing.any() and self.na_action == "raise":
+            remedy = "Impute them; with na_action='drop' predict gives NaN for them."
+            refuse_missing(columns.frame, needed, missing, remedy)
+        return missing
 
     def _refuse_unseen(self, frame, block, unseen):
         if not unseen.any():

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.input import read_features, read_weights, refuse_missing
-from skmixed.formula.columns import missing_rows
+from skmixed.estimators.input import read_features, read_weights
+from skmixed.formula.frame import FrameColumns
 from skmixed.inference.group_deletion import select_rows
 from skmixed.inference.prediction import mean_variance, predictive_distribution
 
@@ -268,10 +268,7 @@ class PredictionMixin:
             return self._replay_design(X)
         frame, spec = read_features(self, X, reset=False), self._spec
         needed = [*spec.columns_for(chosen), *spec.design_columns_for(True)]
-        missing = missing_rows(frame, needed)
-        if missing.any() and self.na_action == "raise":
-            remedy = "Impute them; with na_action='drop' predict gives NaN for them."
-            refuse_missing(frame, needed, missing, remedy)
+        missing = self._find_unpredictable(FrameColumns(frame), needed)
         unread = [c for c in spec.columns_for(True) if c not in needed]
         frame = frame.assign(**dict.fromkeys(unread, np.nan))
         design = spec.build(frame)
