@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.inference.ols import COVARIANCES, coefficient_table
 from skmixed.inference.ols_tables import LinearSummary
+from skmixed.likelihood.rows import without_offset
 from skmixed.warnings import RankDeficiencyWarning, warn
 
 _SUMMARY_PARAMETERS = {
@@ -70,7 +71,7 @@ class BaselineRegressor(BaseFormulaRegressor):
         RankDeficiencyWarning, UserWarning
         """
         design = self._learn_design(X, y, sample_weight)
-        response = design.y if design.offset is None else design.y - design.offset
+        response = without_offset(design)
         self.n_groups_ = {b.group: b.n_levels for b in design.random}
         self._fit_design(design, response)
         self._publish()

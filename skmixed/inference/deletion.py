@@ -7,6 +7,7 @@ from scipy.linalg import solve_triangular
 
 from skmixed.inference.posterior import PredictionRows
 from skmixed.inference.prediction import mean_variance, posterior_at_estimates
+from skmixed.likelihood.rows import without_offset
 
 # A unit whose leverage is nearer to 1 determines an effect alone.
 DETERMINES = 1e-8
@@ -95,7 +96,7 @@ def delete_rows(result, design):
     frame = result.A.frame
     rows = OpenRows.of(result, design)
     w = np.ones(len(rows.X)) if design.weights is None else design.weights
-    y = design.y if design.offset is None else design.y - design.offset
+    y = without_offset(design)
     residual = frame.response(y, rows.X) - rows.mean
     hat = w * mean_variance(result, design) / result.sigma**2
     rest = np.where(hat < 1.0 - DETERMINES, 1.0 - hat, np.nan)

@@ -10,7 +10,7 @@ from skmixed.likelihood.boundary import thin_directions
 from skmixed.likelihood.cross_products import cross_products
 from skmixed.likelihood.fit import finish, largest_dense
 from skmixed.likelihood.optimize import minimise
-from skmixed.likelihood.rows import GroupedRows
+from skmixed.likelihood.rows import GroupedRows, without_offset
 from skmixed.likelihood.search import search
 from skmixed.likelihood.threads import blas_threads
 
@@ -233,7 +233,7 @@ def own_scores(ZtXy, beta):
 def own_products(frame, design, codes, beta):
     """``[X e]_g'W[X e]_g`` of every group, of shape (G, p + 1, p + 1)."""
     X = frame.fixed.apply(design.X)
-    y = design.y if design.offset is None else design.y - design.offset
+    y = without_offset(design)
     columns = [*X.T, frame.response(y, X) - X @ beta]
     m, G = len(columns), codes.max() + 1
     out = np.empty((G, m, m))

@@ -6,7 +6,7 @@ from scipy import sparse
 from skmixed.inference.deletion import OpenRows
 from skmixed.inference.posterior import PredictionRows
 from skmixed.inference.prediction import posterior_at_estimates
-from skmixed.likelihood.rows import transposed_z
+from skmixed.likelihood.rows import transposed_z, without_offset
 
 # Several factors are rotated by a dense eigendecomposition of this size at most.
 MOST_EFFECTS = 3_000
@@ -44,7 +44,7 @@ def rotate_residuals(result, design):
     per group where there is one factor.
     """
     frame = result.A.frame
-    y = design.y if design.offset is None else design.y - design.offset
+    y = without_offset(design)
     if not result.A.factors:
         rows = OpenRows.of(result, design)
         RX, e = rows.RX, frame.response(y, rows.X) - rows.mean

@@ -11,6 +11,7 @@ from skmixed.inference.deletion import OpenRows
 from skmixed.inference.unshrunk import standardise_modes
 from skmixed.inspection import findings as ask
 from skmixed.inspection.rows import Rows
+from skmixed.likelihood.rows import without_offset
 
 MARKS = {"ok": "ok     ", "note": "NOTE   ", "problem": "PROBLEM"}
 
@@ -153,7 +154,7 @@ def conditional_residuals(result, design):
     -------
     residuals, fitted : ndarray of shape (n,)
     """
-    y = design.y if design.offset is None else design.y - design.offset
+    y = without_offset(design)
     rows = OpenRows.of(result, design)
     residuals = result.A.frame.response(y, rows.X) - rows.mean
     weights = 1.0 if design.weights is None else np.sqrt(design.weights)

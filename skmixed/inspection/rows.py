@@ -16,6 +16,7 @@ from skmixed.estimators.input import (
 from skmixed.formula import Design
 from skmixed.formula.parse import columns_of
 from skmixed.inference.group_deletion import select_rows
+from skmixed.likelihood.rows import without_offset
 
 # Cross-products of the same rows differ by rounding; others by more than this.
 SAME_ROWS = 1e-6
@@ -108,7 +109,7 @@ def same_rows(A, design):
     bool
     """
     X = A.frame.fixed.apply(design.X)
-    y = design.y if design.offset is None else design.y - design.offset
+    y = without_offset(design)
     y = A.frame.response(y, X)
     weighted = y if design.weights is None else y * design.weights
     found = np.append(X.T @ weighted, y @ weighted)

@@ -25,7 +25,7 @@ from skmixed.likelihood.frame import (
 )
 from skmixed.likelihood.group_sums import GroupSums, interleave
 from skmixed.likelihood.pairs import Meetings, PairBlocks, add_pairs
-from skmixed.likelihood.rows import Factor, GroupedRows, nesting
+from skmixed.likelihood.rows import Factor, GroupedRows, nesting, without_offset
 from skmixed.likelihood.threads import blas_threads
 
 
@@ -135,7 +135,7 @@ def cross_products(design, frame=None):
 
 def accumulate(design, frame):
     """Carry :func:`cross_products` out."""
-    y = design.y if design.offset is None else design.y - design.offset
+    y = without_offset(design)
     rows = GroupedRows.of(design.random)
     distinct = DistinctColumns.of(design.X, rows.z)
     if frame is None:

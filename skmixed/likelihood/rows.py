@@ -110,6 +110,11 @@ class GroupedRows:
         )
 
 
+def without_offset(design):
+    """Response of a design less its offset, of shape (n,)."""
+    return design.y if design.offset is None else design.y - design.offset
+
+
 def nesting(rows):
     """For every factor, the factors that its levels lie within.
 
