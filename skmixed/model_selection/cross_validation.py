@@ -3,6 +3,7 @@
 import time
 import warnings
 from itertools import product
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,7 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     formulas = [parse_formula(text, tuple(X.columns)) for text in texts if text]
     X, y = take_out_response(X, y, formulas)
     groups = read_groups(groups, X, formulas)
-    if y.isna().any() and isinstance(cv, int):
+    if y.isna().any() and isinstance(cv, Integral):
         groups = groups if groups is None else groups[y.notna()]
         X, y = X[y.notna()], y[y.notna()]
     splits = [
@@ -244,7 +245,7 @@ def choose_regimes(cv, X, y, groups, random_state):
     """
     if isinstance(cv, dict):
         splitters = cv
-    elif not isinstance(cv, (int, np.integer)):
+    elif not isinstance(cv, Integral):
         folds = split(cv, X, y, groups)
         return {label_regime(folds, groups): folds}
     elif groups is None:

@@ -165,8 +165,9 @@ def test_a_dot_stands_for_the_other_columns(schools):
     np.testing.assert_allclose(dot["rmse"], written["rmse"], rtol=SAME_ALGEBRA)
 
 
-def test_rows_without_a_response_are_left_out(schools):
+@pytest.mark.parametrize("cv", [2, np.int64(2)])
+def test_rows_without_a_response_are_left_out(schools, cv):
     holes = schools.assign(exam=schools["exam"].where(schools.index % 9 > 0))
-    table = compare_models([INTERCEPT], holes, cv=2)
+    table = compare_models([INTERCEPT], holes, cv=cv)
     expected = compare_models([INTERCEPT], holes.dropna(), cv=2)
     np.testing.assert_allclose(table["rmse"], expected["rmse"], rtol=SAME_ALGEBRA)
