@@ -1,15 +1,15 @@
 """Linear mixed models with lme4's formulas, as scikit-learn estimators."""
 
-from skmixed.estimators import (
+from skmixed.baselines import (
     AggregatedLinearRegressor,
     InteractionLinearRegressor,
-    MixedLinearRegressor,
     PooledLinearRegressor,
-    RankDeficiencyWarning,
-    RedundantTermWarning,
     SeparateLinearRegressor,
-    SingularFitWarning,
+    compare_approaches,
+    five_approaches,
+    naive_vs_mixed,
 )
+from skmixed.estimators import MixedLinearRegressor
 from skmixed.estimators.hypotheses import (
     anova,
     bootstrap_test,
@@ -19,15 +19,15 @@ from skmixed.estimators.hypotheses import (
 from skmixed.estimators.many import fit_many
 from skmixed.estimators.memory import estimate_memory
 from skmixed.formula import FormulaError
-from skmixed.inference.emmeans import emmeans
-from skmixed.inference.marginal_effects import as_marginaleffects
-from skmixed.inference.occasions import describe_occasions
-from skmixed.inference.report import compare_table
-from skmixed.model_selection import (
-    compare_approaches,
-    compare_models,
-    five_approaches,
-    naive_vs_mixed,
+from skmixed.inference.fixed.emmeans import emmeans
+from skmixed.inference.report.model_table import compare_table
+from skmixed.inspection.occasion_table import describe_occasions
+from skmixed.interop.marginaleffects import as_marginaleffects
+from skmixed.model_selection import compare_models
+from skmixed.warnings import (
+    RankDeficiencyWarning,
+    RedundantTermWarning,
+    SingularFitWarning,
 )
 
 __version__ = "0.1.0"

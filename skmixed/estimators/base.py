@@ -19,10 +19,10 @@ from skmixed.estimators.input import (
     refuse_missing,
     response_label,
 )
-from skmixed.formula.columns import missing_rows
-from skmixed.formula.design import DesignSpec
-from skmixed.formula.frame import FrameColumns
-from skmixed.formula.parse import parse_formula
+from skmixed.formula.table.columns import missing_rows
+from skmixed.formula.table.design import DesignSpec
+from skmixed.formula.table.frame import FrameColumns
+from skmixed.formula.text.parse import parse_formula
 
 
 class BaseFormulaRegressor(RegressorMixin, BaseEstimator):

@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skmixed.formula.operators import write_term
-from skmixed.formula.parse import columns_of
+from skmixed.formula.text.operators import write_term
+from skmixed.formula.text.parse import columns_of
 from skmixed.warnings import (
     RankDeficiencyWarning,
     RedundantTermWarning,

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.formula.structure import fixed_terms
-from skmixed.inference.anova import anova_table
-from skmixed.inference.contrasts import estimate_table, joint_test
-from skmixed.inference.degrees_of_freedom import choose_degrees_of_freedom
-from skmixed.inference.likelihood_ratio import (
+from skmixed.formula.table.terms import fixed_terms
+from skmixed.inference.compare.likelihood_ratio import (
     by_maximum_likelihood,
     likelihood_ratio_table,
 )
-from skmixed.inference.nesting import difference, refuse_different_data
-from skmixed.inference.null_ratios import null_ratios
+from skmixed.inference.compare.nesting import difference, refuse_different_data
+from skmixed.inference.compare.null_ratios import null_ratios
+from skmixed.inference.fixed.anova import anova_table
+from skmixed.inference.fixed.contrasts import estimate_table, joint_test
+from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 
 
 def anova(model, type=3, *, ddf="auto"):

@@ -15,10 +15,10 @@ from skmixed.estimators.many import refit_model
 from skmixed.estimators.prediction import PredictionMixin
 from skmixed.estimators.statements import StatementsMixin
 from skmixed.estimators.variance import VarianceMixin
-from skmixed.inference.reference_grid import alias_weights
-from skmixed.inference.tables import information_criteria
-from skmixed.likelihood.cross_products import cross_products
+from skmixed.inference.fixed.reference_grid import alias_weights
 from skmixed.likelihood.fit import fit_linear
+from skmixed.likelihood.products.cross_products import cross_products
+from skmixed.likelihood.result import information_criteria
 
 
 class MixedLinearRegressor(

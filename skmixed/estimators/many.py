@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from skmixed.estimators.diagnostics import warn_about_design
 from skmixed.estimators.input import read_response, read_weights
-from skmixed.likelihood.cross_products import cross_products
-from skmixed.likelihood.responses import with_responses
+from skmixed.likelihood.products.cross_products import cross_products
+from skmixed.likelihood.products.responses import with_responses
 
 
 def fit_many(model, X, Y, sample_weight=None, *, verbose=0):

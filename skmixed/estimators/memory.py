@@ -8,18 +8,18 @@ import pandas as pd
 from scipy import sparse
 
 from skmixed.estimators.input import read_table
-from skmixed.formula.columns import missing_rows
-from skmixed.formula.design import DesignSpec, name_groups
-from skmixed.formula.groups import GroupIndex
-from skmixed.formula.parse import parse_formula
-from skmixed.likelihood.cross_products import CHUNK_ROWS
-from skmixed.likelihood.elimination import suitable_regime
-from skmixed.likelihood.sizes import (
+from skmixed.formula.table.columns import missing_rows
+from skmixed.formula.table.design import DesignSpec, name_groups
+from skmixed.formula.table.groups import GroupIndex
+from skmixed.formula.text.parse import parse_formula
+from skmixed.likelihood.elimination.regime import suitable_regime
+from skmixed.likelihood.elimination.sizes import (
     DesignSizes,
     count_meetings,
     product_bytes,
     working_bytes,
 )
+from skmixed.likelihood.products.cross_products import CHUNK_ROWS
 
 # Rows read to learn which columns a formula makes.
 SAMPLE_ROWS = 500

@@ -8,8 +8,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.input import read_features, read_weights
-from skmixed.formula.frame import FrameColumns
-from skmixed.inference.group_deletion import select_rows
+from skmixed.formula.table.frame import FrameColumns
+from skmixed.inference.diagnose.group_deletion import select_rows
 from skmixed.inference.prediction import mean_variance, predictive_distribution
 
 

@@ -6,18 +6,18 @@ from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.many import replay_rows
-from skmixed.inference.bootstrap import bootstrap_replicates
-from skmixed.inference.contrasts import estimate_table
-from skmixed.inference.degrees_of_freedom import choose_degrees_of_freedom
-from skmixed.inference.likelihood_ratio import by_maximum_likelihood
-from skmixed.inference.parameters import (
+from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
+from skmixed.inference.fixed.contrasts import estimate_table
+from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.inference.report.summary import summarize
+from skmixed.inference.resample.bootstrap import bootstrap_replicates
+from skmixed.inference.variance.parameters import (
     choose_parameters,
     list_parameters,
     values_of,
 )
-from skmixed.inference.profile import profile_likelihood
-from skmixed.inference.tables import summarize
-from skmixed.inference.wald import wald_bounds
+from skmixed.inference.variance.profile import profile_likelihood
+from skmixed.inference.variance.wald import wald_bounds
 
 
 class StatementsMixin:

@@ -3,7 +3,7 @@
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.inference.variance_partition import (
+from skmixed.inference.variance.variance_partition import (
     RowMoments,
     VarianceComponents,
     correlation_table,

@@ -7,13 +7,13 @@ import numpy as np
 from scipy import stats
 from scipy.linalg import solve_triangular
 
-from skmixed.inference.curvature import (
+from skmixed.inference.opened.curvature import (
     determined_inverse,
     exact_hessian,
     free_parameters,
     reopen,
 )
-from skmixed.inference.posterior import Posterior, PredictionRows
+from skmixed.inference.opened.posterior import Posterior, PredictionRows
 from skmixed.likelihood.fit import largest_dense
 
 # Up to these sizes a few more factorisations, for the degrees of freedom, are cheap.

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skmixed.inference.deletion import OpenRows
-from skmixed.inference.unshrunk import standardise_modes
+from skmixed.inference.diagnose.deletion import OpenRows
+from skmixed.inference.diagnose.unshrunk import standardise_modes
 from skmixed.inspection import findings as ask
 from skmixed.inspection.rows import Rows
-from skmixed.likelihood.rows import without_offset
+from skmixed.likelihood.products.rows import without_offset
 
 MARKS = {"ok": "ok     ", "note": "NOTE   ", "problem": "PROBLEM"}
 

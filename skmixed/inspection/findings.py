@@ -6,12 +6,12 @@ import numpy as np
 from scipy import stats
 
 from skmixed.estimators.diagnostics import describe_boundary
-from skmixed.inference.collinearity import (
+from skmixed.inference.diagnose.collinearity import (
     groups_without_variation,
     variance_inflation,
 )
-from skmixed.inference.group_deletion import delete_groups
-from skmixed.likelihood.rows import GroupedRows
+from skmixed.inference.diagnose.group_deletion import delete_groups
+from skmixed.likelihood.products.rows import GroupedRows
 
 DOCS = "https://skmixed.readthedocs.io/en/stable/diagnostics.html"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from skmixed.estimators import MixedLinearRegressor
-from skmixed.formula.scanner import column_alias
+from skmixed.formula.text.scanner import column_alias
 
 # Points of a line.
 POINTS = 25

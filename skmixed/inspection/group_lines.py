@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from skmixed.estimators import MixedLinearRegressor, SingularFitWarning
+from skmixed.estimators import MixedLinearRegressor
 from skmixed.inspection.fitted_lines import group_lines, population_line
 from skmixed.inspection.rows import (
     factorize,
@@ -23,6 +23,7 @@ from skmixed.inspection.style import (
     find_groups,
     open_axes,
 )
+from skmixed.warnings import SingularFitWarning
 
 POOLED = "one line for all"
 SEPARATE = "one regression per group"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skmixed.inference.deletion import delete_rows
-from skmixed.inference.group_deletion import delete_groups
+from skmixed.inference.diagnose.deletion import delete_rows
+from skmixed.inference.diagnose.group_deletion import delete_groups
 from skmixed.inspection.rows import Rows, choose_factor
 
 

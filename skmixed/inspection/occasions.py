@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmixed.inference.occasions import describe_occasions
+from skmixed.inspection.occasion_table import describe_occasions
 from skmixed.inspection.style import BLACK, BLUE, GREY, PALE, open_axes
 
 # More occasions than this have no room for their correlations.

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from skmixed.inference.unshrunk import standardise_modes
+from skmixed.inference.diagnose.unshrunk import standardise_modes
 from skmixed.inspection.quantiles import draw_qq, normal_scores
 from skmixed.inspection.rows import choose_factor
 from skmixed.inspection.style import (

@@ -14,9 +14,9 @@ from skmixed.estimators.input import (
     read_weights,
 )
 from skmixed.formula import Design
-from skmixed.formula.parse import columns_of
-from skmixed.inference.group_deletion import select_rows
-from skmixed.likelihood.rows import without_offset
+from skmixed.formula.text.parse import columns_of
+from skmixed.inference.diagnose.group_deletion import select_rows
+from skmixed.likelihood.products.rows import without_offset
 
 # Cross-products of the same rows differ by rounding; others by more than this.
 SAME_ROWS = 1e-6

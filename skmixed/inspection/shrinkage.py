@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from skmixed.inference.unshrunk import unshrunk_effects
+from skmixed.inference.diagnose.unshrunk import unshrunk_effects
 from skmixed.inspection.rows import choose_factor
 from skmixed.inspection.style import (
     BLACK,

@@ -3,13 +3,13 @@
 import numpy as np
 from scipy.linalg import lapack
 
-from skmixed.likelihood.boundary import singular_terms
-from skmixed.likelihood.covariance import lower_root
-from skmixed.likelihood.deviance import Evaluation, solve_upper
-from skmixed.likelihood.optimize import Optimum
+from skmixed.likelihood.covariance.templates import lower_root
+from skmixed.likelihood.criterion.profiled import Evaluation, solve_upper
+from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.result import FitResult
-from skmixed.likelihood.search import search
-from skmixed.likelihood.threads import blas_threads
+from skmixed.likelihood.search.boundary import singular_terms
+from skmixed.likelihood.search.optimize import Optimum
+from skmixed.likelihood.search.search import search
 from skmixed.likelihood.validate import (
     check_identified,
     check_not_exact,

@@ -5,12 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
-from skmixed.likelihood.covariance import block_entries
-from skmixed.likelihood.cross_products import CrossProducts
-from skmixed.likelihood.deviance import ProfiledDeviance
-from skmixed.likelihood.elimination import choose_elimination
-from skmixed.likelihood.grouped import shared_left, shared_right
-from skmixed.likelihood.precondition import Preconditioned
+from skmixed.likelihood.covariance.templates import block_entries
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.elimination.regime import choose_elimination
+from skmixed.likelihood.linalg.grouped import shared_left, shared_right
+from skmixed.likelihood.products.cross_products import CrossProducts
+from skmixed.likelihood.products.precondition import Preconditioned
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,3 +200,22 @@ def lme4_order(n_levels):
     if np.any(np.diff(n_levels) > 0):
         return np.argsort(n_levels, kind="stable")[::-1]
     return np.arange(len(n_levels))
+
+
+def information_criteria(result):
+    """Akaike's and the Bayesian information criterion, as R defines them.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    aic, bic : float
+        ``-2 loglik + 2 k`` and ``-2 loglik + k log(n)`` with ``k`` fixed effects,
+        variance parameters and the residual variance. Of a REML fit they rest on the
+        restricted likelihood: compare only models with the same fixed effects.
+    """
+    k = result.n_parameters
+    deviance = -2.0 * result.loglik
+    return deviance + 2.0 * k, deviance + k * float(np.log(result.n_obs))

@@ -1,13 +1,6 @@
 """Designs whose parameters the data cannot tell apart, and fits that do not fit in."""
 
-import os
-
 import numpy as np
-
-from skmixed.likelihood.sizes import working_bytes
-
-# Share of the machine's memory that an exact fit may take.
-MEMORY_SHARE = 0.8
 
 # Random effects whose variance is this many residual variances leave no trace of the
 # residual: the deviance is then looked at further out still.
@@ -107,37 +100,3 @@ def check_not_saturated(A, deviance, optimum):
 def is_exact(A):
     """Whether least squares leaves nothing but rounding of the response."""
     return bool(A.gram[-1, -1] <= A.n_obs * A.frame.y_rounding**2)
-
-
-def check_memory(sizes):
-    """Refuse a crossed design whose dense complement would not fit into memory.
-
-    Parameters
-    ----------
-    sizes : DesignSizes
-
-    Raises
-    ------
-    ValueError
-        With the estimate of memory, and what would help.
-    """
-    needed = working_bytes(sizes, "crossed")
-    limit = MEMORY_SHARE * available_memory()
-    if needed <= limit:
-        return
-    ranked = sorted(zip(sizes.n_random, sizes.groups, strict=True), reverse=True)
-    raise ValueError(
-        f"An exact fit of these crossed factors needs about {needed / 1e9:.1f} GB, and "
-        f"{limit / 1e9:.1f} GB are to be had. Memory grows with the square of the "
-        f"random effects of all factors but the largest: "
-        f"{', '.join(f'`{group}` {size:,}' for size, group in ranked)}. Leave out the "
-        "second largest, or merge its levels."
-    )
-
-
-def available_memory():
-    """Bytes of memory of the machine; infinite where it does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return np.inf

@@ -13,10 +13,10 @@ from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import GroupKFold, KFold, check_cv
 from tqdm.auto import tqdm
 
+from skmixed.baselines.approaches import five_approaches
 from skmixed.estimators import MixedLinearRegressor
 from skmixed.estimators.input import array_names, read_table
-from skmixed.formula.parse import parse_formula
-from skmixed.model_selection.approaches import five_approaches
+from skmixed.formula.text.parse import parse_formula
 
 # Errors are shown as such: positive, under the name that people use.
 ERRORS = {

@@ -8,8 +8,12 @@ import pytest
 
 from skmixed import MixedLinearRegressor, estimate_memory
 from skmixed.estimators import memory
-from skmixed.likelihood import validate
-from skmixed.likelihood.sizes import product_bytes, sizes_of_products, working_bytes
+from skmixed.likelihood.elimination import sizes as memory_sizes
+from skmixed.likelihood.elimination.sizes import (
+    product_bytes,
+    sizes_of_products,
+    working_bytes,
+)
 
 N_ROWS = 60_000
 # What Python's own objects and caches take, whatever the data.
@@ -98,8 +102,8 @@ def test_a_crossed_fit_is_refused_below_its_estimate(table, share, monkeypatch):
     model = MixedLinearRegressor(formula)
     sizes = sizes_of_products(model.fit(few).result_.A)
     working = estimate_memory(formula, few).elimination - product_bytes(sizes)
-    machine = working * share / validate.MEMORY_SHARE
-    monkeypatch.setattr(validate, "available_memory", lambda: machine)
+    machine = working * share / memory_sizes.MEMORY_SHARE
+    monkeypatch.setattr(memory_sizes, "available_memory", lambda: machine)
     if share > 1:
         model.fit(few)
     else:

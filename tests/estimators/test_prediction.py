@@ -16,12 +16,12 @@ from skmixed.datasets import (
     load_sleepstudy,
     make_mixed_regression,
 )
-from skmixed.inference import posterior
 from skmixed.inference import prediction as uncertainty
+from skmixed.inference.opened import posterior
 from skmixed.likelihood import result as likelihood_result
-from skmixed.likelihood.cross_products import GroupedRows
-from skmixed.likelihood.deviance import ProfiledDeviance
-from skmixed.likelihood.elimination import choose_elimination
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.elimination.regime import choose_elimination
+from skmixed.likelihood.products.cross_products import GroupedRows
 
 
 def make_crossed():

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmixed.formula import DesignSpec, FormulaError, parse_formula
-from skmixed.formula.frame import FrameColumns
-from skmixed.formula.materializer import CACHED_LEVELS, plain_plans
+from skmixed.formula.table.frame import FrameColumns
+from skmixed.formula.table.materializer import CACHED_LEVELS, plain_plans
 
 N_ROWS = 60
 COLUMNS = ["x", "k", "t", "f", "s"]

@@ -10,9 +10,9 @@ from test_reference import fit_case
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_pastes, load_penicillin, load_sleepstudy
-from skmixed.inference import degrees_of_freedom
-from skmixed.inference.curvature import Curvature, exact_hessian, reopen
-from skmixed.inference.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.inference.fixed import degrees_of_freedom
+from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.inference.opened.curvature import Curvature, exact_hessian, reopen
 from skmixed.likelihood.fit import fit_linear
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "inference.json"
@@ -140,7 +140,7 @@ def test_kenward_roger_is_refused_by_reason(unbalanced, monkeypatch):
     with pytest.raises(ValueError, match="by maximum likelihood"):
         fit(formula, unbalanced, reml=False).summary(ddf="kenward-roger")
     crossed = fit("diameter ~ 1 + (1 | plate) + (1 | sample)", load_penicillin().frame)
-    monkeypatch.setattr("skmixed.inference.kenward_roger.DENSE_EFFECTS", 10)
+    monkeypatch.setattr("skmixed.inference.fixed.kenward_roger.DENSE_EFFECTS", 10)
     with pytest.raises(ValueError, match="30 random effects of several factors"):
         crossed.summary(ddf="kenward-roger")
 

@@ -13,7 +13,7 @@ from test_reference import fit_case
 
 from skmixed import MixedLinearRegressor, PooledLinearRegressor, emmeans
 from skmixed.datasets import load_cake, load_london_schools
-from skmixed.inference.multiplicity import adjust_p, critical_values
+from skmixed.inference.fixed.multiplicity import adjust_p, critical_values
 
 CASES = json.loads(
     (Path(__file__).parents[1] / "reference" / "emmeans.json").read_text()

@@ -19,12 +19,12 @@ from skmixed.datasets import (
     load_penicillin,
     load_sleepstudy,
 )
-from skmixed.inference.constraints import HeldParameter
-from skmixed.inference.curvature import Curvature
-from skmixed.inference.draws import ResponseLaw
-from skmixed.inference.parameters import list_parameters, values_of
-from skmixed.inference.refit import Refitter
-from skmixed.inference.wald import working_scale
+from skmixed.inference.opened.curvature import Curvature
+from skmixed.inference.resample.draws import ResponseLaw
+from skmixed.inference.resample.refit import Refitter
+from skmixed.inference.variance.constraints import HeldParameter
+from skmixed.inference.variance.parameters import list_parameters, values_of
+from skmixed.inference.variance.wald import working_scale
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "inference.json"
 CASES = json.loads(REFERENCE.read_text())["cases"]
@@ -312,7 +312,7 @@ def test_large_crossed_designs_are_drawn_from_rows(monkeypatch):
     frame = load_penicillin().frame
     formula = "diameter ~ 1 + (1 | plate) + (1 | sample)"
     model = MixedLinearRegressor(formula).fit(frame)
-    monkeypatch.setattr("skmixed.inference.draws.DENSE_EFFECTS", 10)
+    monkeypatch.setattr("skmixed.inference.resample.draws.DENSE_EFFECTS", 10)
     with pytest.raises(ValueError, match="Pass the rows of the fit as X"):
         model.bootstrap(2)
     interval = model.conf_int("sigma", method="bootstrap", n_resamples=100, X=frame)

@@ -14,7 +14,7 @@ from skmixed.datasets import (
     load_penicillin,
     load_sleepstudy,
 )
-from skmixed.inference.chi_bar import cone_volumes, mixture_survival
+from skmixed.inference.compare.chi_bar import cone_volumes, mixture_survival
 
 REISBY = Path(__file__).parents[3] / "shared" / "data"
 # Monte-Carlo error of the weights.

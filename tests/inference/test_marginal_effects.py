@@ -8,7 +8,7 @@ from conftest import SAME_DENSE, SAME_THETA
 
 from skmixed import MixedLinearRegressor, as_marginaleffects
 from skmixed.datasets import load_london_schools
-from skmixed.inference.marginal_effects import FixedEffectsAdapter, plain_formula
+from skmixed.interop.marginaleffects import FixedEffectsAdapter, plain_formula
 
 INSTALLED = importlib.util.find_spec("marginaleffects") is not None
 

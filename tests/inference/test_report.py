@@ -8,7 +8,7 @@ from conftest import SAME_ALGEBRA
 
 from skmixed import MixedLinearRegressor, PooledLinearRegressor, compare_table
 from skmixed.datasets import load_sleepstudy
-from skmixed.inference.render import (
+from skmixed.printing.render import (
     convergence_line,
     format_number,
     format_p,

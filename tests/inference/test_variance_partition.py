@@ -12,7 +12,7 @@ from test_reference import fit_case
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import fetch_reisby, load_london_schools, load_pastes
-from skmixed.inference.variance_partition import RowMoments
+from skmixed.inference.variance.variance_partition import RowMoments
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "variance_components.json"
 CASES = json.loads(REFERENCE.read_text())["cases"]

@@ -6,7 +6,7 @@ from headless import closed_figures, london, sleepstudy  # noqa: F401
 from sklearn.exceptions import ConvergenceWarning
 
 from skmixed import MixedLinearRegressor, SingularFitWarning
-from skmixed.inference.collinearity import variance_inflation
+from skmixed.inference.diagnose.collinearity import variance_inflation
 from skmixed.inspection import check_model
 
 TOPICS = [

@@ -5,7 +5,7 @@ from conftest import SAME_ALGEBRA, SAME_DENSE, SAME_DEVIANCE, SAME_THETA
 from headless import closed_figures, sleepstudy  # noqa: F401
 
 from skmixed import MixedLinearRegressor, datasets
-from skmixed.inference.group_deletion import delete_groups
+from skmixed.inference.diagnose.group_deletion import delete_groups
 from skmixed.inspection import influence
 from skmixed.inspection.rows import Rows
 

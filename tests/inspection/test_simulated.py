@@ -5,7 +5,7 @@ from headless import closed_figures, sleepstudy  # noqa: F401
 from scipy import stats
 
 from skmixed import MixedLinearRegressor, datasets
-from skmixed.inference.rotation import rotate_residuals
+from skmixed.inference.diagnose.rotation import rotate_residuals
 from skmixed.inspection import simulated_residuals
 from skmixed.inspection.rows import Rows
 
@@ -85,7 +85,7 @@ def test_rotation_is_a_root_of_the_inverse_covariance(random, weighted):
 
 
 def test_too_many_crossed_effects_are_refused(monkeypatch):
-    monkeypatch.setattr("skmixed.inference.rotation.MOST_EFFECTS", 20)
+    monkeypatch.setattr("skmixed.inference.diagnose.rotation.MOST_EFFECTS", 20)
     frame = datasets.load_penicillin().frame
     model = MixedLinearRegressor("diameter ~ 1 + (1 | plate) + (1 | sample)").fit(frame)
     with pytest.raises(

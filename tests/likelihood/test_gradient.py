@@ -10,8 +10,8 @@ from oracle import textbook
 from random_designs import SHAPES, random_design, regimes
 
 from skmixed.likelihood import cross_products
-from skmixed.likelihood.deviance import ProfiledDeviance
-from skmixed.likelihood.elimination import choose_elimination
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.elimination.regime import choose_elimination
 
 
 def regimes_of_every_shape(keep):

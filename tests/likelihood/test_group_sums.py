@@ -5,10 +5,12 @@ import pytest
 from conftest import SAME_ALGEBRA
 from random_designs import SHAPES, random_design
 
-from skmixed.likelihood import columns, cross_products, group_sums
-from skmixed.likelihood.columns import DistinctColumns, Moments
-from skmixed.likelihood.group_sums import GroupSums, interleave, sort_by_levels
-from skmixed.likelihood.pairs import Meetings
+from skmixed.likelihood import cross_products
+from skmixed.likelihood.linalg import group_sums
+from skmixed.likelihood.linalg.group_sums import GroupSums, interleave, sort_by_levels
+from skmixed.likelihood.products import columns
+from skmixed.likelihood.products.columns import DistinctColumns, Moments
+from skmixed.likelihood.products.pairs import Meetings
 
 RNG = np.random.default_rng(5)
 CODES = RNG.integers(0, 9, 200), RNG.integers(0, 6, 200)

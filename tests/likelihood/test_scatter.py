@@ -5,8 +5,8 @@ import pytest
 from conftest import SAME_ALGEBRA
 from scipy import sparse
 
-from skmixed.likelihood import scatter
-from skmixed.likelihood.scatter import LevelScatter
+from skmixed.likelihood.linalg import scatter
+from skmixed.likelihood.linalg.scatter import LevelScatter
 
 RNG = np.random.default_rng(3)
 

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from random_designs import SHAPES, random_design
 
-from skmixed.likelihood import cross_products, fit_linear, validate
-from skmixed.likelihood.elimination import choose_elimination, suitable_regime
-from skmixed.likelihood.sizes import sizes_of_products, working_bytes
+from skmixed.likelihood import cross_products, fit_linear
+from skmixed.likelihood.elimination import sizes
+from skmixed.likelihood.elimination.regime import choose_elimination, suitable_regime
+from skmixed.likelihood.elimination.sizes import sizes_of_products, working_bytes
 
 CROSSED = SHAPES.index("1|a 1|s")
 
 
 def test_a_crossed_fit_that_exceeds_memory_says_what_it_needs(monkeypatch):
     A = cross_products(random_design(CROSSED))
-    monkeypatch.setattr("skmixed.likelihood.elimination.DENSE_EFFECTS", 0)
-    monkeypatch.setattr(validate, "available_memory", lambda: 64.0)
+    monkeypatch.setattr("skmixed.likelihood.elimination.regime.DENSE_EFFECTS", 0)
+    monkeypatch.setattr(sizes, "available_memory", lambda: 64.0)
     with pytest.raises(ValueError, match=r"needs about .* GB.*`a`.*Leave out"):
         fit_linear(A)
 
@@ -28,7 +29,7 @@ def test_memory_of_a_crossed_fit_grows_with_the_square_of_the_smaller_factor():
 
 @pytest.mark.parametrize("place", range(len(SHAPES)), ids=SHAPES)
 def test_a_regime_is_chosen_by_sizes_alone(place, monkeypatch):
-    monkeypatch.setattr("skmixed.likelihood.elimination.DENSE_EFFECTS", 0)
+    monkeypatch.setattr("skmixed.likelihood.elimination.regime.DENSE_EFFECTS", 0)
     A = cross_products(random_design(place))
     sizes = sizes_of_products(A)
     nested = all(pair.nested for pair in A.pairs)

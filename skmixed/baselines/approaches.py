@@ -1,0 +1,346 @@
+"""The five approaches to multilevel data, from one formula, in one table."""
+
+import html
+import textwrap
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from skmixed.baselines.aggregated import AggregatedLinearRegressor
+from skmixed.baselines.interaction import InteractionLinearRegressor
+from skmixed.baselines.pooled import PooledLinearRegressor
+from skmixed.baselines.separate import SeparateLinearRegressor
+from skmixed.estimators import MixedLinearRegressor
+from skmixed.formula.text.parse import parse_formula
+from skmixed.inference.report.summary import align
+from skmixed.warnings import RankDeficiencyWarning
+
+LINE_WIDTH = 88
+
+# Of every approach: what its inference is about, and what goes wrong with it.
+INFERENCE = {
+    "aggregated": "{group} means",
+    "pooled": "rows, as if independent",
+    "separate": "each {group} by itself",
+    "interaction": "these {group} levels only",
+    "mixed": "rows, {group}, and new ones",
+}
+DANGERS = {
+    "aggregated": "Every {group} counts the same, whatever its size, and only {group} "
+    "means are left: to read the slope as one within {group} is the ecological fallacy",
+    "pooled": "Rows of one {group} are alike, yet each counts as news: standard errors "
+    "of what differs between {group} levels are too small, p-values too",
+    "separate": "Estimate and SE are the plain mean over groups and its sem: a {group} "
+    "with few rows counts as much as a large one. Nothing can be said about columns "
+    "that are constant within {group}",
+    "interaction": "Every {group} costs degrees of freedom, and the answer holds for "
+    "these {group} levels only. Estimates of what varies are means weighted by size",
+    "mixed": "Takes the {group} levels for a sample from a population, their effects "
+    "for normal and unrelated to the columns",
+}
+
+
+@dataclass(frozen=True)
+class ApproachTable:
+    """A table of several analyses of the same data, printed with its notes.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The numbers.
+    models : dict of str to estimator
+        The fitted models behind them.
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> from skmixed import naive_vs_mixed
+    >>> formula = "Reaction ~ Days + (Days | Subject)"
+    >>> naive_vs_mixed(formula, load_sleepstudy().frame).frame["ratio"].round(2)
+    Intercept    1.03
+    Days         1.25
+    Name: ratio, dtype: float64
+    """
+
+    frame: pd.DataFrame
+    models: dict = field(repr=False)
+    title: str = field(repr=False)
+    head: tuple[str, ...] = field(repr=False)
+    rows: tuple[tuple[str, ...], ...] = field(repr=False)
+    notes: tuple[str, ...] = field(repr=False)
+
+    def __str__(self):
+        notes = [
+            textwrap.fill(note, LINE_WIDTH, subsequent_indent="    ")
+            for note in self.notes
+        ]
+        left = [j for j, name in enumerate(self.head) if name[:1] in ("", " ")]
+        table = align([self.head, *self.rows], left=left)
+        return "\n\n".join([self.title, table, "\n".join(notes)])
+
+    def __repr__(self):
+        return str(self)
+
+    def _repr_html_(self):
+        cells = pd.DataFrame([row[1:] for row in self.rows], columns=self.head[1:])
+        cells.index = [row[0] for row in self.rows]
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return (
+            f"<h4>{html.escape(self.title)}</h4>\n{cells.to_html(border=0)}"
+            f"\n<ul>{notes}</ul>"
+        )
+
+
+def five_approaches(
+    formula, *, reml=True, na_action="raise", unseen_groups="population"
+):
+    """Build one estimator for each of the five approaches to multilevel data.
+
+    Parameters
+    ----------
+    formula : str
+        The formula of the mixed model, bars and all; it drives all five.
+    reml : bool, default=True
+        Whether the mixed model is fitted by restricted maximum likelihood.
+    na_action : {"raise", "drop"}, default="raise"
+        What to do with rows that have missing values.
+    unseen_groups : {"population", "error"}, default="population"
+        What to do with new groups in `predict`.
+
+    Returns
+    -------
+    dict of str to estimator
+        ``aggregated`` (regression of group means), ``pooled`` (groups ignored),
+        ``separate`` (a regression per group), ``interaction`` (groups and their
+        interactions as fixed effects) and ``mixed``, not fitted.
+
+    Examples
+    --------
+    >>> from skmixed import five_approaches
+    >>> list(five_approaches("exam ~ lrt + (1 + lrt | school)"))
+    ['aggregated', 'pooled', 'separate', 'interaction', 'mixed']
+    """
+    common = {"na_action": na_action, "unseen_groups": unseen_groups}
+    return {
+        "aggregated": AggregatedLinearRegressor(formula, **common),
+        "pooled": PooledLinearRegressor(formula, **common),
+        "separate": SeparateLinearRegressor(formula, **common),
+        "interaction": InteractionLinearRegressor(formula, **common),
+        "mixed": MixedLinearRegressor(formula, reml=reml, **common),
+    }
+
+
+def compare_approaches(formula, data, *, reml=True, na_action="raise"):
+    """Fit the five approaches to the same data, and put them in one table.
+
+    Parameters
+    ----------
+    formula : str
+        The formula of the mixed model, with its response and one grouping factor.
+    data : data frame
+    reml : bool, default=True
+        Whether the mixed model is fitted by restricted maximum likelihood.
+    na_action : {"raise", "drop"}, default="raise"
+        What to do with rows that have missing values.
+
+    Returns
+    -------
+    ApproachTable
+        Its ``frame`` has one row per approach: ``n``, what counts as an observation;
+        ``extra_df``, parameters beyond those of one regression; for every coefficient
+        its estimate and, as ``<name>_se``, its standard error; ``inference``, what it
+        is about, and ``danger``.
+
+    Raises
+    ------
+    ValueError
+        If the formula has no bar, or more than one grouping factor.
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_london_schools
+    >>> from skmixed import compare_approaches
+    >>> schools = load_london_schools().frame
+    >>> table = compare_approaches("exam ~ lrt + (1 + lrt | school)", schools)
+    >>> table.frame[["n", "extra_df", "lrt", "lrt_se"]].round(3)
+                    n  extra_df    lrt  lrt_se
+    aggregated     65         0  0.884   0.116
+    pooled       4059         0  0.595   0.013
+    separate     4059       128  0.425   0.117
+    interaction  4059       128  0.548   0.014
+    mixed        4059         3  0.557   0.020
+    """
+    models = five_approaches(formula, reml=reml, na_action=na_action)
+    group = find_group(formula)
+    with warnings.catch_warnings():
+        # columns that an approach cannot estimate are empty cells of the table
+        warnings.simplefilter("ignore", RankDeficiencyWarning)
+        for name in models:
+            models[name].fit(data)
+    names = list(models["pooled"].fixed_effects_.index)
+    rows = {
+        name: describe_approach(name, model, names) for name, model in models.items()
+    }
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    for column, texts in (("inference", INFERENCE), ("danger", DANGERS)):
+        frame[column] = [texts[name].format(group=group) for name in frame.index]
+    head = ["", "n", "extra df"]
+    cells = [[f"{i}. {name}" for i, name in enumerate(frame.index, 1)]]
+    cells += [frame[column].astype(str).tolist() for column in ("n", "extra_df")]
+    for name in names:
+        head += [name, "(SE)"]
+        cells += print_pairs(frame[name], frame[f"{name}_se"])
+    notes = [f"{i}. {text}." for i, text in enumerate(frame["danger"], 1)]
+    return ApproachTable(
+        frame=frame,
+        models=models,
+        title=f"Five approaches to {models['mixed'].formula_}",
+        head=(*head, " inference about"),
+        rows=tuple(zip(*cells, [f" {t}" for t in frame["inference"]], strict=True)),
+        notes=("What to beware of:", *notes),
+    )
+
+
+def find_group(formula):
+    """Name the grouping factor of a formula; raise unless there is exactly one."""
+    groups = list(
+        dict.fromkeys(term.group_name for term in parse_formula(formula).random)
+    )
+    if len(groups) != 1:
+        raise ValueError(
+            "The five approaches are compared for one grouping factor; the formula "
+            f"{formula!r} has {groups or 'none'}. Write for example "
+            "'y ~ x + (1 + x | group)'."
+        )
+    return groups[0]
+
+
+def describe_approach(name, model, names):
+    """Describe one fitted approach as a row of the table.
+
+    Parameters
+    ----------
+    name : str
+    model : estimator
+    names : list of str
+        Coefficients, in order.
+
+    Returns
+    -------
+    dict
+    """
+    if name == "separate":
+        table = model.summary().fixed
+        estimate, std_error = table["mean"], table["sem"]
+    else:
+        estimate = model.fixed_effects_
+        variances = np.diag(model.fixed_effects_cov_)
+        std_error = pd.Series(np.sqrt(variances), index=estimate.index)
+    extra = getattr(model, "extra_df_", 0)
+    if name == "mixed":
+        extra = len(model.theta_)
+    n_obs = model.n_obs_
+    if name == "aggregated":
+        n_obs = model.result_.n_obs
+    row = {"n": n_obs, "extra_df": extra}
+    for column in names:
+        row[column] = estimate.get(column, np.nan)
+        row[f"{column}_se"] = std_error.get(column, np.nan)
+    return row
+
+
+def choose_decimals(std_errors):
+    """Decimals that show two digits of the smallest standard error."""
+    sizes = std_errors[np.isfinite(std_errors) & (std_errors > 0)]
+    return max(1 - int(np.floor(np.log10(sizes.min()))), 0) if len(sizes) else 3
+
+
+def print_pairs(estimates, std_errors):
+    """Write estimates and standard errors with two digits of the smallest error."""
+    decimals = choose_decimals(std_errors)
+    pairs = zip(estimates, std_errors, strict=True)
+    written = [
+        ("-", "") if np.isnan(b) else (f"{b:.{decimals}f}", f"({se:.{decimals}f})")
+        for b, se in pairs
+    ]
+    return [list(column) for column in zip(*written, strict=True)]
+
+
+def naive_vs_mixed(formula, data, *, covariance="CR1", reml=True, na_action="raise"):
+    """Compare the standard errors that ignore groups with those that do not.
+
+    Parameters
+    ----------
+    formula : str
+        The formula of the mixed model, with its response.
+    data : data frame
+    covariance : {"CR0", "CR1"}, default="CR1"
+        Kind of cluster-robust standard error.
+    reml : bool, default=True
+        Whether the mixed model is fitted by restricted maximum likelihood.
+    na_action : {"raise", "drop"}, default="raise"
+        What to do with rows that have missing values.
+
+    Returns
+    -------
+    ApproachTable
+        Its ``frame`` has one row per coefficient: ``ols`` and ``mixed``, the estimates;
+        ``ols_se``, ``robust_se`` and ``mixed_se``; ``ratio``, the mixed standard error
+        over the naive one, and its square, the ``design_effect``: by how much the
+        naive analysis overstates the number of rows that bear on the coefficient.
+
+    Raises
+    ------
+    ValueError
+        If the formula has no bar, or more than one grouping factor.
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_london_schools
+    >>> from skmixed import naive_vs_mixed
+    >>> schools = load_london_schools().frame
+    >>> table = naive_vs_mixed("exam ~ lrt + school_avg + (1 | school)", schools)
+    >>> table.frame[["ols_se", "robust_se", "mixed_se", "design_effect"]].round(3)
+                ols_se  robust_se  mixed_se  design_effect
+    Intercept    0.013      0.038     0.037          8.943
+    lrt          0.013      0.019     0.013          0.888
+    school_avg   0.042      0.122     0.112          7.123
+    """
+    group = find_group(formula)
+    naive = PooledLinearRegressor(formula, na_action=na_action).fit(data)
+    mixed = MixedLinearRegressor(formula, reml=reml, na_action=na_action).fit(data)
+    robust = naive.summary(covariance=covariance).fixed["std_error"]
+    frame = pd.DataFrame({"ols": naive.fixed_effects_, "mixed": mixed.fixed_effects_})
+    frame["ols_se"] = np.sqrt(np.diag(naive.fixed_effects_cov_))
+    frame["robust_se"] = robust
+    frame["mixed_se"] = np.sqrt(np.diag(mixed.fixed_effects_cov_))
+    frame["ratio"] = frame["mixed_se"] / frame["ols_se"]
+    frame["design_effect"] = frame["ratio"] ** 2
+    decimals = choose_decimals(frame["ols_se"])
+    numbers = [
+        [f"{v:.{decimals}f}" for v in frame[column]]
+        for column in ("ols", "mixed", "ols_se", "robust_se", "mixed_se")
+    ]
+    numbers += [[f"{v:.2f}" for v in frame[c]] for c in ("ratio", "design_effect")]
+    return ApproachTable(
+        frame=frame,
+        models={"pooled": naive, "mixed": mixed},
+        title=f"Naive and correct standard errors: {mixed.formula_}",
+        head=(
+            *("", "OLS", "mixed", "SE OLS", f"SE {covariance}", "SE mixed"),
+            *("ratio", "design effect"),
+        ),
+        rows=tuple(zip(map(str, frame.index), *numbers, strict=True)),
+        notes=(
+            "ratio: the mixed model's standard error over that of least squares, which "
+            f"takes the {naive.n_obs_} rows for independent. Its square, the design "
+            "effect, is how many times over the rows were counted.",
+            f"Above 1, the naive analysis is too sure (columns that differ between "
+            f"{group} levels); below 1, it is not sure enough (columns that differ "
+            "within them).",
+            f"SE {covariance}: least squares with cluster-robust standard errors, "
+            f"clusters of {group}.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""A formula on a table: from columns to arrays."""

@@ -1,0 +1,143 @@
+"""The arrays of a mixed model, and the checks that they pass."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from skmixed.formula.table.plan import is_finite
+from skmixed.formula.text.operators import factor_columns
+
+__all__ = ["Design", "RandomBlock", "find_constant", "finished"]
+
+# Dummies that add up to 1 do so exactly; spline bases up to rounding.
+PARTITION_OF_UNITY = 1e-12
+FIRST_ROWS = 64
+
+
+@dataclass(frozen=True)
+class RandomBlock:
+    """The arrays of one random-effects term of n rows with k effects.
+
+    Attributes
+    ----------
+    group : str
+        Name of the grouping factor; terms of one factor share name and codes.
+    effects : tuple of str
+        Names of the effects, for example ``("Intercept", "lrt")``.
+    z : ndarray of shape (n, k)
+        Columns of the effects, in Fortran order.
+    codes : ndarray of shape (n,)
+        Group of each row, -1 if it is unknown.
+    n_levels : int
+        Number of groups.
+    diagonal : bool
+        Whether the effects are independent, as in ``diag(x | g)``.
+    constant : ndarray of shape (k,) or None
+        Weights with ``z @ constant == 1`` in every row, if there are any.
+    """
+
+    group: str
+    effects: tuple
+    z: np.ndarray
+    codes: np.ndarray
+    n_levels: int
+    diagonal: bool
+    constant: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Design:
+    """The arrays of a mixed model with n rows and p fixed-effects columns.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, p)
+        Fixed-effects columns, in Fortran order.
+    y : ndarray of shape (n,) or None
+        Response.
+    offset : ndarray of shape (n,) or None
+        Sum of the ``offset()`` terms.
+    weights : ndarray of shape (n,) or None
+    random : tuple of RandomBlock
+        One for each random-effects term, in the order of the formula.
+    constant : ndarray of shape (p,) or None
+        Weights with ``X @ constant == 1`` in every row, if there are any.
+    """
+
+    X: np.ndarray
+    y: np.ndarray | None
+    offset: np.ndarray | None
+    weights: np.ndarray | None
+    random: tuple
+    constant: np.ndarray | None
+
+
+def find_constant(part):
+    """Find weights of the columns that add up to 1 in every row.
+
+    Parameters
+    ----------
+    part : EvaluatedPart with k columns
+
+    Returns
+    -------
+    ndarray of shape (k,) or None
+        Those of the intercept, which comes first, or of the dummies of one term.
+    """
+    constant = np.zeros(part.matrix.shape[1])
+    if part.plan.has_intercept:
+        constant[0] = 1.0
+        return constant
+    starts = itertools.accumulate(part.plan.widths, initial=0)
+    for start, stop in itertools.pairwise(starts):
+        columns = part.matrix[:, start:stop]
+        if stop > start and adds_up(columns[:FIRST_ROWS]) and adds_up(columns):
+            constant[start:stop] = 1.0
+            return constant
+    return None
+
+
+def adds_up(columns):
+    """Tell whether the columns add up to 1 in every row."""
+    total = columns[:, 0] if columns.shape[1] == 1 else columns.sum(axis=1)
+    return bool(np.all(np.abs(total - 1.0) <= PARTITION_OF_UNITY))
+
+
+def finished(part, table):
+    """Put NaN where the table lacks a value; raise for other non-finite values.
+
+    Parameters
+    ----------
+    part : EvaluatedPart of n rows and k columns
+    table : ColumnTable of n rows
+        From which it was made.
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+        The array of the part itself.
+
+    Raises
+    ------
+    ValueError
+        If a column is not finite in a row where nothing is missing.
+    """
+    plan, matrix, missing = part.plan, part.matrix, None
+    if table.missing:
+        factors = [factor for term in part.terms for factor in term.factors]
+        missing = table.missing_rows([c for f in factors for c in factor_columns(f)])
+    for name, product, values in zip(plan.names, plan.products, matrix.T, strict=True):
+        if is_finite(product) or np.isfinite(values.sum()):
+            continue
+        wrong = ~np.isfinite(values)
+        if missing is not None:
+            wrong &= ~missing
+        if wrong.any():
+            raise ValueError(
+                f"`{name}` is not finite in {int(wrong.sum())} rows (first at position "
+                f"{int(wrong.argmax())})."
+            )
+    if missing is not None and matrix.shape[1]:
+        matrix[missing] = np.nan
+    return matrix

@@ -1,0 +1,1 @@
+"""The text of a formula: from characters to terms."""

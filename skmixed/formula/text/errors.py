@@ -1,0 +1,58 @@
+"""The error of every formula that cannot be read, with a caret under the cause."""
+
+from formulaic.errors import FormulaSyntaxError
+
+__all__ = ["FormulaError", "error_at", "error_from_formulaic"]
+
+
+class FormulaError(FormulaSyntaxError, ValueError):
+    """A formula that cannot be read, or that its data cannot satisfy.
+
+    Examples
+    --------
+    >>> from skmixed.formula import parse_formula
+    >>> parse_formula("y ~ x | g")
+    Traceback (most recent call last):
+    ...
+    skmixed.formula.text.errors.FormulaError: A random-effects term must stand ...
+    """
+
+
+def error_at(message, token=None):
+    """Make a ``FormulaError`` that shows the formula with a caret under a token.
+
+    Parameters
+    ----------
+    message : str
+    token : formulaic Token, optional
+        The token to point at; without a known position only the message is kept.
+
+    Returns
+    -------
+    FormulaError
+        To be raised by the caller.
+    """
+    if token is None or not token.source or token.source_start is None:
+        return FormulaError(message)
+    return FormulaError(
+        message + underline(token.source, token.source_start, token.source_end)
+    )
+
+
+def underline(source, start, end):
+    """Show characters ``start`` to ``end`` (inclusive) of ``source`` with carets."""
+    line = "".join(" " if c.isspace() else c for c in source)
+    return f"\n    {line}\n    {' ' * start}{'^' * max(1, end - start + 1)}"
+
+
+def error_from_formulaic(error):
+    """Translate formulaic's syntax error, whose context is coloured, into ours."""
+    message, _, context = str(error).partition("\n\n")
+    context = context.replace("\x1b[1;31m", "").replace("\x1b[0m", "")
+    start, end = context.find("⧛"), context.find("⧚")
+    if 0 <= start < end:
+        source = context.replace("⧛", "", 1).replace("⧚", "", 1)
+        message += underline(source, start, end - 2)
+    if "'$'" in message:
+        message += "\nName columns alone: write `x`, not `data$x`."
+    return FormulaError(message)

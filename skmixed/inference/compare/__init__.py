@@ -1,0 +1,1 @@
+"""Nested models and their likelihood ratios."""

@@ -1,0 +1,280 @@
+"""Chi-bar-squared: the law of a likelihood ratio where variances may be zero."""
+
+import numpy as np
+from scipy import stats
+from scipy.optimize import nnls
+
+from skmixed.inference.compare.nesting import factor_key
+from skmixed.inference.fixed.kenward_roger import trace_terms
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.elimination.regime import choose_elimination
+from skmixed.likelihood.products.precondition import Preconditioned
+from skmixed.likelihood.search.start import symmetric_units
+
+# Draws for the weights of a mixture that has no closed form.
+DRAWS = 4000
+# Accelerated projection steps; far more than small cones need.
+STEPS = 150
+
+
+def mixture_weights(small, large, difference, seed=0):
+    """Weights of the chi-squares that a likelihood ratio is a mixture of.
+
+    Parameters
+    ----------
+    small, large : FitResult
+        By maximum likelihood.
+    difference : Difference
+    seed : int, default=0
+        Of the draws, where weights have to be found by simulation.
+
+    Returns
+    -------
+    weights : dict of int to float
+        By degrees of freedom.
+    simulated : bool
+
+    Notes
+    -----
+    With fixed effects and covariances of either sign besides a cone of covariance
+    matrices, the ratio is asymptotically chi-square plus the squared length of the
+    projection of a normal vector on the cone, in the metric of the information (Self &
+    Liang 1987, JASA 82; Stram & Lee 1994, Biometrics 50; Shapiro 1988, Int. Stat. Rev.
+    56). One variance: half and half. Several: weights are estimated from projections of
+    drawn vectors, whatever the metric.
+    """
+    base = difference.n_fixed + difference.n_free
+    D = difference.n_cone
+    if D == 0:
+        return {base: 1.0}, False
+    if D == 1:
+        return {base: 0.5, base + 1: 0.5}, False
+    metric, shapes = cone_metric(small, large, difference)
+    volumes = cone_volumes(metric, shapes, np.random.default_rng(seed))
+    return {base + d: float(v) for d, v in enumerate(volumes)}, True
+
+
+def mixture_survival(statistic, weights):
+    """Upper tail of a mixture of chi-squares.
+
+    Parameters
+    ----------
+    statistic : float
+    weights : dict of int to float
+        By degrees of freedom; those of 0 are a point mass at zero.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> from skmixed.inference.compare.chi_bar import mixture_survival
+    >>> round(mixture_survival(2.706, {0: 0.5, 1: 0.5}), 4)
+    0.05
+    """
+    tail = (stats.chi2.sf(statistic, df) if df else statistic <= 0 for df in weights)
+    return float(np.dot(list(weights.values()), list(tail)))
+
+
+def cone_metric(small, large, difference):
+    """Information of the new covariances at the smaller model, others profiled out.
+
+    Parameters
+    ----------
+    small, large : FitResult
+    difference : Difference
+
+    Returns
+    -------
+    metric : ndarray of shape (D, D)
+        In entries scaled to unit information each.
+    shapes : list of tuple (size, diagonal)
+        The cone: a product of covariance matrices.
+    """
+    scale_free = Preconditioned.of(large.A)
+    elimination = choose_elimination(scale_free.A)
+    deviance = ProfiledDeviance(scale_free.A, elimination, False)
+    Psi = embed(small, large)
+    inverses = [np.linalg.inv(T) for T in scale_free.to_raw]
+    deviance.evaluate(
+        np.concatenate(
+            [
+                template.nearest_theta(inverse @ block @ inverse.T)
+                for template, inverse, block in zip(
+                    deviance.templates, inverses, Psi, strict=True
+                )
+            ]
+        )
+    )
+    f = deviance.scores(elimination.solve())
+    units, inside, shapes = raw_units(large, difference, inverses)
+    if not elimination.exact:
+        return np.eye(sum(inside)), shapes
+    K = trace_terms(elimination, f, units, large.n_obs)
+    inside = np.append(inside, False)
+    outside = ~inside
+    scale = np.sqrt(np.diag(K))
+    K = K / np.outer(scale, scale)
+    rest = np.linalg.pinv(K[np.ix_(outside, outside)], rcond=1e-10)
+    across = K[np.ix_(inside, outside)]
+    return 0.5 * (K[np.ix_(inside, inside)] - across @ rest @ across.T), shapes
+
+
+def embed(small, large):
+    """Relative covariances of the smaller model in the places of the larger one."""
+    blocks = [np.zeros((len(effects), len(effects))) for effects in large.effects]
+    places = {factor_key(group): j for j, group in enumerate(large.groups)}
+    for group, effects, covariance in zip(
+        small.groups, small.effects, small.covariances, strict=True
+    ):
+        j = places[factor_key(group)]
+        index = [large.effects[j].index(effect) for effect in effects]
+        blocks[j][np.ix_(index, index)] = covariance / small.sigma**2
+    return blocks
+
+
+def raw_units(large, difference, inverses):
+    """Directions of all covariances, those of the cone in their blocks' order.
+
+    Parameters
+    ----------
+    large : FitResult
+    difference : Difference
+    inverses : list of ndarray of shape (k_j, k_j)
+        From raw to scale-free random effects.
+
+    Returns
+    -------
+    units : list of ndarray of shape (m_j, k_j, k_j)
+    inside : ndarray of bool of shape (m,)
+    shapes : list of tuple (size, diagonal)
+    """
+    units, inside, shapes = [], [], []
+    for j, (factor, inverse) in enumerate(zip(large.A.factors, inverses, strict=True)):
+        fresh = [(e, d) for factor_, e, d in difference.blocks if factor_ == j]
+        raw = symmetric_units(factor.template)
+        cone, rows = set(), []
+        for effects, diagonal in fresh:
+            shapes.append((len(effects), diagonal))
+            for a, row in enumerate(effects):
+                for col in effects[a : a + 1] if diagonal else effects[a:]:
+                    cone.add((row, col))
+                    rows.append(unit(len(inverse), row, col))
+        others = [
+            S
+            for S in raw
+            if not {(int(i), int(k)) for i, k in np.argwhere(np.triu(S))} <= cone
+        ]
+        stacked = np.array(rows + others)
+        units.append(np.einsum("ab,mbc,dc->mad", inverse, stacked, inverse))
+        inside += [True] * len(rows) + [False] * len(others)
+    return units, np.array(inside), shapes
+
+
+def unit(k, row, col):
+    """Symmetric unit matrix of shape (k, k)."""
+    S = np.zeros((k, k))
+    S[row, col] = S[col, row] = 1.0
+    return S
+
+
+def cone_volumes(metric, shapes, rng):
+    """Intrinsic volumes of a cone of covariance matrices, by projecting draws.
+
+    Parameters
+    ----------
+    metric : ndarray of shape (D, D)
+    shapes : list of tuple (size, diagonal)
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of shape (D + 1,)
+        Their sum is one, and so is twice the sum of every other one.
+
+    Notes
+    -----
+    The squared length of the projection is a mixture of chi-squares with the volumes as
+    weights; they are fitted to its moments, and to how often it is zero and the draw
+    itself.
+    """
+    D = len(metric)
+    root = np.linalg.cholesky(metric)
+    draws = np.linalg.solve(root.T, rng.standard_normal((D, DRAWS))).T
+    projected = project(draws, metric, shapes)
+    length = np.einsum("ni,ij,nj->n", projected, metric, projected)
+    gap = draws - projected
+    inside = np.einsum("ni,ij,nj->n", gap, metric, gap) < 1e-6
+    df = np.arange(D + 1)
+    rows = [
+        (np.ones(D + 1), 1.0, 1e3),
+        ((-1.0) ** df, 0.0, 1e3),
+        (df == D, inside.mean(), 10.0),
+        (df == 0, np.mean(length < 1e-6), 10.0),
+        (df, length.mean(), 3.0),
+        (df * (df + 2.0), np.mean(length**2), 1.0 / D),
+    ]
+    left = np.array([weight * np.asarray(row, float) for row, _, weight in rows])
+    right = np.array([weight * value for _, value, weight in rows])
+    volumes = nnls(left, right)[0]
+    return volumes / volumes.sum()
+
+
+def project(draws, metric, shapes):
+    """Project vectors on a cone in a metric, by accelerated gradient steps.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (n, D)
+    metric : ndarray of shape (D, D)
+    shapes : list of tuple (size, diagonal)
+
+    Returns
+    -------
+    ndarray of shape (n, D)
+    """
+    # off-diagonal entries count twice in the Frobenius norm of the step's projection
+    scale = np.concatenate([entry_scale(*shape) for shape in shapes])
+    metric = metric / np.outer(scale, scale)
+    target = draws * scale
+    step = 1.0 / np.linalg.eigvalsh(metric)[-1]
+    at, ahead, momentum = target, target, 1.0
+    for _ in range(STEPS):
+        moved = onto_cone(ahead - step * (ahead - target) @ metric, shapes)
+        further = (1.0 + np.sqrt(1.0 + 4.0 * momentum**2)) / 2.0
+        ahead = moved + (momentum - 1.0) / further * (moved - at)
+        at, momentum = moved, further
+    return at / scale
+
+
+def entry_scale(size, diagonal):
+    """Weights that make the entries' norm that of the matrix."""
+    if diagonal:
+        return np.ones(size)
+    rows, cols = np.triu_indices(size)
+    return np.where(rows == cols, 1.0, np.sqrt(2.0))
+
+
+def onto_cone(vectors, shapes):
+    """Nearest covariance matrices in the Frobenius norm, block by block."""
+    out, start = np.empty_like(vectors), 0
+    for size, diagonal in shapes:
+        n_entries = size if diagonal else size * (size + 1) // 2
+        part = vectors[:, start : start + n_entries]
+        out[:, start : start + n_entries] = (
+            np.maximum(part, 0.0) if diagonal else nearest_covariances(part, size)
+        )
+        start += n_entries
+    return out
+
+
+def nearest_covariances(entries, size):
+    """Clip negative eigenvalues of matrices given by their scaled upper triangles."""
+    rows, cols = np.triu_indices(size)
+    scale = entry_scale(size, False)
+    matrices = np.zeros((len(entries), size, size))
+    matrices[:, rows, cols] = matrices[:, cols, rows] = entries / scale
+    values, vectors = np.linalg.eigh(matrices)
+    clipped = (vectors * np.maximum(values, 0.0)[:, None]) @ vectors.transpose(0, 2, 1)
+    return clipped[:, rows, cols] * scale

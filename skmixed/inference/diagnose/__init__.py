@@ -1,0 +1,1 @@
+"""What single rows and groups do to a fit."""

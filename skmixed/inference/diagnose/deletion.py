@@ -1,0 +1,167 @@
+"""What the fixed effects would be without one observation, at the same variances."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from skmixed.inference.opened.posterior import PredictionRows
+from skmixed.inference.prediction import mean_variance, posterior_at_estimates
+from skmixed.likelihood.products.rows import without_offset
+
+# A unit whose leverage is nearer to 1 determines an effect alone.
+DETERMINES = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Deletion:
+    """Estimates without each of some units; NaN where a unit determines an effect.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (u, r)
+        Fixed effects without the unit.
+    std_error : ndarray of shape (u, r)
+        Their standard errors.
+    sigma : ndarray of shape (u,)
+        Residual standard deviation without the unit.
+    leverage : ndarray of shape (u,)
+        What the unit's responses contribute to their own expectation, summed; over all
+        units, the number of fixed effects.
+    hat : ndarray of shape (u,) or None
+        The same with random effects (lme4: ``hatvalues``), for single rows.
+    covariances : list of tuple of ndarray, or None
+        Covariance matrices of the random effects without the unit, where refitted.
+    """
+
+    coef: np.ndarray
+    std_error: np.ndarray
+    sigma: np.ndarray
+    leverage: np.ndarray
+    hat: np.ndarray | None = None
+    covariances: list | None = None
+
+    def cooks_distance(self, result):
+        """Cook's distance of every unit.
+
+        Parameters
+        ----------
+        result : FitResult
+            Of all rows.
+
+        Returns
+        -------
+        ndarray of shape (u,)
+            ``(b - b_i)' V^-1 (b - b_i) / r`` with V the covariance of the fixed
+            effects b of all rows and r their number.
+        """
+        r = len(result.coef)
+        if not r:
+            return np.zeros(len(self.coef))
+        scale = np.sqrt(np.diag(result.coef_cov))
+        root = np.linalg.cholesky(result.coef_cov / np.outer(scale, scale))
+        shift = ((result.coef - self.coef) / scale).T
+        whitened = solve_triangular(root, shift, lower=True, check_finite=False)
+        return (whitened**2).sum(axis=0) / r
+
+    def dfbetas(self, result):
+        """Change of every fixed effect, in standard errors without the unit: (u, r)."""
+        return (result.coef - self.coef) / self.std_error
+
+
+def delete_rows(result, design):
+    """Delete single rows, the relative variances held at their estimates.
+
+    Parameters
+    ----------
+    result : FitResult
+    design : Design
+        The rows of the fit, with response and weights.
+
+    Returns
+    -------
+    Deletion
+
+    Notes
+    -----
+    With P = V^-1 - V^-1 X C X'V^-1, C = (X'V^-1 X)^-1, a row in V is deleted by
+
+        b - b_i = C X'V^-1 e_i (P y)_i / P_ii,
+        r_i^2 = r^2 - (P y)_i^2 / P_ii,
+        C_i = C + (C X'V^-1 e_i)(C X'V^-1 e_i)' / P_ii,
+
+    exactly (Haslett, 1999, J. R. Stat. Soc. B 61(3)). (P y)_i is the weighted
+    conditional residual and ``P_ii = w_i (1 - h_i)`` with h_i lme4's hat value.
+    """
+    frame = result.A.frame
+    rows = OpenRows.of(result, design)
+    w = np.ones(len(rows.X)) if design.weights is None else design.weights
+    y = without_offset(design)
+    residual = frame.response(y, rows.X) - rows.mean
+    hat = w * mean_variance(result, design) / result.sigma**2
+    rest = np.where(hat < 1.0 - DETERMINES, 1.0 - hat, np.nan)
+    C = np.linalg.inv(rows.RX @ rows.RX.T) if len(rows.RX) else rows.RX
+    moved = rows.VX @ C
+    leverage = w * np.einsum("ni,ni->n", rows.X, moved)
+    raw = moved @ frame.fixed.to_raw.T
+    shift = raw * (w * residual / rest)[:, None]
+    nu = result.df_resid if result.reml else result.n_obs
+    r2 = result.sigma**2 * nu - w * residual**2 / rest
+    sigma = np.sqrt(np.maximum(r2, 0.0) / (nu - 1)) if nu > 1 else np.nan * residual
+    spread = np.diag(frame.fixed.to_raw @ C @ frame.fixed.to_raw.T)
+    spread = spread + raw**2 * (w / rest)[:, None]
+    return Deletion(
+        coef=result.coef - shift,
+        std_error=sigma[:, None] * np.sqrt(spread),
+        sigma=sigma,
+        leverage=leverage,
+        hat=hat,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class OpenRows:
+    """Rows of a fit in the basis of its reopened likelihood.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, r)
+    VX : ndarray of shape (n, r)
+        ``W^-1 V^-1 X``: the fixed-effects columns less their conditional modes.
+    mean : ndarray of shape (n,)
+        ``X beta + Z b``, for the frame's response.
+    RX : ndarray of shape (r, r)
+        Lower triangular, ``RX RX' = X'V^-1 X``.
+    """
+
+    X: np.ndarray
+    VX: np.ndarray
+    mean: np.ndarray
+    RX: np.ndarray
+
+    @classmethod
+    def of(cls, result, design):
+        """Open the rows of a design.
+
+        Parameters
+        ----------
+        result : FitResult
+        design : Design
+
+        Returns
+        -------
+        OpenRows
+        """
+        A = result.A
+        if not A.factors:
+            X = A.frame.fixed.apply(design.X)
+            RX = np.linalg.cholesky(A.gram[:-1, :-1])
+            beta = np.linalg.solve(A.gram[:-1, :-1], A.gram[:-1, -1])
+            return cls(X, X, X @ beta, RX)
+        scale_free, posterior = posterior_at_estimates(result)
+        rows = PredictionRows.of(design, scale_free)
+        VX = rows.X.copy()
+        for (w, codes), F in zip(posterior.loadings(rows), posterior.F, strict=True):
+            for a in range(len(F)):
+                VX -= w[:, a, None] * F[a][:, codes].T
+        return cls(rows.X, VX, posterior.mean(rows), posterior.RX)

@@ -1,0 +1,244 @@
+"""What the estimates would be without one group: refitted, or at the same variances."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skmixed.inference.diagnose.deletion import Deletion, OpenRows
+from skmixed.inference.prediction import posterior_at_estimates
+from skmixed.likelihood.fit import finish, largest_dense
+from skmixed.likelihood.linalg.threads import blas_threads
+from skmixed.likelihood.products.cross_products import cross_products
+from skmixed.likelihood.products.rows import GroupedRows, without_offset
+from skmixed.likelihood.search.boundary import thin_directions
+from skmixed.likelihood.search.optimize import minimise
+from skmixed.likelihood.search.search import search
+
+# Refits are compared with each other: they go farther than a fit does.
+TOLERANCE = 1e-11
+# Scaled cross-products of the fixed effects with a smaller eigenvalue are singular.
+SINGULAR = 1e-12
+
+
+def delete_groups(result, design, factor, *, refit=True):
+    """Delete the groups of a factor, one at a time.
+
+    Parameters
+    ----------
+    result : FitResult
+    design : Design
+        The rows of the fit, with response and weights.
+    factor : int
+    refit : bool, default=True
+        Whether variances are estimated anew without the group, or held.
+
+    Returns
+    -------
+    Deletion
+
+    Notes
+    -----
+    The cross-products of the other groups are those of all less the group's own, so a
+    refit reads no rows but the group's, and it starts at the estimates of all. Of one
+    factor with variances held, all groups are deleted at once: see `hold_variances`.
+    """
+    codes = GroupedRows.of(design.random).codes[factor]
+    if not refit and len(result.groups) == 1:
+        return hold_variances(result, design, codes)
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes, minlength=result.n_levels[factor])
+    found = []
+    with blas_threads(largest_dense(result.A)):
+        for level, rows in enumerate(np.split(order, np.cumsum(counts)[:-1])):
+            A = without(result.A, design, rows, factor, level)
+            found.append(estimates(replace(result, A=A), refit))
+    coef, std_error, sigma, covariances = zip(*found, strict=True)
+    return Deletion(
+        coef=np.array(coef),
+        std_error=np.array(std_error),
+        sigma=np.array(sigma),
+        leverage=group_leverage(result, design, codes),
+        covariances=list(covariances) if refit else None,
+    )
+
+
+def without(A, design, rows, factor, level):
+    """Cross-products less those of one group.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    design : Design
+    rows : ndarray of int
+        Of the group.
+    factor, level : int
+
+    Returns
+    -------
+    CrossProducts
+        The group keeps its level, which without rows says nothing.
+    """
+    own = cross_products(select_rows(design, rows), frame=A.frame)
+    negative = replace(
+        own,
+        gram=-own.gram,
+        ZtZ=tuple(-block for block in own.ZtZ),
+        ZtXy=tuple(-block for block in own.ZtXy),
+        pairs=tuple(replace(pair, data=-pair.data) for pair in own.pairs),
+        n_obs=-own.n_obs,
+        sum_log_weights=-own.sum_log_weights,
+    )
+    rest = A + negative
+    for products in (rest.ZtZ, rest.ZtXy):
+        products[factor][:, :, level] = 0.0
+    return rest
+
+
+def select_rows(design, rows):
+    """Some rows of a design.
+
+    Parameters
+    ----------
+    design : Design
+    rows : ndarray of int or bool
+
+    Returns
+    -------
+    Design
+    """
+
+    def cut(values):
+        return None if values is None else values[rows]
+
+    return replace(
+        design,
+        X=design.X[rows],
+        y=cut(design.y),
+        offset=cut(design.offset),
+        weights=cut(design.weights),
+        random=tuple(
+            replace(block, z=block.z[rows], codes=block.codes[rows])
+            for block in design.random
+        ),
+    )
+
+
+def estimates(start, refit):
+    """Estimate a model from changed cross-products.
+
+    Parameters
+    ----------
+    start : FitResult
+        With the changed cross-products, and the estimates to start from.
+    refit : bool
+        Whether the variances are estimated anew.
+
+    Returns
+    -------
+    coef, std_error : ndarray of shape (r,)
+    sigma : float
+    covariances : tuple of ndarray
+    """
+    A, p = start.A, start.A.n_fixed
+    if not determined(A.gram[:p, :p]):
+        nothing = np.full(p, np.nan)
+        unknown = tuple(np.full_like(one, np.nan) for one in start.covariances)
+        return nothing, nothing, np.nan, unknown
+    scale_free, deviance = start.reopen()
+    if refit:
+        optimum = minimise(deviance, deviance.theta, tol=TOLERANCE)
+        found = scale_free, deviance, optimum
+        thin = thin_directions(deviance, optimum.theta)
+        if thin or optimum.flat or not optimum.converged:
+            found = search(A, start.reml, tol=TOLERANCE)
+        fit = finish(*found)
+        return fit.coef, np.sqrt(np.diag(fit.coef_cov)), fit.sigma, fit.covariances
+    at = deviance.at
+    sigma = np.sqrt(at.r2 / deviance.nu)
+    root = np.linalg.solve(at.RX, A.frame.fixed.to_raw.T)
+    std_error = sigma * np.sqrt((root**2).sum(axis=0))
+    return A.frame.coef_to_raw(at.beta), std_error, sigma, start.covariances
+
+
+def determined(gram):
+    """Whether cross-products of columns are not singular, for each of a stack."""
+    scale = np.sqrt(np.maximum(np.einsum("...ii->...i", gram), np.finfo(float).tiny))
+    unit = gram / (scale[..., :, None] * scale[..., None, :])
+    if not gram.shape[-1]:
+        return np.ones(gram.shape[:-2], dtype=bool)
+    return np.linalg.eigvalsh(unit)[..., 0] > SINGULAR
+
+
+def group_leverage(result, design, codes):
+    """Leverage of the rows on the fixed effects, summed by group: (G,)."""
+    rows = OpenRows.of(result, design)
+    whitened = np.linalg.solve(rows.RX @ rows.RX.T, rows.VX.T)
+    leverage = np.einsum("ni,in->n", rows.X, whitened)
+    if design.weights is not None:
+        leverage *= design.weights
+    return np.bincount(codes, leverage)
+
+
+def hold_variances(result, design, codes):
+    """Delete all groups of the only factor, the relative variances held.
+
+    Parameters
+    ----------
+    result : FitResult
+    design : Design
+    codes : ndarray of shape (n,)
+
+    Returns
+    -------
+    Deletion
+
+    Notes
+    -----
+    V is block diagonal. With e = y - X beta, what a group adds to [X e]'V^-1[X e] is
+
+        S_g = [X e]_g'W[X e]_g - [X e]_g'W Z_g Psi Z_g'V_g^-1[X e]_g,
+
+    and without it ``(S - S_g)_XX (beta_g - beta) = -(S_g)_Xe``.
+    """
+    scale_free, posterior = posterior_at_estimates(result)
+    A, p = scale_free.A, scale_free.A.n_fixed
+    beta, Lambda = posterior.beta, posterior.Lambdas[0]
+    own = own_products(A.frame, design, codes, beta)
+    C = np.concatenate([A.ZtXy[0][:, :p], own_scores(A.ZtXy[0], beta)], axis=1)
+    F = np.concatenate([posterior.F[0], posterior.f[0][:, None]], axis=1)
+    S_g = own - np.einsum("amg,ab,bng->gmn", C, Lambda @ Lambda.T, F, optimize=True)
+    rest = posterior.RX @ posterior.RX.T - S_g[:, :p, :p]
+    known = determined(rest)
+    rest[~known] = np.eye(p)
+    inverse = np.linalg.inv(rest)
+    shift = np.einsum("gij,gj->gi", inverse, S_g[:, :p, p])
+    nu = result.df_resid if result.reml else result.n_obs
+    r2 = result.sigma**2 * nu - S_g[:, p, p]
+    r2 -= np.einsum("gi,gi->g", shift, S_g[:, :p, p])
+    sigma = np.sqrt(np.maximum(r2, 0.0) / (nu - np.bincount(codes)))
+    to_raw = A.frame.fixed.to_raw
+    variances = np.einsum("ia,gab,ib->gi", to_raw, inverse, to_raw, optimize=True)
+    coef = result.coef - shift @ to_raw.T
+    std_error = sigma[:, None] * np.sqrt(variances)
+    for values in (coef, std_error, sigma):
+        values[~known] = np.nan
+    return Deletion(coef, std_error, sigma, group_leverage(result, design, codes))
+
+
+def own_scores(ZtXy, beta):
+    """``Z'W(y - X beta)`` of every group, of shape (k, 1, G)."""
+    return np.einsum("amg,m->ag", ZtXy, np.append(-beta, 1.0))[:, None]
+
+
+def own_products(frame, design, codes, beta):
+    """``[X e]_g'W[X e]_g`` of every group, of shape (G, p + 1, p + 1)."""
+    X = frame.fixed.apply(design.X)
+    y = without_offset(design)
+    columns = [*X.T, frame.response(y, X) - X @ beta]
+    m, G = len(columns), codes.max() + 1
+    out = np.empty((G, m, m))
+    for a, first in enumerate(columns):
+        weighted = first if design.weights is None else first * design.weights
+        for b in range(a + 1):
+            out[:, a, b] = out[:, b, a] = np.bincount(codes, weighted * columns[b])
+    return out

@@ -1,0 +1,118 @@
+"""Residuals turned so that they are independent if the model is right."""
+
+import numpy as np
+from scipy import sparse
+
+from skmixed.inference.diagnose.deletion import OpenRows
+from skmixed.inference.opened.posterior import PredictionRows
+from skmixed.inference.prediction import posterior_at_estimates
+from skmixed.likelihood.products.rows import transposed_z, without_offset
+
+# Several factors are rotated by a dense eigendecomposition of this size at most.
+MOST_EFFECTS = 3_000
+
+
+def rotate_residuals(result, design):
+    """Residuals of the fixed effects, rotated by the inverse root of their covariance.
+
+    Parameters
+    ----------
+    result : FitResult
+    design : Design
+        The rows of the fit, with response and weights.
+
+    Returns
+    -------
+    residuals : ndarray of shape (n,)
+        ``V^-1/2 (y - X beta) / sigma``: of unit variance and uncorrelated, but for the
+        estimation of beta.
+    basis : ndarray of shape (n, r)
+        Orthonormal columns that span ``V^-1/2 X``; the residuals are orthogonal to
+        them.
+
+    Raises
+    ------
+    ValueError
+        For several grouping factors with more random effects than can be rotated.
+
+    Notes
+    -----
+    With U = W^1/2 Z Lambda and U'U = Q diag(s) Q', the symmetric root is
+
+        V^-1/2 = (I + U U')^-1/2 = I + U Q diag(((1 + s)^-1/2 - 1) / s) Q'U',
+
+    per group where there is one factor.
+    """
+    frame = result.A.frame
+    y = without_offset(design)
+    if not result.A.factors:
+        rows = OpenRows.of(result, design)
+        RX, e = rows.RX, frame.response(y, rows.X) - rows.mean
+        rotated = weigh(np.column_stack([rows.X, e]), design.weights)
+    else:
+        scale_free, posterior = posterior_at_estimates(result)
+        rows, RX = PredictionRows.of(design, scale_free), posterior.RX
+        e = frame.response(y, rows.X) - rows.X @ posterior.beta
+        columns = weigh(np.column_stack([rows.X, e]), design.weights)
+        rotate = rotate_groups if len(rows.z) == 1 else rotate_jointly
+        z = [weigh(z, design.weights) for z in rows.z]
+        loadings = [
+            one @ Lambda for one, Lambda in zip(z, posterior.Lambdas, strict=True)
+        ]
+        rotated = rotate(columns, loadings, rows.codes)
+    basis = np.linalg.solve(RX, rotated[:, :-1].T).T
+    return rotated[:, -1] / result.sigma, basis
+
+
+def weigh(columns, weights):
+    """Multiply columns by the square roots of the weights."""
+    return columns if weights is None else columns * np.sqrt(weights)[:, None]
+
+
+def rotate_groups(columns, loadings, codes):
+    """Rotate columns group by group.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n, m)
+    loadings : list of one ndarray of shape (n, k)
+        U, row by row.
+    codes : tuple of one ndarray of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (n, m)
+    """
+    (U,), (codes,) = loadings, codes
+    k, m = U.shape[1], columns.shape[1]
+    sums = transposed_z(U, codes, int(codes.max()) + 1) @ np.hstack([U, columns])
+    sums = sums.reshape(-1, k, k + m)
+    s, Q = np.linalg.eigh(sums[:, :, :k])
+    inner = Q @ (shrink(s)[:, :, None] * (Q.transpose(0, 2, 1) @ sums[:, :, k:]))
+    out = columns.copy()
+    for a in range(k):
+        out += U[:, a, None] * inner[codes, a]
+    return out
+
+
+def rotate_jointly(columns, loadings, codes):
+    """Rotate columns where factors are crossed or nested; as `rotate_groups`."""
+    n_levels = [int(one.max()) + 1 for one in codes]
+    size = sum(U.shape[1] * G for U, G in zip(loadings, n_levels, strict=True))
+    if size > MOST_EFFECTS:
+        raise ValueError(
+            f"The residuals of {size} random effects of several grouping factors "
+            f"cannot be rotated, only up to {MOST_EFFECTS}. Look at the conditional "
+            "residuals: ResidualsDisplay."
+        )
+    parts = map(transposed_z, loadings, codes, n_levels)
+    Ut = sparse.vstack(list(parts)).tocsr()
+    s, Q = np.linalg.eigh((Ut @ Ut.T).toarray())
+    inner = Q @ (shrink(s)[:, None] * (Q.T @ (Ut @ columns)))
+    return columns + Ut.T @ inner
+
+
+def shrink(s):
+    """``((1 + s)^-1/2 - 1) / s``, which is -1/2 at zero."""
+    root = np.sqrt(1.0 + np.maximum(s, 0.0))
+    return -1.0 / (root * (root + 1.0))

@@ -1,0 +1,116 @@
+"""Which distribution the ratio of an estimate to its standard error is held against."""
+
+import numpy as np
+
+from skmixed.inference.fixed.kenward_roger import KenwardRoger
+from skmixed.inference.fixed.satterthwaite import Satterthwaite
+
+METHODS = ("auto", "satterthwaite", "kenward-roger", "normal", "residual")
+# Multiplications that "auto" spends on exact second derivatives: about a second.
+AFFORDABLE = 5e10
+
+
+class Constant:
+    """The same degrees of freedom for every contrast.
+
+    Parameters
+    ----------
+    result : FitResult
+    name : {"normal", "residual"}
+    """
+
+    def __init__(self, result, name):
+        self.name = name
+        self.covariance = result.coef_cov
+        self.value = np.inf if name == "normal" else float(result.df_resid)
+        self.label = (
+            "the normal distribution"
+            if name == "normal"
+            else f"{result.df_resid} residual degrees of freedom"
+        )
+
+    def df(self, L):
+        """Degrees of freedom of single contrasts, of shape (q,)."""
+        return np.full(len(np.atleast_2d(L)), self.value)
+
+    def joint_df(self, L):
+        """Scaling (1) and degrees of freedom of several contrasts."""
+        return 1.0, self.value
+
+
+def choose_degrees_of_freedom(result, ddf="auto"):
+    """Choose how fixed effects are tested.
+
+    Parameters
+    ----------
+    result : FitResult
+    ddf : {"auto", "satterthwaite", "kenward-roger", "normal", "residual"}
+        "auto" is Satterthwaite's while that is cheap, else the normal distribution.
+
+    Returns
+    -------
+    method : Satterthwaite, KenwardRoger or Constant
+        With ``name``, ``covariance`` of the fixed effects, ``df(L)`` and
+        ``joint_df(L)``.
+    reason : str
+        One sentence for the foot of a table.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, and where Kenward and Roger's method is not to be had.
+    """
+    if not isinstance(ddf, str) or ddf not in METHODS:
+        raise ValueError(f"ddf={ddf!r} should be one of {', '.join(METHODS)}.")
+    why = ""
+    if not result.groups and ddf not in ("normal", "residual"):
+        ddf, why = "residual", "exact without random effects"
+    elif ddf == "auto":
+        ddf, why = cheap_method(result)
+    if ddf == "satterthwaite":
+        method = Satterthwaite(result)
+    elif ddf == "kenward-roger":
+        method = KenwardRoger(result)
+    else:
+        method = Constant(result, ddf)
+    reason = f"Tests of fixed effects use {method.label}"
+    return method, f"{reason} ({why})." if why else f"{reason}."
+
+
+def cheap_method(result):
+    """What "auto" stands for, and why.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    ddf, reason : str
+    """
+    cost = satterthwaite_cost(result)
+    if cost <= AFFORDABLE:
+        return "satterthwaite", ""
+    seconds = cost / AFFORDABLE
+    return "normal", (
+        f"Satterthwaite's would take about {seconds:.0f} s here; ask with "
+        "ddf='satterthwaite'"
+    )
+
+
+def satterthwaite_cost(result):
+    """Multiplications for the exact second derivatives of the criterion.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    float
+        Two inversions of the dense complement per parameter for crossed factors.
+    """
+    if result.solver != "crossed":
+        return 0.0
+    sizes = sorted(factor.size for factor in result.A.factors)
+    return 2.0 * result.n_theta * float(sum(sizes[:-1])) ** 3

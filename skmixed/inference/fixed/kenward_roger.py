@@ -1,0 +1,269 @@
+"""Kenward and Roger's adjusted covariance and degrees of freedom."""
+
+import numpy as np
+
+from skmixed.inference.opened.curvature import directions, reopen, whitening_root
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.elimination.dense import DenseElimination
+from skmixed.likelihood.search.start import symmetric_units
+
+# Random effects at the most where Z'V^-1Z has to be held densely.
+DENSE_EFFECTS = 4000
+# Numbers held at once at the most: 2 GB.
+LARGEST = 250_000_000
+
+
+class KenwardRoger:
+    """Small-sample covariance of the fixed effects, and F tests that use it.
+
+    Parameters
+    ----------
+    result : FitResult
+        By REML, with at least one random term.
+
+    Raises
+    ------
+    ValueError
+        For a fit by maximum likelihood, and for designs that are too large; see
+        :func:`refusal`.
+
+    Notes
+    -----
+    Kenward & Roger (1997, Biometrics 53), as pbkrtest computes it (Halekoh & Hojsgaard
+    2014, J. Stat. Softw. 59(9)). Total V is linear in the covariances of the random
+    effects and in sigma^2, so the derivative in any of them is fixed, and every formula
+    below is the same for linear combinations of these directions. Instead of
+    dV/dsigma^2 = I the direction V itself is used, which needs no trace of V^-1. With
+    sigma = 1, F = Z'V^-1X R^-T (whitened), P = Z'V^-1Z and symmetric units S_i,
+
+        N_i = F'S_i F,  M_ij = F'S_i P S_j F,  K_ij = sum tr(S_i P_gh S_j P_hg),
+        information_ij = K_ij - 2 tr(M_ij) + tr(N_i N_j), over 2,
+        adjusted covariance = I + 2 sum_ij W_ij (M_ij - N_i N_j),
+
+    where W is the inverse of the information; the direction V has N = I, M_i = N_i,
+    K_i = tr(S_i sum P_gg) and K = n, and drops out of the adjustment but for W.
+    Cost O(G k^2 m p) and m^2 p^2 for one factor; several factors need Z'V^-1 Z densely.
+    """
+
+    name = "kenward-roger"
+    label = "Kenward and Roger's degrees of freedom and standard errors"
+
+    def __init__(self, result):
+        reason = refusal(result)
+        if reason:
+            raise ValueError(reason)
+        scale_free, deviance = reopen(result)
+        if not deviance.elimination.exact:
+            theta = deviance.theta
+            dense = DenseElimination(scale_free.A)
+            deviance = ProfiledDeviance(scale_free.A, dense, result.reml)
+            deviance.evaluate(theta)
+        self.root = whitening_root(result, deviance.at.RX)
+        self.N, self.W, adjustment = information(deviance)
+        self.covariance = (
+            result.sigma**2
+            * self.root.T
+            @ (np.eye(len(adjustment)) + 2.0 * adjustment)
+            @ self.root
+        )
+
+    def df(self, L):
+        """Degrees of freedom of single contrasts.
+
+        Parameters
+        ----------
+        L : ndarray of shape (q, r)
+            Of the raw fixed effects, a contrast per row.
+
+        Returns
+        -------
+        ndarray of shape (q,)
+        """
+        return np.array([self.joint_df(row[None])[1] for row in np.atleast_2d(L)])
+
+    def joint_df(self, L):
+        """Scaling and denominator degrees of freedom of the F test of q contrasts.
+
+        Parameters
+        ----------
+        L : ndarray of shape (q, r)
+            Linearly independent.
+
+        Returns
+        -------
+        scaling : float
+            lambda of Kenward & Roger: the Wald statistic over q times it is F.
+        df : float
+        """
+        q = len(L)
+        basis = np.linalg.qr((L @ self.root.T).T)[0]
+        projected = np.einsum("aq,iab,bs->iqs", basis, self.N, basis)
+        traces = np.einsum("iqq->i", projected)
+        A1 = float(traces @ self.W @ traces)
+        A2 = float(np.einsum("ij,iqs,jsq->", self.W, projected, projected))
+        return match_moments(q, A1, A2)
+
+
+def match_moments(q, A1, A2):
+    """Scaling and degrees of freedom that match the moments of F.
+
+    Parameters
+    ----------
+    q : int
+    A1, A2 : float
+        As Kenward & Roger (1997), section 3.
+
+    Returns
+    -------
+    scaling, df : float
+    """
+    if A2 <= 0.0:
+        return 1.0, np.inf
+    B = (A1 + 6.0 * A2) / (2.0 * q)
+    g = ((q + 1) * A1 - (q + 4) * A2) / ((q + 2) * A2)
+    below = 3.0 * q + 2.0 * (1.0 - g)
+    V0 = 1.0 + g / below * B
+    V1 = 1.0 - (q - g) / below * B
+    V2 = 1.0 - (q + 2.0 - g) / below * B
+    shrink = 1.0 - A2 / q
+    # exact F tests make both zero, and their ratio one
+    ratio = 1.0 if abs(shrink) < 1e-10 and abs(V1) < 1e-10 else shrink / V1
+    rho = ratio**2 * (0.0 if abs(V0) < 1e-10 else V0) / V2 / q
+    df = 4.0 + (q + 2.0) / (q * rho - 1.0)
+    scaling = 1.0 if abs(df - 2.0) < 1e-2 else df * shrink / (df - 2.0)
+    return float(scaling), float(df)
+
+
+def information(deviance):
+    """Derivatives, inverse information and adjustment, whitened and with sigma = 1.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+        With an exact regime, evaluated.
+
+    Returns
+    -------
+    N : ndarray of shape (m + 1, p, p)
+        The direction V comes last.
+    W : ndarray of shape (m + 1, m + 1)
+        Covariance of the variance parameters.
+    adjustment : ndarray of shape (p, p)
+    """
+    elimination, p = deviance.elimination, deviance.A.n_fixed
+    whitened, _, _ = directions(deviance)
+    factors = deviance.A.factors
+    units = [symmetric_units(factor.template) for factor in factors]
+    N, M = fixed_effects_terms(elimination, whitened, units)
+    K = trace_terms(elimination, deviance.f, units, deviance.A.n_obs)
+    m = len(N) - 1
+    M_trace = np.einsum("ijaa->ij", M)
+    both = K - 2.0 * M_trace + np.einsum("iab,jba->ij", N, N)
+    scale = np.sqrt(np.abs(np.diag(both)))
+    W = 2.0 * np.linalg.pinv(both / np.outer(scale, scale), rcond=1e-10)
+    W /= np.outer(scale, scale)
+    adjustment = np.einsum("ij,ijab->ab", W[:m, :m], M[:m, :m])
+    adjustment -= np.einsum("ij,iab,jbc->ac", W[:m, :m], N[:m], N[:m])
+    return N, W, (adjustment + adjustment.T) / 2 if p else adjustment
+
+
+def fixed_effects_terms(elimination, whitened, units):
+    """N_i and M_ij of every pair of directions, the direction V last.
+
+    Parameters
+    ----------
+    elimination : Elimination
+    whitened : list of ndarray of shape (k_j, p, G_j)
+    units : list of ndarray of shape (m_j, k_j, k_j)
+
+    Returns
+    -------
+    N : ndarray of shape (m + 1, p, p)
+    M : ndarray of shape (m + 1, m + 1, p, p)
+    """
+    p = whitened[0].shape[1]
+    moved, N = [], []
+    for j, (W, S_j) in enumerate(zip(whitened, units, strict=True)):
+        for S in S_j:
+            SW = [np.zeros_like(block) for block in whitened]
+            SW[j] = np.einsum("ab,bpg->apg", S, W)
+            moved.append(SW)
+            N.append(np.einsum("apg,aqg->pq", W, SW[j], optimize=True))
+    m = len(N)
+    M = np.empty((m + 1, m + 1, p, p))
+    for j in range(m):
+        applied = elimination.apply(moved[j])
+        for i in range(m):
+            M[i, j] = sum(
+                np.einsum("apg,aqg->pq", one, other, optimize=True)
+                for one, other in zip(moved[i], applied, strict=True)
+            )
+    N.append(np.eye(p))
+    N = np.array(N)
+    M[m, :], M[:, m] = N, N
+    return N, M
+
+
+def trace_terms(elimination, f, units, n_obs):
+    """``tr(V^-1 V_i V^-1 V_j)`` of every pair of directions, the direction V last.
+
+    Parameters
+    ----------
+    elimination : Elimination
+    f : list of ndarray of shape (k_j, G_j)
+    units : list of ndarray of shape (m_j, k_j, k_j)
+    n_obs : int
+
+    Returns
+    -------
+    ndarray of shape (m + 1, m + 1)
+    """
+    ends = np.cumsum([0, *(len(S) for S in units)])
+    m = ends[-1]
+    K = np.empty((m + 1, m + 1))
+    PP, _, _ = elimination.kronecker_sums(f, None)
+    for (one, other), tensor in PP.items():
+        # sum_gh P_gh[a, b] P_gh[c, d] S_i[a, c] S_j[b, d]
+        K[ends[one] : ends[one + 1], ends[other] : ends[other + 1]] = np.einsum(
+            "iac,abcd,jbd->ij", units[one], tensor, units[other], optimize=True
+        )
+    for j, (trace, S_j) in enumerate(zip(elimination.traces(), units, strict=True)):
+        K[m, ends[j] : ends[j + 1]] = np.einsum("iab,ab->i", S_j, trace)
+    K[:m, m] = K[m, :m]
+    K[m, m] = n_obs
+    return K
+
+
+def refusal(result):
+    """Say why a fit is not for Kenward and Roger's method.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    str
+        Empty where nothing stands in the way.
+    """
+    if not result.reml:
+        return (
+            "ddf='kenward-roger' adjusts the REML covariance of the fixed effects, and "
+            "this is a fit by maximum likelihood. Fit with reml=True, or use "
+            "ddf='satterthwaite'."
+        )
+    sizes = [factor.size for factor in result.A.factors]
+    if len(sizes) > 1 and sum(sizes) > DENSE_EFFECTS:
+        return (
+            f"ddf='kenward-roger' holds Z'V^-1Z of {sum(sizes)} random effects of "
+            f"several factors densely, {3 * 8 * sum(sizes) ** 2 / 1e9:.1f} GB; it is "
+            f"done up to {DENSE_EFFECTS}. With that many groups the adjustment is "
+            "negligible: use ddf='satterthwaite'."
+        )
+    numbers = sum(sizes) * len(result.coef) * (result.n_theta + 3)
+    if numbers > LARGEST:
+        return (
+            f"ddf='kenward-roger' would need {8 * numbers / 1e9:.1f} GB; use "
+            "ddf='satterthwaite'."
+        )
+    return ""

@@ -1,0 +1,1 @@
+"""A fit opened again: curvature and conditional distributions."""

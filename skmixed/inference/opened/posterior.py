@@ -1,0 +1,244 @@
+"""Random effects given the data, as predictions of new rows need them."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from skmixed.likelihood.products.cross_products import GroupedRows
+
+# Rows at a time, and unit directions at a time: they bound the working memory.
+CHUNK_ROWS = 16_384
+CHUNK_DIRECTIONS = 64
+# Entries of Z'V^-1 Z that a call may compute column by column (minutes on one core).
+MOST_WORK = 3e9
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionRows:
+    """New rows in the basis of a reopened likelihood.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, r)
+    z : tuple of ndarray of shape (n, k_j)
+    codes : tuple of ndarray of int of shape (n,)
+        Levels, -1 where the fit did not see the group: its effects are then a new draw.
+    """
+
+    X: np.ndarray
+    z: tuple[np.ndarray, ...]
+    codes: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, design, scale_free):
+        """Bring a design to the basis.
+
+        Parameters
+        ----------
+        design : Design
+            With every random term of the model.
+        scale_free : Preconditioned
+
+        Returns
+        -------
+        PredictionRows
+        """
+        frame, rows = scale_free.A.frame, GroupedRows.of(design.random)
+        return cls(
+            frame.fixed.apply(design.X),
+            tuple(
+                random.apply(z) @ basis
+                for random, z, basis in zip(
+                    frame.random, rows.z, scale_free.bases, strict=True
+                )
+            ),
+            rows.codes,
+        )
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, chunk):
+        return PredictionRows(
+            self.X[chunk],
+            tuple(z[chunk] for z in self.z),
+            tuple(codes[chunk] for codes in self.codes),
+        )
+
+
+class Posterior:
+    """What predictions need of a likelihood at the theta it was evaluated at.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+
+    Notes
+    -----
+    Valid until the deviance is evaluated elsewhere. With D = blockdiag(Psi_j), P =
+    Z'V^-1 Z, F = Z'V^-1 X and C = (X'V^-1 X)^-1, Henderson's mixed-model equations give
+
+        Var(b_hat - b) = sigma^2 (D - D P D + D F C F' D),
+        Cov(beta_hat, b_hat - b) = -sigma^2 C F' D,
+
+    (Robinson, 1991, Statistical Science 6(1), section 2.4), so that for a row x, z
+
+        Var / sigma^2 = z'D z - w'P w + (x - F'w)' C (x - F'w),  w = D z,
+
+    where w is zero for the groups that the fit did not see.
+    """
+
+    def __init__(self, deviance):
+        elimination, at = deviance.elimination, deviance.at
+        self.elimination = elimination
+        self.Lambdas, self.RX = deviance.Lambdas, at.RX
+        self.sigma2 = at.r2 / deviance.nu
+        F = elimination.solve()
+        self.F = [block[:, :-1] for block in F]
+        self.f = [np.matmul(np.append(-at.beta, 1.0), block) for block in F]
+        self.beta = at.beta
+        self.blocks = elimination.diagonal()
+
+    def loadings(self, rows):
+        """``w = D z`` of every factor, zero for unseen groups, and clipped codes."""
+        found = []
+        for z, codes, Lambda in zip(rows.z, rows.codes, self.Lambdas, strict=True):
+            w = z @ Lambda @ Lambda.T
+            w[codes < 0] = 0.0
+            found.append((w, np.maximum(codes, 0)))
+        return found
+
+    def mean(self, rows):
+        """Prediction less what does not depend on theta, of shape (n,)."""
+        predicted = rows.X @ self.beta
+        for (w, codes), f in zip(self.loadings(rows), self.f, strict=True):
+            predicted += np.einsum("na,an->n", w, f[:, codes])
+        return predicted
+
+    def variance(self, rows):
+        """Variance of prediction less truth, both without residual, of shape (n,).
+
+        Parameters
+        ----------
+        rows : PredictionRows
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        total = np.empty(len(rows))
+        for start in range(0, len(rows), CHUNK_ROWS):
+            chunk = slice(start, start + CHUNK_ROWS)
+            total[chunk] = self.within_factors(rows[chunk])
+        total -= 2.0 * self.between_factors(rows)
+        return self.sigma2 * np.maximum(total, 0.0)
+
+    def within_factors(self, rows):
+        """All terms but ``w_g'P_gh w_h`` of levels of two factors."""
+        total, u = np.zeros(len(rows)), rows.X.copy()
+        loadings = self.loadings(rows)
+        for (w, codes), z, Lambda, P, F in zip(
+            loadings, rows.z, self.Lambdas, self.blocks, self.F, strict=True
+        ):
+            total += ((z @ Lambda) ** 2).sum(axis=1)
+            total -= np.einsum("na,abn,nb->n", w, P[:, :, codes], w, optimize=True)
+            u -= np.einsum("na,apn->np", w, F[:, :, codes])
+        if u.shape[1]:
+            root = solve_triangular(self.RX, u.T, lower=True, check_finite=False)
+            total += (root**2).sum(axis=0)
+        return total
+
+    def between_factors(self, rows):
+        """Sum of ``w_g'P_gh w_h`` over pairs of factors, of shape (n,).
+
+        It is ``-z_g' Cov(b_g, b_h) z_h / sigma^2``, found once for each pair of levels.
+        """
+        total = np.zeros(len(rows))
+        for j, h in itertools.combinations(range(len(rows.codes)), 2):
+            both = np.flatnonzero((rows.codes[j] >= 0) & (rows.codes[h] >= 0))
+            if not len(both):
+                continue
+            n_levels = self.blocks[h].shape[2]
+            keys = rows.codes[j][both].astype(np.int64) * n_levels + rows.codes[h][both]
+            pairs, place = np.unique(keys, return_inverse=True)
+            covariance = self.covariances(j, h, *np.divmod(pairs, n_levels))
+            for start in range(0, len(both), CHUNK_ROWS):
+                chunk = slice(start, start + CHUNK_ROWS)
+                inside = both[chunk]
+                total[inside] -= np.einsum(
+                    "na,abn,nb->n",
+                    rows.z[j][inside],
+                    covariance[:, :, place[chunk]],
+                    rows.z[h][inside],
+                    optimize=True,
+                )
+        return total
+
+    def covariances(self, j, h, levels_j, levels_h):
+        """Relative covariances of b between levels of two factors, (k_j, k_h, n)."""
+        if not hasattr(self.elimination, "between"):
+            return self.by_columns(j, h, levels_j, levels_h)
+        found = self.elimination.between(j, h, levels_j, levels_h)
+        rest = np.isnan(found[0, 0])
+        if rest.any():
+            found[:, :, rest] = self.by_columns(j, h, levels_j[rest], levels_h[rest])
+        return found
+
+    def by_columns(self, j, h, levels_j, levels_h):
+        """Find the same as ``-Psi P_gh Psi`` from columns of P, in any regime."""
+        if len(np.unique(levels_j)) < len(np.unique(levels_h)):
+            return self.by_columns(h, j, levels_h, levels_j).transpose(1, 0, 2)
+        k_j, k_h = len(self.Lambdas[j]), len(self.Lambdas[h])
+        found = np.empty((k_j, k_h, len(levels_j)))
+        order = np.argsort(levels_h, kind="stable")
+        distinct, starts = np.unique(levels_h[order], return_index=True)
+        check_work(len(distinct) * k_h, sum(block.size for block in self.blocks))
+        stops = np.append(starts[1:], len(order))
+        Psi_j, Psi_h = (L @ L.T for L in (self.Lambdas[j], self.Lambdas[h]))
+        step = max(CHUNK_DIRECTIONS // k_h, 1)
+        for first in range(0, len(distinct), step):
+            chunk = distinct[first : first + step]
+            inside = order[starts[first] : stops[first + len(chunk) - 1]]
+            PU = self.columns(h, chunk)[j].reshape(k_j, len(chunk), k_h, -1)
+            place = np.searchsorted(chunk, levels_h[inside])
+            P = PU[:, place, :, levels_j[inside]]
+            found[:, :, inside] = -(Psi_j @ P @ Psi_h).transpose(1, 2, 0)
+        return found
+
+    def columns(self, j, levels):
+        """Columns of P for some levels of a factor, a list of (k_l, c k_j, G_l)."""
+        k = len(self.Lambdas[j])
+        directions = [
+            np.zeros((len(block), len(levels) * k, block.shape[2]))
+            for block in self.blocks
+        ]
+        place = np.arange(len(levels))
+        for a in range(k):
+            directions[j][a, place * k + a, levels] = 1.0
+        return self.elimination.apply(directions)
+
+
+def check_work(n_columns, n_effects):
+    """Refuse covariances between levels that would take too long.
+
+    Parameters
+    ----------
+    n_columns : int
+        Columns of Z'V^-1 Z that are needed.
+    n_effects : int
+        Length of each.
+
+    Raises
+    ------
+    ValueError
+    """
+    if n_columns * n_effects > MOST_WORK:
+        raise ValueError(
+            "The standard errors of these rows need the covariances of "
+            f"{n_columns} levels with {n_effects} random effects of the factors that "
+            "they occur with in new combinations. Predict fewer rows at a time, or "
+            "name one grouping factor in random_effects: the others then count as new "
+            "groups, with their full variance."
+        )

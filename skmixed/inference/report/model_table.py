@@ -1,0 +1,302 @@
+"""Several models side by side, as a table for a paper."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from skmixed.inference.report.summary import random_effects_table
+from skmixed.likelihood.result import information_criteria
+from skmixed.printing.render import (
+    STYLE,
+    format_number,
+    format_p,
+    html_table,
+    latex_table,
+    markdown_table,
+)
+
+SECTIONS = ("fixed effects", "random effects", "shares", "fit")
+RESIDUAL = "var Residual"
+
+
+def compare_table(models, names=None, *, statistic="std_error", digits=3):
+    """Put fitted mixed models side by side.
+
+    Parameters
+    ----------
+    models : list of MixedLinearRegressor, or dict of str to MixedLinearRegressor
+        Fitted.
+    names : list of str, default=None
+        Headings; by default the keys of the dict, else "(1)", "(2)", ...
+    statistic : {"std_error", "interval", "p"}, default="std_error"
+        What stands beside the estimates: standard errors, 95 % intervals or p-values.
+        The latter two take the degrees of freedom of ``summary()``.
+    digits : int, default=3
+        Significant digits in the rendered tables.
+
+    Returns
+    -------
+    ModelTable
+        With the data frame ``frame`` and the methods ``to_markdown``, ``to_latex`` and
+        ``to_html``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown statistic, no models, or headings that are not one per model.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor, compare_table
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> sleep = load_sleepstudy().frame
+    >>> formulas = ["~ 1 + (1 | Subject)", "~ Days + (Days | Subject)"]
+    >>> models = [MixedLinearRegressor(f"Reaction {f}").fit(sleep) for f in formulas]
+    >>> print(compare_table(models, ["null", "growth"]))
+    |                               |       null |      growth |
+    | ----------------------------- | ---------: | ----------: |
+    | Intercept                     | 299 (9.05) |  251 (6.82) |
+    | Days                          |            | 10.5 (1.55) |
+    | var Subject: Intercept        |       1278 |         612 |
+    | var Subject: Days             |            |        35.1 |
+    | corr Subject: Intercept, Days |            |      0.0656 |
+    | var Residual                  |       1959 |         655 |
+    | ICC Subject                   |      0.395 |       0.722 |
+    | R² marginal                   |          0 |       0.279 |
+    | R² conditional                |      0.395 |       0.799 |
+    | log-likelihood                |     -952.2 |      -871.8 |
+    | AIC                           |     1910.3 |      1755.6 |
+    | BIC                           |     1919.9 |      1774.8 |
+    | rows                          |        180 |         180 |
+    | groups Subject                |         18 |          18 |
+    <BLANKLINE>
+    Standard errors in parentheses.
+    Fitted by REML: compare AIC only between models with the same fixed effects.
+    """
+    headings, models = read_models(models, names)
+    if statistic not in ("std_error", "interval", "p"):
+        raise ValueError(
+            f"statistic={statistic!r} should be 'std_error', 'interval' or 'p'."
+        )
+    columns = [describe(model, statistic) for model in models]
+    frame = pd.concat(columns, axis=1, keys=headings).reindex(row_order(columns))
+    reml = [model.result_.reml for model in models]
+    return ModelTable(frame, headings, statistic, digits, fit_note(reml))
+
+
+def fit_note(reml):
+    """Say by which criterion the models were fitted, and what follows for AIC."""
+    if not any(reml):
+        return "Fitted by maximum likelihood."
+    if all(reml):
+        advice = "compare AIC only between models with the same fixed effects"
+        return f"Fitted by REML: {advice}."
+    return "Fitted by REML or by maximum likelihood: do not compare their AIC."
+
+
+def read_models(models, names):
+    """Headings and fitted models from the arguments of :func:`compare_table`."""
+    if isinstance(models, dict):
+        names, models = list(models) if names is None else names, models.values()
+    models = list(models)
+    if names is None:
+        names = [f"({place})" for place in range(1, len(models) + 1)]
+    names = list(map(str, names))
+    if not models or len(set(names)) != len(models) or len(names) != len(models):
+        raise ValueError(
+            f"compare_table needs one or more models with a heading each; given are "
+            f"{len(models)} models and the headings {names}."
+        )
+    for model in models:
+        check_is_fitted(model)
+        if not hasattr(model, "r2_nakagawa"):
+            raise ValueError(
+                f"compare_table shows mixed models; {type(model).__name__} is none."
+            )
+    return names, models
+
+
+def row_order(columns):
+    """Rows of all models, each section in the order of first appearance."""
+    rows = list(dict.fromkeys(row for column in columns for row in column.index))
+    rows.sort(key=lambda row: (SECTIONS.index(row[0]), row[1] == RESIDUAL))
+    return pd.MultiIndex.from_tuples(rows, names=["section", "row"])
+
+
+def describe(model, statistic):
+    """All numbers of one model.
+
+    Parameters
+    ----------
+    model : MixedLinearRegressor
+    statistic : {"std_error", "interval", "p"}
+
+    Returns
+    -------
+    DataFrame
+        Index (section, row); columns ``value`` and what `statistic` needs.
+    """
+    beside = ["lower", "upper"] if statistic == "interval" else [statistic]
+    fixed = fixed_rows(model, statistic)[["estimate", *beside]]
+    fixed = fixed.rename(columns={"estimate": "value"})
+    fixed.index = [("fixed effects", name) for name in fixed.index]
+    others = pd.DataFrame({"value": dict(scalar_rows(model))}, dtype=float)
+    table = pd.concat([fixed, others])
+    table.index = pd.MultiIndex.from_tuples(table.index)
+    return table
+
+
+def fixed_rows(model, statistic):
+    """Fixed effects; tests only where they are asked for, for they may be slow."""
+    ddf = "normal" if statistic == "std_error" else "auto"
+    return model.summary(ddf=ddf).fixed
+
+
+def scalar_rows(model):
+    """Yield the numbers of a model that stand alone, by (section, row)."""
+    result = model.result_
+    random = random_effects_table(result)
+    for row in random.to_dict("records"):
+        where = f"{row['group']}: {row['effect']}" if row["effect"] else row["group"]
+        yield ("random effects", f"var {where}"), row["variance"]
+    yield from correlation_rows(result)
+    if result.groups:
+        icc = model.variance_partition()["adjusted_share"]
+        for group in result.groups:
+            yield ("shares", f"ICC {group}"), icc[group]
+    r2 = model.r2_nakagawa()
+    yield ("shares", "R² marginal"), r2["marginal"]
+    yield ("shares", "R² conditional"), r2["conditional"]
+    aic, bic = information_criteria(result)
+    yield ("fit", "log-likelihood"), result.loglik
+    yield ("fit", "AIC"), aic
+    yield ("fit", "BIC"), bic
+    yield ("fit", "rows"), result.n_obs
+    for group, n_levels in zip(result.groups, result.n_levels, strict=True):
+        yield ("fit", f"groups {group}"), n_levels
+
+
+def correlation_rows(result):
+    """Yield the correlations between effects of one term."""
+    for factor, positions, diagonal in result.terms:
+        if diagonal:
+            continue
+        covariance = result.covariances[factor]
+        sd = np.sqrt(np.diag(covariance))
+        names, group = result.effects[factor], result.groups[factor]
+        for i, a in enumerate(positions):
+            for b in positions[:i]:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    value = covariance[a, b] / (sd[a] * sd[b])
+                yield ("random effects", f"corr {group}: {names[b]}, {names[a]}"), value
+
+
+@dataclass(frozen=True, eq=False)
+class ModelTable:
+    r"""Models side by side; made by :func:`compare_table`.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Numbers: rows (section, row), columns (model, value or what stands beside it).
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor, compare_table
+    >>> from skmixed.datasets import load_penicillin
+    >>> model = MixedLinearRegressor("diameter ~ 1 + (1 | plate) + (1 | sample)")
+    >>> table = compare_table({"both": model.fit(load_penicillin().frame)})
+    >>> int(table.frame.loc[("fit", "groups plate"), ("both", "value")])
+    24
+    >>> print(table.to_latex().splitlines()[0])
+    \begin{tabular}{lr}
+    """
+
+    frame: pd.DataFrame
+    headings: list = field(repr=False)
+    statistic: str = field(repr=False)
+    digits: int = field(repr=False)
+    criterion: str = field(repr=False)
+
+    def to_markdown(self):
+        """Write the table in Markdown.
+
+        Returns
+        -------
+        str
+        """
+        rows = [row for section in self.sections() for row in section]
+        return f"{markdown_table(['', *self.headings], rows)}\n\n{self.note}"
+
+    def to_latex(self):
+        """Write the table as a LaTeX ``tabular``; it needs the package booktabs.
+
+        Returns
+        -------
+        str
+        """
+        rows, rules = [], []
+        for section in self.sections():
+            rules.append(len(rows))
+            rows += section
+        return latex_table(["", *self.headings], rows, rules=tuple(rules[1:]))
+
+    def to_html(self):
+        """Write the table in HTML.
+
+        Returns
+        -------
+        str
+        """
+        rows = [row for section in self.sections() for row in section]
+        table = html_table(["", *self.headings], rows)
+        return f'<div class="skmixed">{STYLE}{table}<p>{self.note}</p></div>'
+
+    @property
+    def note(self):
+        """What stands beside the estimates, and how the models were fitted."""
+        beside = {
+            "std_error": "Standard errors in parentheses.",
+            "interval": "95 % intervals in brackets.",
+            "p": "p-values in parentheses.",
+        }
+        return f"{beside[self.statistic]}\n{self.criterion}"
+
+    def sections(self):
+        """Yield the rows of each section as text."""
+        for _, block in self.frame.groupby(level=0, sort=False):
+            yield [
+                [name, *(self.cell(row[heading], name) for heading in self.headings)]
+                for (_, name), row in block.iterrows()
+            ]
+
+    def cell(self, entry, name):
+        """Write one cell: a number with what stands beside it."""
+        value = entry["value"]
+        if np.isnan(value):
+            return ""
+        if name == "rows" or name.startswith("groups "):
+            return f"{value:.0f}"
+        if name in ("AIC", "BIC", "log-likelihood"):
+            return f"{value:.1f}"
+        text = format_number(value, self.digits)
+        if self.statistic == "p":
+            beside = [format_p(entry["p"])]
+        else:
+            beside = [format_number(v, self.digits) for v in entry.iloc[1:]]
+        if not all(beside):
+            return text
+        if self.statistic == "interval":
+            return f"{text} [{', '.join(beside)}]"
+        return f"{text} ({beside[0]})"
+
+    def __str__(self):
+        return self.to_markdown()
+
+    def __repr__(self):
+        return str(self)
+
+    def _repr_html_(self):
+        return self.to_html()

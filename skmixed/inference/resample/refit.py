@@ -1,0 +1,111 @@
+"""The same model for another response, from cross-products, with a warm start."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skmixed.inference.opened.curvature import reopen
+from skmixed.likelihood.search.boundary import leave_boundary
+from skmixed.likelihood.search.optimize import minimise
+
+# Entries on the diagonal of Lambda start at least here: zero is stationary.
+FLOOR = 0.05
+# Precision of the deviance that a replicate needs.
+TOL = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Refit:
+    """Estimates for one response, on the raw scale.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (r,)
+    covariances : list of ndarray of shape (k_j, k_j)
+    sigma : float
+    criterion : float
+        Deviance or REML criterion, but for a constant that all responses share.
+    converged : bool
+    """
+
+    coef: np.ndarray
+    covariances: list
+    sigma: float
+    criterion: float
+    converged: bool
+
+
+class Refitter:
+    """Fit a model to other responses; everything but the response is set up once.
+
+    Parameters
+    ----------
+    result : FitResult
+        Its estimates are where every fit starts.
+    """
+
+    def __init__(self, result):
+        self.scale_free, self.deviance = reopen(result)
+        self.A = self.scale_free.A
+        self.Lambdas = self.deviance.Lambdas
+        self.beta = self.deviance.at.beta
+        self.start = self.deviance.theta.copy()
+        for span, (rows, cols) in zip(
+            self.deviance.spans, self.deviance.entries, strict=True
+        ):
+            own = self.start[span]
+            own[(rows == cols) & (np.abs(own) < FLOOR)] = FLOOR
+
+    def fit(self, A):
+        """Fit to a response in the frame and the basis of ``self.A``.
+
+        Parameters
+        ----------
+        A : CrossProducts
+
+        Returns
+        -------
+        Refit
+        """
+        deviance = self.deviance
+        deviance.elimination.take_columns(A)
+        optimum = minimise(deviance, self.start, tol=TOL)
+        optimum = leave_boundary(deviance, optimum, tol=TOL)
+        at = deviance.evaluate(optimum.theta)
+        sigma = float(np.sqrt(at.r2 / deviance.nu))
+        roots = [
+            sigma * T @ Lambda
+            for T, Lambda in zip(self.scale_free.to_raw, deviance.Lambdas, strict=True)
+        ]
+        return Refit(
+            coef=A.frame.coef_to_raw(at.beta),
+            covariances=[root @ root.T for root in roots],
+            sigma=sigma,
+            criterion=at.value,
+            converged=optimum.converged,
+        )
+
+
+class LeastSquares:
+    """Fit a model without random effects to other responses.
+
+    Parameters
+    ----------
+    result : FitResult
+    """
+
+    def __init__(self, result):
+        self.A, self.reml = result.A, result.reml
+
+    def fit(self, A):
+        """Fit to a response in the frame of ``self.A``; see :meth:`Refitter.fit`."""
+        p = A.n_fixed
+        root = np.linalg.cholesky(A.gram)
+        r2 = float(root[p, p] ** 2)
+        nu = A.n_obs - p if self.reml else A.n_obs
+        criterion = nu * (1.0 + np.log(2.0 * np.pi * r2 / nu))
+        if self.reml:
+            criterion += 2.0 * float(np.log(np.diag(root)[:p]).sum())
+        beta = np.linalg.solve(root[:p, :p].T, root[p, :p])
+        coef = A.frame.coef_to_raw(beta)
+        return Refit(coef, [], float(np.sqrt(r2 / nu)), float(criterion), True)

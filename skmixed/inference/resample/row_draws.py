@@ -1,0 +1,101 @@
+"""New responses of a fitted model, drawn row by row: for designs of any size."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skmixed.likelihood.linalg.grouped import shared_left
+from skmixed.likelihood.products.responses import CHUNK, with_responses
+
+# Gram matrices of the same rows agree to this, relative.
+SAME_ROWS = 1e-6
+
+
+class RowLaw:
+    """The law of a response, given the rows of the design.
+
+    Parameters
+    ----------
+    result : FitResult
+    scale_free : Preconditioned
+        The basis in which cross-products are wanted.
+    design : Design
+        The rows of the fit, with their weights.
+
+    Raises
+    ------
+    ValueError
+        If the rows are not those of the fit.
+    """
+
+    def __init__(self, result, scale_free, design):
+        self.result, self.scale_free, self.design = result, scale_free, design
+        refuse_other_rows(result.A, design)
+        self.roots = [result.sigma * L for L in result.relative_factors]
+
+    def stream(self, n_draws, rng):
+        """Draw responses, a few at a time.
+
+        Parameters
+        ----------
+        n_draws : int
+        rng : Generator
+
+        Yields
+        ------
+        CrossProducts
+            In the scale-free basis, with a drawn response in the place of y.
+        """
+        into = self.scale_free
+        for start in range(0, n_draws, CHUNK):
+            Y = self.draw(min(CHUNK, n_draws - start), rng)
+            for A in with_responses(self.result.A, self.design, Y):
+                ZtXy = tuple(
+                    shared_left(B.T, block)
+                    for B, block in zip(into.bases, A.ZtXy, strict=True)
+                )
+                yield replace(into.A, frame=A.frame, gram=A.gram, ZtXy=ZtXy)
+
+    def draw(self, n_draws, rng):
+        """Draw responses, of shape (n, n_draws)."""
+        design, result = self.design, self.result
+        spread = result.sigma
+        if design.weights is not None:
+            spread = spread / np.sqrt(design.weights)[:, None]
+        Y = spread * rng.standard_normal((len(design.X), n_draws))
+        Y += (design.X[:, result.kept] @ result.coef)[:, None]
+        if design.offset is not None:
+            Y += design.offset[:, None]
+        effects = [
+            np.einsum("ab,gbn->gan", root, rng.standard_normal((G, len(root), n_draws)))
+            for root, G in zip(self.roots, result.n_levels, strict=True)
+        ]
+        for block, (j, positions, _) in zip(design.random, result.terms, strict=True):
+            for column, position in enumerate(positions):
+                drawn = effects[j][:, position]
+                Y += block.z[:, column, None] * drawn[block.codes]
+        return Y
+
+
+def refuse_other_rows(A, design):
+    """Raise unless a design has the rows of a fit.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    design : Design
+
+    Raises
+    ------
+    ValueError
+    """
+    X, p = A.frame.fixed.apply(design.X), A.n_fixed
+    heavy = X if design.weights is None else X * design.weights[:, None]
+    same = len(X) == A.n_obs and all((b.codes >= 0).all() for b in design.random)
+    if not same or not np.allclose(
+        heavy.T @ X, A.gram[:p, :p], rtol=SAME_ROWS, atol=SAME_ROWS * A.n_obs
+    ):
+        raise ValueError(
+            f"The bootstrap from rows needs the {A.n_obs} rows that the model was "
+            "fitted to, with their weights; X has others."
+        )

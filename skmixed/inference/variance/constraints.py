@@ -1,0 +1,302 @@
+"""The deviance with one parameter held at a value, as a smooth function of the rest."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skmixed.likelihood.criterion.profiled import Derivatives, ProfiledDeviance
+from skmixed.likelihood.elimination.regime import choose_elimination
+from skmixed.likelihood.products.precondition import Preconditioned
+
+
+class ScaledDeviance(ProfiledDeviance):
+    """Deviance in x = (theta, log sigma): the residual variance is not profiled out.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    elimination : Elimination
+
+    Notes
+    -----
+    ``d(x) = log|V| + n log(2 pi sigma^2) + r^2(theta) / sigma^2``. The derivatives of
+    the profiled deviance hold nu / r^2 where these hold 1 / sigma^2, and then lack
+    d d' / (sigma^2 r^2) with d_j = f'dPsi_j f.
+    """
+
+    def __init__(self, A, elimination):
+        super().__init__(A, elimination, reml=False)
+
+    def evaluate(self, x):
+        """Deviance at x; see :class:`ProfiledDeviance`."""
+        n = self.nu = self.A.n_obs
+        at = super().evaluate(x[:-1])
+        self.precision = np.exp(-2.0 * x[-1])
+        if np.isfinite(at.value):
+            value = at.value - n * (1.0 + np.log(at.r2 / n))
+            value += 2.0 * n * x[-1] + at.r2 * self.precision
+            self.nu = at.r2 * self.precision
+            self.at = replace(at, value=float(value))
+        return self.at
+
+    def derivatives(self):
+        """Gradient and Hessian in x at the point evaluated last."""
+        profiled = super().derivatives()
+        r2, precision, m = self.at.r2, self.precision, self.n_theta
+        d = np.concatenate(
+            [
+                self.psi_directions(j).reshape(-1, len(f) ** 2) @ (f @ f.T).ravel()
+                for j, f in enumerate(self.f)
+            ]
+        )
+        gradient = np.append(profiled.gradient, 2.0 * (self.A.n_obs - r2 * precision))
+        hessian = np.empty((m + 1, m + 1))
+        hessian[:m, :m] = profiled.hessian + (precision / r2) * np.outer(d, d)
+        hessian[:m, m] = hessian[m, :m] = 2.0 * precision * d
+        hessian[m, m] = 4.0 * r2 * precision
+        return Derivatives(gradient, hessian, profiled.G_Psi, profiled.scale)
+
+
+class Restricted:
+    """A deviance on x = origin + M y, with one theta held at amount / sigma.
+
+    Parameters
+    ----------
+    deviance : ScaledDeviance
+    M : ndarray of shape (m + 1, c)
+    scaled : int, optional
+        Position in x of the theta that is ``amount / sigma``.
+    """
+
+    def __init__(self, deviance, M, scaled=None):
+        self.deviance = deviance
+        self.elimination = deviance.elimination
+        self.M = M
+        self.origin = np.zeros(len(M))
+        self.scaled = scaled
+        self.amount = 0.0
+
+    def expand(self, y):
+        """All of x at some y."""
+        x = self.origin + self.M @ y
+        if self.scaled is not None:
+            x[self.scaled] = self.amount * np.exp(-x[-1])
+        return x
+
+    def evaluate(self, y):
+        """Deviance at y."""
+        self.x = self.expand(y)
+        return self.deviance.evaluate(self.x)
+
+    def derivatives(self):
+        """Gradient and Hessian in y at the point evaluated last."""
+        at = self.deviance.derivatives()
+        J, bend = self.M, 0.0
+        if self.scaled is not None:
+            held = self.x[self.scaled]
+            J = J.copy()
+            J[self.scaled] = -held * self.M[-1]
+            bend = at.gradient[self.scaled] * held * np.outer(self.M[-1], self.M[-1])
+        hessian = J.T @ at.hessian @ J + bend
+        return replace(at, gradient=J.T @ at.gradient, hessian=hessian)
+
+
+class TransformedElimination:
+    """An elimination whose columns [X y] are replaced by linear combinations of them.
+
+    Parameters
+    ----------
+    elimination : Elimination
+    B : ndarray of shape (m, c)
+        ``[X y] B`` takes the place of [X y].
+    """
+
+    def __init__(self, elimination, B):
+        self.inner = elimination
+        self.B = B
+        self.solver, self.exact = elimination.solver, elimination.exact
+        self.rough = False
+        self.traces, self.diagonal = elimination.traces, elimination.diagonal
+        self.apply = elimination.apply
+        self.kronecker_sums = elimination.kronecker_sums
+
+    def factor(self, Lambdas):
+        """Factor V at some Lambdas."""
+        logdet, S = self.inner.factor(Lambdas)
+        return logdet, self.B.T @ S @ self.B
+
+    def solve(self):
+        """Z'V^-1[X y] B."""
+        return [np.matmul(self.B.T, block) for block in self.inner.solve()]
+
+
+class HeldParameter:
+    """The deviance of a model with one parameter held, and the way from value to value.
+
+    Parameters
+    ----------
+    result : FitResult
+        By maximum likelihood.
+    parameter : Parameter
+
+    Notes
+    -----
+    Effects are turned so that the held standard deviation is that of the first one of
+    its block, ``sigma a lambda_11``; the held correlation that of the first two, whose
+    covariance factor is then linear in lambda_11 and in r, the norm of the second row.
+    A held fixed effect moves its column times the value to the response.
+    """
+
+    def __init__(self, result, parameter):
+        self.parameter = parameter
+        self.result = result
+        scale_free = Preconditioned.of(result.A)
+        rotations = [np.eye(len(T)) for T in scale_free.to_raw]
+        if parameter.factor >= 0:
+            rotations[parameter.factor] = self.turn(scale_free)
+            scale_free = scale_free.rotated(rotations)
+        A, elimination = scale_free.A, choose_elimination(scale_free.A)
+        if parameter.kind == "fixed":
+            A, elimination = self.hold_coefficient(A, elimination)
+        self.deviance = ScaledDeviance(A, elimination)
+        self.T = scale_free.to_raw
+        self.x = self.estimates()
+        self.restricted = self.restrict()
+
+    def block(self):
+        """Free block of the covariance that the parameter belongs to."""
+        template = self.result.A.factors[self.parameter.factor].template
+        first = self.parameter.effects[0]
+        return next(b for b in template.free_blocks() if b.start <= first < b.stop)
+
+    def turn(self, scale_free):
+        """Rotation that makes the held effects the first ones of their block."""
+        T = scale_free.to_raw[self.parameter.factor]
+        block = self.block()
+        rows = T[list(reversed(self.parameter.effects)), block].T
+        # effects = (i, k) of a correlation: k, the earlier one, comes first
+        Q, R = np.linalg.qr(np.hstack([rows, np.eye(len(rows))]))
+        n = rows.shape[1]
+        Q[:, :n] *= np.sign(np.diag(R)[:n])
+        rotation = np.eye(len(T))
+        rotation[block, block] = Q
+        return rotation
+
+    def hold_coefficient(self, A, elimination):
+        """Cross-products without the held fixed effect's direction."""
+        fixed, frame = A.frame.fixed, A.frame
+        at = self.parameter.effects[0]
+        direction = fixed.to_raw[at]
+        self.known = float(direction @ frame.crude_coef)
+        self.known += frame.y_shift * float(frame.constant[at])
+        self.along = direction / (direction @ direction)
+        p = A.n_fixed
+        others = np.linalg.svd(direction[None])[2][1:].T
+        B = np.zeros((p + 1, p))
+        B[:p, : p - 1], B[p, p - 1] = others, 1.0
+        return replace(A, gram=B.T @ A.gram @ B), TransformedElimination(elimination, B)
+
+    def estimates(self):
+        """(theta, log sigma) of the fit in this basis."""
+        thetas = []
+        for T, L, template in zip(
+            self.T, self.result.relative_factors, self.deviance.templates, strict=True
+        ):
+            root = np.linalg.solve(T, L)
+            thetas.append(template.nearest_theta(root @ root.T))
+        return np.concatenate([*thetas, [np.log(self.result.sigma)]])
+
+    def restrict(self):
+        """Choose the coordinates that are left when the parameter is held."""
+        identity, kind = np.eye(len(self.x)), self.parameter.kind
+        if kind == "fixed":
+            return Restricted(self.deviance, identity)
+        if kind == "sigma":
+            return Restricted(self.deviance, identity[:, :-1])
+        j, start = self.parameter.factor, self.block().start
+        T = self.T[j]
+        first = self.position(start, start)
+        if kind == "sd":
+            self.reach = T[self.parameter.effects[0], start]
+            return Restricted(self.deviance, np.delete(identity, first, 1), first)
+        i, k = self.parameter.effects
+        self.reach = T[k, start], T[i, start], T[i, start + 1]
+        self.places = (
+            first,
+            self.position(start + 1, start),
+            self.position(start + 1, start + 1),
+        )
+        return Restricted(self.deviance, np.delete(identity, self.places[2], 1))
+
+    def position(self, row, col):
+        """Place of an entry of the factor's Lambda in theta."""
+        j = self.parameter.factor
+        rows, cols = self.deviance.entries[j]
+        return self.deviance.spans[j].start + int(
+            np.flatnonzero((rows == row) & (cols == col))[0]
+        )
+
+    def hold(self, value):
+        """Hold the parameter at a value; returns the deviance of the others.
+
+        Parameters
+        ----------
+        value : float
+
+        Returns
+        -------
+        Restricted
+        """
+        restricted, kind = self.restricted, self.parameter.kind
+        if kind == "fixed":
+            p = len(self.along)
+            self.deviance.elimination.B[:p, -1] = -(value - self.known) * self.along
+        elif kind == "sigma":
+            restricted.origin[-1] = np.log(value)
+        elif kind == "sd":
+            restricted.amount = value / self.reach
+        else:
+            self.hold_correlation(restricted, value)
+        return restricted
+
+    def hold_correlation(self, restricted, rho):
+        """Make the second row of Lambda a function of lambda_11 and of its norm r."""
+        first, low, last = self.places
+        _, c1, c2 = self.reach
+        columns = np.delete(np.arange(len(self.x)), last)
+        at_first = int(np.flatnonzero(columns == first)[0])
+        at_low = int(np.flatnonzero(columns == low)[0])
+        restricted.M[low] = restricted.M[last] = 0.0
+        restricted.M[low, at_low] = rho / c2
+        restricted.M[low, at_first] = -c1 / c2
+        restricted.M[last, at_low] = np.sqrt(max(1.0 - rho**2, 0.0)) / c2
+
+    def deviance_at(self, estimate):
+        """Deviance with the parameter held at its estimate.
+
+        Parameters
+        ----------
+        estimate : float
+
+        Returns
+        -------
+        float
+        """
+        self.estimate = estimate
+        return self.hold(estimate).evaluate(self.start()).value
+
+    def start(self):
+        """Coordinates y of the estimates."""
+        kind = self.parameter.kind
+        if kind == "fixed":
+            return self.x.copy()
+        if kind == "sigma":
+            return self.x[:-1].copy()
+        if kind == "sd":
+            return np.delete(self.x, self.restricted.scaled)
+        first, low, last = self.places
+        _, c1, c2 = self.reach
+        y = self.x.copy()
+        across = c1 * y[first] + c2 * y[low]
+        y[low] = np.hypot(across, c2 * y[last])
+        return np.delete(y, last)

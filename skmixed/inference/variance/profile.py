@@ -1,0 +1,286 @@
+"""Profile likelihoods: how much a model loses when one parameter is held."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.interpolate import CubicSpline
+from tqdm import tqdm
+
+from skmixed.inference.variance.constraints import HeldParameter
+from skmixed.inference.variance.parameters import values_of
+from skmixed.likelihood.search.optimize import minimise
+
+# Steps to each side are meant to be this long in zeta.
+STEP = 0.5
+# Most points to each side.
+MOST = 40
+# A step towards a limit of the domain ends on it when it comes this near, relative.
+NEAR = 0.05
+# Points added around the target, and how near to it is near enough, in zeta.
+REFINED, CLOSE = 4, 1e-3
+# Entries of a warm start smaller than this could not leave zero: they start at FLOOR.
+STUCK, FLOOR = 1e-3, 1e-2
+
+
+@dataclass(frozen=True)
+class ProfileLikelihood:
+    """Signed roots of likelihood ratios along every parameter.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``parameter``, ``value`` and ``zeta``: the square root of the rise of the
+        deviance when the parameter is held at the value and all others are estimated
+        anew, negative below the estimate. Where zeta is a straight line, Wald's
+        intervals are right.
+    estimates : Series
+        Maximum-likelihood estimates.
+    limits : dict of str to tuple of float
+        Smallest and largest possible value of every parameter.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import load_sleepstudy
+    >>> model = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)", reml=False)
+    >>> profile = model.fit(load_sleepstudy().frame).profile("fixed")
+    >>> profile.conf_int(0.95).round(2)
+               estimate   lower   upper
+    Intercept    251.41  231.99  270.82
+    Days          10.47    8.89   12.05
+    """
+
+    table: pd.DataFrame
+    estimates: pd.Series
+    limits: dict
+
+    def conf_int(self, confidence_level=0.95):
+        """Intervals of the values whose likelihood ratio is not significant.
+
+        Parameters
+        ----------
+        confidence_level : float, default=0.95
+
+        Returns
+        -------
+        DataFrame
+            ``estimate``, ``lower`` and ``upper`` per parameter. A bound at the limit of
+            what is possible, such as a standard deviation of 0, is that limit.
+        """
+        z = stats.norm.ppf(0.5 + confidence_level / 2.0)
+        rows = {}
+        for name, part in self.table.groupby("parameter", sort=False):
+            zeta, value = part["zeta"].to_numpy(), part["value"].to_numpy()
+            rows[name] = {
+                "estimate": self.estimates[name],
+                "lower": bound(zeta, value, -z, self.limits[name][0]),
+                "upper": bound(zeta, value, z, self.limits[name][1]),
+            }
+        columns = ["estimate", "lower", "upper"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def bound(zeta, value, target, limit):
+    """Value at which zeta reaches a target, by a spline through the points.
+
+    Parameters
+    ----------
+    zeta, value : ndarray
+        In order of the values.
+    target : float
+    limit : float
+        Limit of the domain on this side.
+
+    Returns
+    -------
+    float
+        The limit where zeta stays within the target; NaN if it was not followed so far.
+    """
+    end = zeta[0] if target < 0 else zeta[-1]
+    if abs(end) < abs(target):
+        edge = value[0] if target < 0 else value[-1]
+        return float(limit) if np.isclose(edge, limit, atol=1e-12) else np.nan
+    rising = np.concatenate([[True], np.diff(np.maximum.accumulate(zeta)) > 1e-9])
+    zeta, value = zeta[rising], value[rising]
+    if len(zeta) < 4:
+        return float(np.interp(target, zeta, value))
+    return float(CubicSpline(zeta, value)(target))
+
+
+def profile_likelihood(result, parameters, target, verbose=0):
+    """Follow the likelihood along some parameters.
+
+    Parameters
+    ----------
+    result : FitResult
+        By maximum likelihood.
+    parameters : list of Parameter
+    target : float
+        Zeta to be found to both sides; the profiles end just beyond it.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Returns
+    -------
+    ProfileLikelihood
+    """
+    tables, estimates = [], values_of(result, parameters)
+    std_error = np.sqrt(np.diag(result.coef_cov))
+    bar = tqdm(parameters, desc="profile", disable=not verbose)
+    for parameter, estimate in zip(bar, estimates, strict=True):
+        width = guess_width(parameter, estimate, result.sigma, std_error)
+        if not np.isfinite(estimate):
+            points = [(np.nan, np.nan)]
+        else:
+            held = HeldParameter(result, parameter)
+            points = [(estimate, 0.0)]
+            for side in (-width, width):
+                points += follow(held, estimate, side, target)
+            points.sort()
+        table = pd.DataFrame(points, columns=["value", "zeta"])
+        table.insert(0, "parameter", parameter.name)
+        tables.append(table)
+    names = [p.name for p in parameters]
+    return ProfileLikelihood(
+        pd.concat(tables, ignore_index=True),
+        pd.Series(estimates, index=names, name="estimate"),
+        {p.name: p.domain for p in parameters},
+    )
+
+
+def guess_width(parameter, estimate, sigma, std_error):
+    """Guess a standard error: the first step of a profile.
+
+    Parameters
+    ----------
+    parameter : Parameter
+    estimate, sigma : float
+    std_error : ndarray of shape (r,)
+        Of the fixed effects.
+
+    Returns
+    -------
+    float
+    """
+    if parameter.kind == "fixed":
+        return float(std_error[parameter.effects[0]])
+    if parameter.kind == "correlation":
+        return 0.2
+    return max(0.2 * estimate, 0.01 * sigma if estimate <= 0 else 0.0)
+
+
+def follow(held, estimate, width, target):
+    """Follow the deviance from the estimate to one side.
+
+    Parameters
+    ----------
+    held : HeldParameter
+    estimate : float
+    width : float
+        Standard error; negative to go down.
+    target : float
+        Zeta to be reached, and to be met by points around it.
+
+    Returns
+    -------
+    list of tuple (value, zeta)
+    """
+    limit = held.parameter.domain[0 if width < 0 else 1]
+    sign = np.sign(width)
+    at_estimate = held.deviance_at(estimate)
+    y, points = held.start(), []
+    value, step, last = estimate, STEP * width, 0.0
+    while len(points) < MOST and value != limit:
+        value = step_towards(value, step, limit, held.parameter.kind)
+        y, rise = descend(held, value, y, at_estimate)
+        if not np.isfinite(rise):
+            break
+        zeta = sign * np.sqrt(rise)
+        points.append((value, zeta))
+        if abs(zeta) >= target:
+            refine(held, points, sign * target, y, at_estimate)
+            break
+        # the next step as long as it should be, were zeta a straight line
+        ratio = STEP / max(abs(zeta - last), STEP / 4.0)
+        step, last = step * min(ratio, 4.0), zeta
+    return points
+
+
+def descend(held, value, y, at_estimate):
+    """Hold the parameter and estimate the others.
+
+    Parameters
+    ----------
+    held : HeldParameter
+    value : float
+    y : ndarray of shape (c,)
+        Start.
+    at_estimate : float
+        Deviance of the whole model.
+
+    Returns
+    -------
+    y : ndarray of shape (c,)
+    rise : float
+        Of the deviance; not negative.
+    """
+    optimum = minimise(held.hold(value), unstuck(held, y), tol=1e-7, max_iter=60)
+    return optimum.theta, max(float(optimum.value - at_estimate), 0.0)
+
+
+def refine(held, points, target, y, at_estimate):
+    """Add points where a straight line through the last ones meets the target.
+
+    Parameters
+    ----------
+    held : HeldParameter
+    points : list of tuple (value, zeta)
+        The last one is beyond the target; more are added.
+    target : float
+    y : ndarray of shape (c,)
+        Start.
+    at_estimate : float
+    """
+    beyond = points[-1]
+    within = points[-2] if len(points) > 1 else (held.estimate, 0.0)
+    for _ in range(REFINED):
+        share = (target - within[1]) / (beyond[1] - within[1])
+        value = within[0] + share * (beyond[0] - within[0])
+        y, rise = descend(held, value, y, at_estimate)
+        point = (value, np.sign(target) * np.sqrt(rise))
+        points.append(point)
+        if abs(point[1]) >= abs(target):
+            beyond = point
+        else:
+            within = point
+        if abs(point[1] - target) < CLOSE:
+            break
+
+
+def step_towards(value, step, limit, kind):
+    """Next value; on the limit where the step comes near it.
+
+    A sigma cannot be zero, so its steps shrink with it.
+    """
+    if kind == "sigma":
+        return value * np.exp(step / value) if step < 0 else value + step
+    moved = value + step
+    if np.isfinite(limit) and (limit - moved) * np.sign(step) <= NEAR * abs(step):
+        return limit
+    return moved
+
+
+def unstuck(held, y):
+    """Let zero standard deviations in the warm start move: zero is stationary."""
+    y = y.copy()
+    free = held.restricted.M[:-1] != 0.0
+    for span, (rows, cols) in zip(
+        held.deviance.spans, held.deviance.entries, strict=True
+    ):
+        for place in np.flatnonzero(rows == cols) + span.start:
+            sources = np.flatnonzero(free[place])
+            if len(sources) == 1 and abs(y[sources[0]]) < STUCK:
+                y[sources[0]] = FLOOR
+    return y

@@ -1,0 +1,392 @@
+"""Where the variance of the response lies: ICC, R2, shares and design effects."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+from skmixed.inference.opened.curvature import Curvature, reopen
+from skmixed.likelihood.products.cross_products import GroupedRows
+
+# Components below this share of the residual variance are at their boundary.
+ZERO_SHARE = 1e-8
+# The profile of one variance is followed up to this relative standard deviation.
+LARGEST_THETA = 1e4
+
+
+@dataclass(frozen=True, eq=False)
+class RowMoments:
+    """Second moments of the rows, each row counting once, in the frame of a fit.
+
+    Parameters
+    ----------
+    fixed : ndarray of shape (r, r)
+        Covariance matrix of the fixed-effects columns, with divisor n - 1.
+    random : tuple of ndarray of shape (k_j, k_j)
+        Mean of z z' per grouping factor.
+    """
+
+    fixed: np.ndarray
+    random: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of_design(cls, design, frame):
+        """Read them from the rows: where weights hide them, or no column is constant.
+
+        Parameters
+        ----------
+        design : Design
+        frame : Frame
+
+        Returns
+        -------
+        RowMoments
+        """
+        X, rows = frame.fixed.apply(design.X), GroupedRows.of(design.random)
+        about = X - X.mean(axis=0)
+        framed = (c.apply(z) for c, z in zip(frame.random, rows.z, strict=True))
+        return cls(
+            about.T @ about / max(len(X) - 1, 1),
+            tuple(z.T @ z / len(X) for z in framed),
+        )
+
+    @classmethod
+    def of_result(cls, result):
+        """Take them from the cross-products of a fit without weights.
+
+        Parameters
+        ----------
+        result : FitResult
+
+        Returns
+        -------
+        RowMoments or None
+            None where neither X nor the random effects hold a constant, whose products
+            with the columns are their sums.
+        """
+        A, r, n = result.A, result.A.n_fixed, result.n_obs
+        sums = column_sums(A)
+        if sums is None:
+            return None
+        scatter = A.gram[:r, :r] - np.outer(sums, sums) / n
+        return cls(scatter / max(n - 1, 1), tuple(ZtZ.sum(axis=2) / n for ZtZ in A.ZtZ))
+
+
+def has_column_sums(A):
+    """Whether cross-products without weights give the sums of the columns."""
+    constant = A.frame.constant.any() or not A.n_fixed
+    return constant or any("Intercept" in factor.effects for factor in A.factors)
+
+
+def column_sums(A):
+    """Sums of the fixed-effects columns in the frame, of shape (r,), or None."""
+    r, constant = A.n_fixed, A.frame.constant
+    if not r:
+        return np.zeros(0)
+    if constant.any():
+        return A.gram[:r, :r] @ np.linalg.solve(A.frame.fixed.to_raw, constant)
+    for factor, ZtXy in zip(A.factors, A.ZtXy, strict=True):
+        if "Intercept" in factor.effects:
+            return ZtXy[factor.effects.index("Intercept"), :r].sum(axis=1)
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class VarianceComponents:
+    """The response's variance, averaged over the rows of the fit.
+
+    Parameters
+    ----------
+    fixed : float
+        Variance of the fixed effects' predictions over the rows.
+    random : ndarray of shape (q,)
+        Mean over the rows of z'C z, per grouping factor.
+    residual : float
+    groups : tuple of str
+    fixed_gradient : ndarray of shape (r,)
+        Derivative of ``fixed`` in the raw fixed effects.
+
+    Notes
+    -----
+    With random slopes a factor's variance differs between rows; its mean over the rows
+    is ``tr(C mean(z z'))`` (Johnson, 2014, Methods in Ecology and Evolution 5(9),
+    equation 10). The residual variance is that of a row of weight 1.
+    """
+
+    fixed: float
+    random: np.ndarray
+    residual: float
+    groups: tuple[str, ...]
+    fixed_gradient: np.ndarray
+
+    @classmethod
+    def of(cls, result, moments):
+        """Compute them.
+
+        Parameters
+        ----------
+        result : FitResult
+        moments : RowMoments
+
+        Returns
+        -------
+        VarianceComponents
+        """
+        T = result.A.frame.fixed.to_raw
+        coef = np.linalg.solve(T, result.coef) if len(T) else result.coef
+        slope = moments.fixed @ coef
+        random = [
+            np.trace(framed.T @ S @ framed)
+            for framed, S in zip(framed_roots(result), moments.random, strict=True)
+        ]
+        return cls(
+            fixed=float(coef @ slope),
+            random=result.sigma**2 * np.array(random),
+            residual=result.sigma**2,
+            groups=result.groups,
+            fixed_gradient=2.0 * np.linalg.solve(T.T, slope) if len(T) else slope,
+        )
+
+    @property
+    def total(self):
+        """All of it."""
+        return self.fixed + float(self.random.sum()) + self.residual
+
+
+def framed_roots(result):
+    """Relative factors of every factor for effects in the frame."""
+    return [
+        np.linalg.solve(column.to_raw, Lambda)
+        for column, Lambda in zip(
+            result.A.frame.random, result.relative_factors, strict=True
+        )
+    ]
+
+
+def nakagawa_r2(components):
+    """Coefficients of determination of Nakagawa and Schielzeth.
+
+    Parameters
+    ----------
+    components : VarianceComponents
+
+    Returns
+    -------
+    marginal, conditional : float
+        Share of the fixed effects, and of fixed and random effects, in the variance.
+
+    Notes
+    -----
+    Nakagawa, Johnson and Schielzeth (2017), J. R. Soc. Interface 14(134), equations
+    2.1 and 2.2.
+    """
+    explained = components.fixed + float(components.random.sum())
+    return components.fixed / components.total, explained / components.total
+
+
+def partition_table(components):
+    """Variance of each component and its shares.
+
+    Parameters
+    ----------
+    components : VarianceComponents
+
+    Returns
+    -------
+    DataFrame
+        ``variance``; ``share`` of the whole; ``adjusted_share`` of what the fixed
+        effects leave.
+    """
+    variance = np.array(
+        [components.fixed, *components.random, components.residual], dtype=float
+    )
+    rest = variance.copy()
+    rest[0] = np.nan
+    return pd.DataFrame(
+        {
+            "variance": variance,
+            "share": variance / components.total,
+            "adjusted_share": rest / np.nansum(rest),
+        },
+        index=["Fixed effects", *components.groups, "Residual"],
+    )
+
+
+def correlation_table(result, moments, confidence_level):
+    """Intraclass correlations with their intervals.
+
+    Parameters
+    ----------
+    result : FitResult
+        With at least one grouping factor.
+    moments : RowMoments
+    confidence_level : float
+
+    Returns
+    -------
+    DataFrame
+        A row per grouping factor, and one for all together where there are several:
+        ``adjusted``, ``lower``, ``upper``, ``unadjusted``, ``unadjusted_lower``,
+        ``unadjusted_upper``.
+
+    Notes
+    -----
+    Intervals are those of the delta method for the logit, from the asymptotic
+    covariances of the variance parameters and of the fixed effects. With one variance
+    parameter the adjusted interval inverts the profile of the criterion instead, which
+    holds at its boundary too. Elsewhere a component at its boundary has no upper bound.
+    """
+    components = VarianceComponents.of(result, moments)
+    delta = LogitDelta(result, moments, components, confidence_level)
+    q = len(components.random)
+    members = [[j] for j in range(q)] + ([list(range(q))] if q > 1 else [])
+    rows = [(*delta.adjusted(m), *delta.unadjusted(m)) for m in members]
+    if result.n_theta == 1:
+        bounds = profile_bounds(result, moments, confidence_level)
+        rows[0] = (rows[0][0], *bounds, *rows[0][3:])
+    names = [*components.groups, *(["all"] if q > 1 else [])]
+    columns = ["adjusted", "lower", "upper"]
+    columns += ["unadjusted", "unadjusted_lower", "unadjusted_upper"]
+    return pd.DataFrame(rows, index=names, columns=columns)
+
+
+class LogitDelta:
+    """Delta method for logits of shares of variance.
+
+    Parameters
+    ----------
+    result : FitResult
+    moments : RowMoments
+    components : VarianceComponents
+    confidence_level : float
+    """
+
+    def __init__(self, result, moments, components, confidence_level):
+        self.quantile = stats.norm.ppf(0.5 + confidence_level / 2.0)
+        self.coef_cov = result.coef_cov
+        self.v = components.random / components.residual
+        self.fixed = components.fixed / components.residual
+        self.fixed_gradient = components.fixed_gradient / components.residual
+        curvature = Curvature.of(result)
+        self.covariance = curvature.covariance
+        self.gradients = relative_gradients(result, moments, curvature)
+
+    def adjusted(self, members):
+        """Share of some factors in what the fixed effects leave, with bounds."""
+        return self.share(members, 0.0)
+
+    def unadjusted(self, members):
+        """Share of some factors in the whole variance, with bounds."""
+        return self.share(members, 1.0)
+
+    def share(self, members, with_fixed):
+        """Share and bounds; ``with_fixed`` is 1 or 0."""
+        inside = np.isin(np.arange(len(self.v)), members)
+        part = float(self.v[inside].sum())
+        rest = 1.0 + float(self.v[~inside].sum()) + with_fixed * self.fixed
+        estimate = part / (part + rest)
+        if part < ZERO_SHARE:
+            return estimate, 0.0, np.nan
+        weights = np.where(inside, 1.0 / part, -1.0 / rest)
+        gradient = np.append(
+            weights @ self.gradients, 2.0 * with_fixed * self.fixed / rest
+        )
+        beta = with_fixed * self.fixed_gradient / rest
+        sd = np.sqrt(
+            gradient @ self.covariance @ gradient + beta @ self.coef_cov @ beta
+        )
+        logit = np.log(part / rest)
+        half = self.quantile * sd
+        return estimate, expit(logit - half), expit(logit + half)
+
+
+def expit(logit):
+    """Inverse of the logit."""
+    return float(1.0 / (1.0 + np.exp(-logit)))
+
+
+def relative_gradients(result, moments, curvature):
+    """Derivatives of each factor's relative variance in the free theta, (q, m)."""
+    deviance = curvature.deviance
+    moments = scale_free_moments(result, moments, curvature.to_raw)
+    gradients = np.zeros((len(moments), deviance.n_theta))
+    for j, (S, Lambda, entries, span) in enumerate(
+        zip(moments, deviance.Lambdas, deviance.entries, deviance.spans, strict=True)
+    ):
+        gradients[j, span] = 2.0 * (S @ Lambda)[entries]
+    return gradients[:, curvature.free]
+
+
+def scale_free_moments(result, moments, to_raw):
+    """Mean of z z' in the scale-free basis of a reopened likelihood."""
+    bases = [
+        np.linalg.solve(column.to_raw, T)
+        for column, T in zip(result.A.frame.random, to_raw, strict=True)
+    ]
+    return [B.T @ S @ B for B, S in zip(bases, moments.random, strict=True)]
+
+
+def profile_bounds(result, moments, confidence_level):
+    """Bounds of the adjusted ICC of a model with one variance parameter.
+
+    Parameters
+    ----------
+    result : FitResult
+    moments : RowMoments
+    confidence_level : float
+
+    Returns
+    -------
+    lower, upper : float
+        Where the criterion exceeds its minimum by the quantile of chi-square(1).
+    """
+    scale_free, deviance = reopen(result)
+    S = scale_free_moments(result, moments, scale_free.to_raw)[0][0, 0]
+    best, theta = deviance.at.value, abs(float(deviance.theta[0]))
+    bound = best + stats.chi2.ppf(confidence_level, 1)
+
+    def excess(value):
+        return deviance.evaluate(np.array([value])).value - bound
+
+    lower, upper = 0.0, max(2.0 * theta, 1.0)
+    if excess(0.0) > 0:
+        lower = optimize.brentq(excess, 0.0, theta)
+    while excess(upper) < 0 and upper < LARGEST_THETA:
+        upper *= 2.0
+    upper = optimize.brentq(excess, theta, upper) if excess(upper) > 0 else np.inf
+    return tuple(1.0 - 1.0 / (1.0 + bound**2 * S) for bound in (lower, upper))
+
+
+def design_effects(result, moments):
+    """Factor by which grouping inflates the variance of a mean.
+
+    Parameters
+    ----------
+    result : FitResult
+    moments : RowMoments
+
+    Returns
+    -------
+    Series
+        Per grouping factor ``1 + (m - 1) ICC`` with the adjusted ICC and the mean
+        number ``m = sum n_g^2 / n`` of rows in the group of a row; NaN for a factor
+        without random intercept, whose sizes the cross-products do not hold.
+
+    Notes
+    -----
+    Kish (1965), Survey Sampling, section 5.4. With weights, sizes are sums of weights.
+    """
+    components = VarianceComponents.of(result, moments)
+    rest = components.random.sum() + components.residual
+    effects = []
+    for factor, ZtZ, variance in zip(
+        result.A.factors, result.A.ZtZ, components.random, strict=True
+    ):
+        size = np.nan
+        if "Intercept" in factor.effects:
+            place = factor.effects.index("Intercept")
+            sizes = ZtZ[place, place]
+            size = float(sizes @ sizes / sizes.sum())
+        effects.append(1.0 + (size - 1.0) * variance / rest)
+    return pd.Series(effects, index=list(components.groups), name="design_effect")

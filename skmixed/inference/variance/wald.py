@@ -1,0 +1,97 @@
+"""Wald intervals of variance parameters, on scales where they are nearly normal."""
+
+import numpy as np
+from scipy import stats
+
+from skmixed.inference.opened.curvature import Curvature
+
+
+def wald_bounds(result, parameters, confidence_level=0.95):
+    """Intervals of variance parameters from the curvature of the criterion.
+
+    Parameters
+    ----------
+    result : FitResult
+        Without random terms sigma is the only parameter, and its interval exact.
+    parameters : list of Parameter
+        None of them a fixed effect.
+    confidence_level : float, default=0.95
+
+    Returns
+    -------
+    ndarray of shape (len(parameters), 2)
+        NaN for a parameter at the boundary.
+
+    Notes
+    -----
+    The logarithm of standard deviations and Fisher's z of correlations are taken as
+    normal (Pinheiro & Bates 2000, section 2.4.3); their standard errors follow from
+    those of (theta, log sigma) by the delta method.
+    """
+    if not result.groups:
+        return residual_bounds(result, confidence_level)
+    curvature = Curvature.of(result)
+    z = stats.norm.ppf(0.5 + confidence_level / 2.0)
+    bounds = np.full((len(parameters), 2), np.nan)
+    for row, parameter in enumerate(parameters):
+        at, slope = working_scale(curvature, parameter, result)
+        if not np.isfinite(at):
+            continue
+        spread = slope @ curvature.covariance @ slope
+        if not spread > 0:
+            continue
+        ends = at + np.array([-z, z]) * np.sqrt(spread)
+        inverse = np.tanh if parameter.kind == "correlation" else np.exp
+        bounds[row] = inverse(ends)
+    return bounds
+
+
+def residual_bounds(result, confidence_level):
+    """Exact interval of sigma where residuals are all there is, of shape (1, 2)."""
+    tail = (1.0 - confidence_level) / 2.0
+    nu = result.df_resid
+    if nu <= 0:
+        return np.full((1, 2), np.nan)
+    squares = result.sigma**2 * (nu if result.reml else result.n_obs)
+    return np.sqrt(squares / stats.chi2.ppf([[1.0 - tail, tail]], nu))
+
+
+def working_scale(curvature, parameter, result):
+    """A parameter's log or Fisher's z, and its derivative in (theta, log sigma).
+
+    Parameters
+    ----------
+    curvature : Curvature
+    parameter : Parameter
+    result : FitResult
+
+    Returns
+    -------
+    value : float
+        Not finite where the parameter is at its boundary.
+    slope : ndarray of shape (m + 1,)
+    """
+    slope = np.zeros(len(curvature.covariance))
+    if parameter.kind == "sigma":
+        slope[-1] = 1.0
+        return np.log(result.sigma), slope
+    j, deviance = parameter.factor, curvature.deviance
+    T, Lambda = curvature.to_raw[j], deviance.Lambdas[j]
+    Psi = T @ Lambda @ Lambda.T @ T.T
+    dPsi = np.zeros((deviance.n_theta, *Psi.shape))
+    dPsi[deviance.spans[j]] = T @ deviance.psi_directions(j) @ T.T
+    dPsi = dPsi[curvature.free]
+    i, k = parameter.effects[0], parameter.effects[-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if parameter.kind == "sd":
+            slope[:-1] = 0.5 * dPsi[:, i, i] / Psi[i, i]
+            slope[-1] = 1.0
+            return np.log(result.sigma * np.sqrt(Psi[i, i])), slope
+        scale = np.sqrt(Psi[i, i] * Psi[k, k])
+        rho = np.clip(Psi[i, k] / scale, -1.0, 1.0)
+        drho = dPsi[:, i, k] / scale - 0.5 * rho * (
+            dPsi[:, i, i] / Psi[i, i] + dPsi[:, k, k] / Psi[k, k]
+        )
+        slope[:-1] = drho / (1.0 - rho**2)
+        at = np.arctanh(rho) if abs(rho) < 1.0 - 1e-12 else np.nan
+    return at, slope

@@ -1,0 +1,142 @@
+"""The package marginaleffects on our models, through its own base class."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
+
+
+def as_marginaleffects(model, X):
+    """Wrap a fitted mixed model so that the package marginaleffects accepts it.
+
+    ``marginaleffects.predictions``, ``avg_comparisons``, ``avg_slopes``, ``hypotheses``
+    and the other functions take the returned object as their model. They see the
+    fixed effects: predictions for the population, random effects at zero.
+
+    Parameters
+    ----------
+    model : MixedLinearRegressor
+        Fitted.
+    X : DataFrame
+        Rows over which effects are averaged, for example those of `fit`: the model
+        keeps none. Rows with missing values in the model's columns are left out.
+
+    Returns
+    -------
+    marginaleffects.classes.model.ModelAbstract
+        With the covariance of the fixed effects; ``vcov="kenward-roger"`` takes the
+        adjusted one. Tests are normal, unless a function is given ``df``.
+
+    Raises
+    ------
+    ImportError
+        If marginaleffects, version 0.6 or later, is not installed.
+
+    Examples
+    --------
+    >>> import marginaleffects  # doctest: +SKIP
+    >>> from skmixed import MixedLinearRegressor, as_marginaleffects
+    >>> from skmixed.datasets import load_london_schools
+    >>> frame = load_london_schools().frame
+    >>> model = MixedLinearRegressor("exam ~ lrt * gender + (1 | school)").fit(frame)
+    >>> wrapped = as_marginaleffects(model, frame)  # doctest: +SKIP
+    >>> marginaleffects.avg_comparisons(wrapped, variables="gender")  # doctest: +SKIP
+    """
+    check_is_fitted(model)
+    try:
+        import polars as pl
+        from marginaleffects.classes.model import (
+            ModelAbstract,
+            ModelVault,
+        )
+    except ImportError as error:
+        raise ImportError(
+            "as_marginaleffects needs the package marginaleffects, version 0.6 or "
+            "later: pip install marginaleffects"
+        ) from error
+
+    class MixedModel(FixedEffectsAdapter, ModelAbstract):
+        """A mixed model as marginaleffects wants it."""
+
+        def get_predict(self, params, newdata):
+            """Predict from the design that ``get_exog`` made."""
+            estimate = self.predict_design(params, np.asarray(newdata))
+            return pl.DataFrame(
+                {
+                    "rowid": pl.Series(range(len(estimate)), dtype=pl.Int32),
+                    "estimate": estimate,
+                }
+            )
+
+    columns = used_columns(model)
+    frame = X[columns].dropna().reset_index(drop=True)
+    vault = ModelVault(
+        coef=np.array(model.result_.coef),
+        coefnames=np.array(model._kept_names()),
+        formula=plain_formula(columns),
+        modeldata=pl.DataFrame(
+            {c: as_polars(pl, frame[c], model._spec) for c in columns}
+        ),
+        package="skmixed",
+        variable_names=columns,
+    )
+    return MixedModel(model, vault)
+
+
+def used_columns(model):
+    """Response, if it is a column of the table, and the fixed part's columns."""
+    formula = model._spec.formula
+    if not formula.response_is_column:
+        raise ValueError(
+            f"marginaleffects needs a response that is a column; the formula has "
+            f"{formula.response!r}. Transform it in the table beforehand."
+        )
+    return [*formula.response_columns, *formula.fixed_columns]
+
+
+def plain_formula(columns):
+    """Write a formula from which marginaleffects reads the columns, no more."""
+    quoted = [c if c.isidentifier() else f"`{c}`" for c in columns]
+    return f"{quoted[0]} ~ {' + '.join(quoted[1:]) or '1'}"
+
+
+def as_polars(pl, series, spec):
+    """Turn a column to polars; categories get the levels of the design, in order."""
+    levels = spec.levels.get(series.name)
+    if not isinstance(levels, list):
+        return pl.Series(series.name, series.to_numpy())
+    labels = [str(level) for level in levels]
+    return pl.Series(series.name, series.astype(str).to_list(), dtype=pl.Enum(labels))
+
+
+class FixedEffectsAdapter:
+    """Design, covariance and prediction of a mixed model's fixed effects."""
+
+    def get_exog(self, newdata):
+        """Columns of the kept fixed effects, and the offset as one more."""
+        design = self.model._spec.build(self.read(newdata), random_effects=False)
+        X = design.X[:, self.model.result_.kept]
+        offset = np.zeros(len(X)) if design.offset is None else design.offset
+        return np.column_stack([X, offset])
+
+    def read(self, newdata):
+        """Turn a polars table to pandas, with the levels that the model learnt."""
+        frame = newdata.to_pandas()
+        for column, levels in self.model._spec.levels.items():
+            if isinstance(levels, list) and column in frame:
+                names = {str(level): level for level in levels}
+                frame[column] = frame[column].astype(str).map(names)
+        return frame
+
+    def get_vcov(self, vcov=True):
+        """Covariance of the fixed effects, or Kenward and Roger's."""
+        if vcov is False:
+            return None
+        if isinstance(vcov, str):
+            return choose_degrees_of_freedom(self.model.result_, vcov)[0].covariance
+        return np.array(self.model.result_.coef_cov)
+
+    @staticmethod
+    def predict_design(params, columns):
+        """Predictions from the columns of ``get_exog``, of shape (n,)."""
+        return columns[:, :-1] @ np.asarray(params) + columns[:, -1]

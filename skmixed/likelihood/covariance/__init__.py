@@ -1,0 +1,1 @@
+"""Covariances of random effects as functions of theta."""

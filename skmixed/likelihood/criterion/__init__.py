@@ -1,0 +1,1 @@
+"""The deviance and its derivatives."""

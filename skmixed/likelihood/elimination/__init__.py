@@ -1,0 +1,1 @@
+"""Regimes that eliminate the random effects from the cross-products."""

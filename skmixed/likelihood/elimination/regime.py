@@ -1,0 +1,145 @@
+"""One seam for all regimes: random effects integrated out of [Z X y].
+
+The marginal covariance relative to sigma^2 is V = I + sum_j Z_j (I (x) Psi_j) Z_j' with
+Psi_j = Lambda_j Lambda_j'. Deviance, optimiser, inference and prediction see an
+elimination only through the contract below and never know which regime ran.
+"""
+
+from typing import Protocol
+
+from skmixed.likelihood.elimination.batched import BatchedElimination
+from skmixed.likelihood.elimination.crossed import CrossedElimination
+from skmixed.likelihood.elimination.dense import DenseElimination
+from skmixed.likelihood.elimination.nested import NestedElimination
+from skmixed.likelihood.elimination.sizes import check_memory, sizes_of_products
+
+# Up to this many random effects a dense Z'V^-1 Z costs milliseconds, and its exact
+# Hessian saves more evaluations than it costs.
+DENSE_EFFECTS = 600
+
+
+class Elimination(Protocol):
+    """What the deviance needs of any regime; factors and levels as in CrossProducts.
+
+    Attributes
+    ----------
+    solver : str
+    exact : bool
+        Whether ``kronecker_sums`` gives all that the exact Hessian needs; otherwise the
+        curvature is the average information.
+    rough : bool
+        Whether derivatives need only be good enough for the optimiser's steps.
+    """
+
+    solver: str
+    exact: bool
+    rough: bool
+
+    def take_columns(self, A):
+        """Take [X y] from cross-products with the same random effects.
+
+        Parameters
+        ----------
+        A : CrossProducts
+        """
+
+    def factor(self, Lambdas):
+        """Factor V at some Lambdas.
+
+        Parameters
+        ----------
+        Lambdas : list of ndarray of shape (k_j, k_j)
+
+        Returns
+        -------
+        logdet_V : float
+        S : ndarray of shape (m, m)
+            ``[X y]'V^-1[X y]``.
+        """
+
+    def solve(self):
+        """Return ``F_j = Z_j'V^-1[X y]``, a list of arrays of shape (k_j, m, G_j)."""
+
+    def traces(self):
+        """Return the sums over levels of ``diagonal``, of shape (k_j, k_j)."""
+
+    def diagonal(self):
+        """Return the blocks of ``Z_j'V^-1 Z_j`` per level, of shape (k_j, k_j, G_j)."""
+
+    def apply(self, directions):
+        """Return ``Z'V^-1 Z U`` for a list U of arrays of shape (k_j, c, G_j)."""
+
+    def between(self, j, h, levels_j, levels_h):
+        """Return covariances of b given the data, of shape (k_j, k_h, n), over sigma^2.
+
+        NaN where the regime has no formula of its own for a pair of levels; a regime
+        without any may lack the method. ``apply`` to unit directions gives them all.
+        """
+
+    def kronecker_sums(self, f, whitened):
+        """Sums over pairs of levels g of factor j and h of factor l.
+
+        Parameters
+        ----------
+        f : list of ndarray of shape (k_j, G_j)
+            ``Z'V^-1(y - X beta)``.
+        whitened : list of ndarray of shape (k_j, p, G_j) or None
+            ``Z'V^-1 X R^-1`` with ``R'R = X'V^-1 X``; None for ML.
+
+        Returns
+        -------
+        PP, Pff, PFF : dict (j, l) -> ndarray of shape (k_j, k_l, k_j, k_l), or None
+            ``sum P_gh[a, b] Q_gh[c, d]`` with Q the block of ``Z'V^-1 Z``, of ``f f'``
+            and of ``F_X (X'V^-1 X)^-1 F_X'``. PP and PFF may be None.
+        """
+
+
+def choose_elimination(A, solver=None):
+    """Choose the regime that fits the design.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    solver : {"batched", "nested", "crossed", "dense"}, optional
+        A regime by name, for tests.
+
+    Returns
+    -------
+    Elimination
+
+    Raises
+    ------
+    ValueError
+        If no exact regime fits into the machine's memory.
+    """
+    regimes = {
+        "batched": BatchedElimination,
+        "nested": NestedElimination,
+        "crossed": CrossedElimination,
+        "dense": DenseElimination,
+    }
+    if solver is None:
+        sizes = sizes_of_products(A)
+        solver = suitable_regime(sizes)
+        if solver == "crossed":
+            check_memory(sizes)
+    return regimes[solver](A)
+
+
+def suitable_regime(sizes):
+    """Name the cheapest regime that is exact for a design.
+
+    Parameters
+    ----------
+    sizes : DesignSizes
+
+    Returns
+    -------
+    {"least squares", "batched", "nested", "crossed", "dense"}
+        The first for a design without random effects, which needs no elimination.
+    """
+    if len(sizes.groups) < 2:
+        return "batched" if sizes.groups else "least squares"
+    if sum(sizes.n_random) <= DENSE_EFFECTS:
+        return "dense"
+    return "nested" if sizes.nested else "crossed"

@@ -1,0 +1,201 @@
+"""What a design's regime and memory depend on: its sizes, and which groups meet."""
+
+import itertools
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from skmixed.likelihood.linalg.scatter import PAIR_BUDGET, PAIR_CHUNK
+from skmixed.likelihood.linalg.stack import leading_factor
+
+# Copies of the cross-products: sums, parts of them, and those in another basis.
+PRODUCT_COPIES = 4
+# Copies of the dense complement, with the inverse and what is gathered from it, for
+# factors of one effect each and for others.
+COMPLEMENT_COPIES = (1.5, 2.5)
+# Copies of a chain's blocks: the products, those reduced, and those of the way down.
+CHAIN_COPIES = 3
+# Share of the machine's memory that an exact fit may take.
+MEMORY_SHARE = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class DesignSizes:
+    """Sizes of a design, whether read from its codes or from its cross-products.
+
+    Parameters
+    ----------
+    n_columns : int
+        Of [X y].
+    groups : tuple of str
+        The grouping factors.
+    n_levels, n_effects : tuple of int
+        Per factor.
+    meetings : dict of tuple (i, j) to ndarray of shape (G_i,)
+        For every two factors, in either order, how many levels of j each level of i
+        meets.
+    """
+
+    n_columns: int
+    groups: tuple[str, ...]
+    n_levels: tuple[int, ...]
+    n_effects: tuple[int, ...]
+    meetings: dict[tuple[int, int], np.ndarray]
+
+    @property
+    def n_random(self):
+        """Random effects of every factor: levels times effects."""
+        return tuple(G * k for G, k in zip(self.n_levels, self.n_effects, strict=True))
+
+    @property
+    def nested(self):
+        """Whether of any two factors the finer lies within the coarser."""
+        return all(
+            self.meetings[i, j].sum() == max(self.n_levels[i], self.n_levels[j])
+            for i, j in itertools.combinations(range(len(self.groups)), 2)
+        )
+
+
+def sizes_of_products(A):
+    """Read the sizes of a design from its cross-products.
+
+    Parameters
+    ----------
+    A : CrossProducts
+
+    Returns
+    -------
+    DesignSizes
+    """
+    meetings = {}
+    for pair in A.pairs:
+        counts = count_meetings(pair.indptr, pair.indices, pair.n_second)
+        meetings[pair.first, pair.second], meetings[pair.second, pair.first] = counts
+    return DesignSizes(
+        n_columns=len(A.gram),
+        groups=tuple(factor.group for factor in A.factors),
+        n_levels=tuple(factor.n_levels for factor in A.factors),
+        n_effects=tuple(factor.n_effects for factor in A.factors),
+        meetings=meetings,
+    )
+
+
+def count_meetings(indptr, indices, n_second):
+    """Count, for each level of two factors, the levels of the other that it meets.
+
+    Parameters
+    ----------
+    indptr : ndarray of int of shape (G_i + 1,)
+    indices : ndarray of int of shape (n_pairs,)
+        Compressed rows: levels of the second that each level of the first meets.
+    n_second : int
+
+    Returns
+    -------
+    of_first : ndarray of shape (G_i,)
+    of_second : ndarray of shape (G_j,)
+    """
+    return np.diff(indptr), np.bincount(indices, minlength=n_second)
+
+
+def product_bytes(sizes):
+    """Estimate the cross-products of the random effects, with copies while summing.
+
+    Parameters
+    ----------
+    sizes : DesignSizes
+
+    Returns
+    -------
+    int
+    """
+    return (
+        PRODUCT_COPIES
+        * 8
+        * sum(
+            size * (sizes.n_columns + k)
+            for size, k in zip(sizes.n_random, sizes.n_effects, strict=True)
+        )
+    )
+
+
+def working_bytes(sizes, solver):
+    """Estimate what a regime works in beyond the cross-products.
+
+    Parameters
+    ----------
+    sizes : DesignSizes
+    solver : {"least squares", "batched", "nested", "crossed", "dense"}
+
+    Returns
+    -------
+    int
+    """
+    if solver == "dense":
+        return 8 * 8 * sum(sizes.n_random) ** 2
+    blocks = 8 * sum(
+        G * k * (5 * k + 4 * sizes.n_columns)
+        for G, k in zip(sizes.n_levels, sizes.n_effects, strict=True)
+    )
+    if solver == "nested":
+        return CHAIN_COPIES * blocks
+    if solver == "crossed":
+        return blocks + complement_bytes(sizes)
+    return blocks
+
+
+def complement_bytes(sizes):
+    """Estimate the dense complement of a crossed design, and its listed pairs.
+
+    Parameters
+    ----------
+    sizes : DesignSizes
+
+    Returns
+    -------
+    int
+    """
+    leading, others = leading_factor(sizes.n_random)
+    k = sizes.n_effects[leading]
+    m2 = sum(sizes.n_random[j] for j in others)
+    met = np.zeros(sizes.n_levels[leading])
+    for j in others:
+        met += sizes.n_effects[j] * sizes.meetings[leading, j]
+    pairs = min(met @ (met + 1) / 2 * k * (k + 1) / 2, PAIR_BUDGET)
+    copies = COMPLEMENT_COPIES[max(sizes.n_effects) > 1]
+    return int(8 * copies * m2**2 + 12 * pairs + 6 * 8 * min(PAIR_CHUNK, pairs))
+
+
+def check_memory(sizes):
+    """Refuse a crossed design whose dense complement would not fit into memory.
+
+    Parameters
+    ----------
+    sizes : DesignSizes
+
+    Raises
+    ------
+    ValueError
+        With the estimate of memory, and what would help.
+    """
+    needed = working_bytes(sizes, "crossed")
+    limit = MEMORY_SHARE * available_memory()
+    if needed <= limit:
+        return
+    ranked = sorted(zip(sizes.n_random, sizes.groups, strict=True), reverse=True)
+    raise ValueError(
+        f"An exact fit of these crossed factors needs about {needed / 1e9:.1f} GB, and "
+        f"{limit / 1e9:.1f} GB are to be had. Memory grows with the square of the "
+        f"random effects of all factors but the largest: "
+        f"{', '.join(f'`{group}` {size:,}' for size, group in ranked)}. Leave out the "
+        "second largest, or merge its levels."
+    )
+
+
+def available_memory():
+    """Bytes of memory of the machine; infinite where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return np.inf

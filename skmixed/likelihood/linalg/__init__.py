@@ -1,0 +1,1 @@
+"""Sums and small factorisations over groups: arrays only."""

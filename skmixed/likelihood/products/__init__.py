@@ -1,0 +1,1 @@
+"""Rows to cross-products, in a basis that keeps their digits."""

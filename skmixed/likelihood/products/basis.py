@@ -1,0 +1,358 @@
+"""The frozen change of columns in which cross-products are accumulated.
+
+Sums of squares of raw columns lose what a model is about as soon as a mean is large
+against its standard deviation. Rows are therefore shifted and scaled before they are
+multiplied, and the response is reduced to the residual of a least-squares fit. The
+frame need not be exact, only frozen: it maps every statement back to raw columns.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.linalg import lapack
+
+# A column is aliased when its part orthogonal to the columns before it is shorter than
+# this, relative to its own centred length (the tolerance of R's qr and lme4).
+ALIASED = 1e-7
+# Below this squared relative length a Gram matrix is no longer trusted with a column:
+# it is orthogonalised row by row instead.
+WELL_CONDITIONED = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnFrame:
+    """Linear change ``C = raw[:, kept] @ T``, carried out as shift, scale and mix.
+
+    Parameters
+    ----------
+    n_raw : int
+        Number of raw columns p.
+    kept : ndarray of int of shape (r,)
+    shift, scale : ndarray of shape (r,)
+        ``C = (raw[:, kept] - shift) / scale @ mix``.
+    absorbed : ndarray of shape (r, r)
+        ``raw[:, kept] @ absorbed`` equals ``shift`` in every row: the columns whose
+        span holds a constant give what the shift takes.
+    mix : ndarray of shape (r, r) or None
+        Upper triangular; None is the identity.
+    """
+
+    n_raw: int
+    kept: np.ndarray
+    shift: np.ndarray
+    scale: np.ndarray
+    absorbed: np.ndarray
+    mix: np.ndarray | None = None
+
+    def apply(self, raw):
+        """Columns in the frame.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, r)
+        """
+        if len(self.kept) < raw.shape[1]:
+            raw = raw[:, self.kept]
+        columns = (raw - self.shift) / self.scale
+        return columns if self.mix is None else columns @ self.mix
+
+    @property
+    def to_raw(self):
+        """Matrix T of shape (r, r), so that ``beta_raw = T beta_C``."""
+        T = (np.eye(len(self.kept)) - self.absorbed) / self.scale
+        return T if self.mix is None else T @ self.mix
+
+    @property
+    def logdet(self):
+        """``log |det T|``: what the REML criterion owes to the change of columns."""
+        # det(I - absorbed) is 1: the columns that give a constant are never shifted
+        logdet = -float(np.log(self.scale).sum())
+        return logdet + (
+            0.0 if self.mix is None else float(np.log(np.diag(self.mix)).sum())
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """All that is frozen before accumulation.
+
+    Parameters
+    ----------
+    fixed : ColumnFrame
+        Of the fixed-effects columns X.
+    random : tuple of ColumnFrame
+        Of the effects columns z of every grouping factor.
+    crude_coef : ndarray of shape (r,)
+        In the frame, ``y_C = (y - y_shift) - X_C @ crude_coef``.
+    y_shift : float
+    constant : ndarray of shape (r,)
+        Coefficients of the constant in the kept raw columns; zero if not in their span.
+    y_rounding : float
+        A residual of this size is the rounding of the response.
+    """
+
+    fixed: ColumnFrame
+    random: tuple[ColumnFrame, ...]
+    crude_coef: np.ndarray
+    y_shift: float
+    constant: np.ndarray
+    y_rounding: float
+
+    def response(self, y, X_C):
+        """Response in the frame: the residual of a crude fit, of shape (n,)."""
+        return (y - self.y_shift) - X_C @ self.crude_coef
+
+    def coef_to_raw(self, coef):
+        """Coefficients of the raw kept columns.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (r,)
+            Of the response in the frame on the columns in the frame.
+
+        Returns
+        -------
+        ndarray of shape (r,)
+        """
+        return (
+            self.fixed.to_raw @ (coef + self.crude_coef) + self.y_shift * self.constant
+        )
+
+
+def same_frame(one, other):
+    """Whether sums accumulated in two frames may be added."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(same_frame, one, other))
+    if isinstance(one, (Frame, ColumnFrame)):
+        return all(
+            same_frame(getattr(one, field.name), getattr(other, field.name))
+            for field in fields(one)
+        )
+    return one is other or np.array_equal(one, other)
+
+
+def freeze_fixed(moments, X, constant, weights):
+    """Frame of the fixed-effects columns: centred, scaled and without aliases.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of X's columns, and perhaps others behind them.
+    X : ndarray of shape (n, p)
+    constant : ndarray of shape (p,) or None
+        Coefficients of the constant column in X.
+    weights : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    frame : ColumnFrame
+    constant : ndarray of shape (r,)
+        Of the kept columns; zero where the constant is not in their span.
+    """
+    kept = np.arange(X.shape[1])
+    while True:
+        anchor = None if constant is None else constant[kept]
+        shift, scale = centre_and_scale(moments, kept, anchor)
+        independent, mix = np.isfinite(scale), None
+        if independent.all():
+            gram = moments.about(shift, kept) / (scale[:, None] * scale)
+            if len(X) < len(kept) or not well_conditioned(gram):
+                columns = (X[:, kept] - shift) / scale
+                independent, mix = find_independent(columns, weights)
+        if independent.all():
+            break
+        if constant is not None and np.any(anchor[~independent]):
+            constant = None
+        kept = kept[independent]
+    anchor = np.zeros(len(kept)) if anchor is None else anchor
+    absorbed = anchor[:, None] * shift
+    return ColumnFrame(X.shape[1], kept, shift, scale, absorbed, mix), anchor
+
+
+def well_conditioned(gram):
+    """Whether no column is all but a combination of the ones before it.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (r, r)
+        Of columns of unit root mean square.
+
+    Returns
+    -------
+    bool
+    """
+    if len(gram) == 0:
+        return True
+    root, failed = lapack.dpotrf(gram, lower=1)
+    return not failed and root.diagonal().min() ** 2 > WELL_CONDITIONED
+
+
+def fit_crudely(fixed, moments, y_shift, X, y, weights):
+    """Least-squares coefficients of the shifted response, in the frame.
+
+    Parameters
+    ----------
+    fixed : ColumnFrame
+    moments : Moments
+        Of X's columns, perhaps others, and y.
+    y_shift : float
+    X : ndarray of shape (n, p)
+    y : ndarray of shape (n,)
+    weights : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    ndarray of shape (r,)
+    """
+    if fixed.mix is None:  # well conditioned: the moments have the digits
+        r = len(fixed.kept)
+        if r == 0:
+            return np.zeros(0)
+        products = moments.about(
+            np.append(fixed.shift, y_shift), np.append(fixed.kept, -1)
+        )
+        gram = products[:r, :r] / (fixed.scale[:, None] * fixed.scale)
+        return lapack.dposv(gram, products[:r, r] / fixed.scale)[1]
+    X = fixed.apply(X)
+    weighted = X if weights is None else X * weights[:, None]
+    return np.linalg.lstsq(X.T @ weighted, weighted.T @ (y - y_shift), rcond=None)[0]
+
+
+def find_independent(columns, weights):
+    """Tell the columns that depend on the ones before them, from the rows.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n, r)
+        Centred, of unit root mean square.
+    weights : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    independent : ndarray of bool of shape (r,)
+    mix : ndarray of shape (r, r) or None
+        Upper triangular and orthogonalising; None where columns are dependent.
+    """
+    mix, _ = orthogonalise(weighted_gram(columns, weights))
+    # Rows, not their Gram matrix, decide: it has lost the digits in question.
+    gram = weighted_gram(columns @ mix, weights)
+    lengths = np.sqrt(np.diag(gram))
+    independent = lengths > ALIASED
+    if not independent.all():
+        return independent, None
+    again, remainders = orthogonalise(gram / np.outer(lengths, lengths))
+    independent = lengths * np.sqrt(np.maximum(remainders, 0)) > ALIASED
+    return independent, mix / lengths @ again
+
+
+def weighted_gram(columns, weights):
+    """Weighted mean cross-products of columns, of shape (r, r)."""
+    if weights is None:
+        return columns.T @ columns / len(columns)
+    return columns.T @ (columns * weights[:, None]) / weights.sum()
+
+
+def orthogonalise(gram):
+    """Orthogonalise columns in their order, given their cross-products.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (r, r)
+        Of columns of unit length.
+
+    Returns
+    -------
+    mix : ndarray of shape (r, r)
+        Unit upper triangular: ``columns @ mix`` are mutually orthogonal.
+    remainders : ndarray of shape (r,)
+        Squared length of what each column adds to the ones before it.
+    """
+    r = len(gram)
+    mix, left = np.eye(r), np.array(gram, dtype=float)
+    remainders = np.zeros(r)
+    for j in range(r):
+        remainders[j] = max(left[j, j], 0.0)
+        if left[j, j] <= 4 * r * np.finfo(float).eps:
+            continue
+        ratio = left[j, j + 1 :] / left[j, j]
+        mix[:, j + 1 :] -= np.outer(mix[:, j], ratio)
+        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], ratio)
+    return mix, remainders
+
+
+def freeze_random(moments, places, terms):
+    """Frame of one grouping factor's effects columns, term by term.
+
+    A covariance that is free within a term is the same model in any basis of its
+    columns, so they may be centred; a diagonal one allows scaling only.
+
+    Parameters
+    ----------
+    moments : Moments
+    places : list of int of length k
+        Of the columns among the moments.
+    terms : list of tuple (start, stop, constant)
+        ``constant`` of shape (stop - start,), or None if the term may not be centred.
+
+    Returns
+    -------
+    ColumnFrame
+    """
+    k = len(places)
+    shift, scale, absorbed = np.zeros(k), np.ones(k), np.zeros((k, k))
+    for start, stop, constant in terms:
+        block = slice(start, stop)
+        shift[block], scale[block] = centre_and_scale(moments, places[block], constant)
+        if constant is not None:
+            absorbed[block, block] = constant[:, None] * shift[block]
+    return ColumnFrame(
+        k, np.arange(k), shift, np.where(np.isfinite(scale), scale, 1.0), absorbed
+    )
+
+
+def centre_and_scale(moments, places, constant):
+    """Shift to mean zero where a constant absorbs it, and scale to unit rms.
+
+    Parameters
+    ----------
+    moments : Moments
+    places : sequence of int of length k
+        Of the columns among the moments.
+    constant : ndarray of shape (k,) or None
+        Coefficients of the constant in the columns. Those columns are left alone.
+
+    Returns
+    -------
+    shift, scale : ndarray of shape (k,)
+        An infinite scale marks a column with nothing left.
+    """
+    mean = moments.mean[places]
+    if constant is None:
+        rms = np.sqrt(moments.covariance[places, places] + mean**2)
+        return np.zeros_like(mean), np.where(rms > 0, rms, np.inf)
+    free = constant == 0
+    return np.where(free, mean, 0.0), np.where(free, moments.deviation[places], 1.0)
+
+
+def coef_in_frame(frame, coef):
+    """Fixed effects of the frame's response on the frame's columns, of shape (r,).
+
+    Parameters
+    ----------
+    frame : Frame
+    coef : ndarray of shape (r,)
+        Of the raw response on the raw columns.
+
+    Returns
+    -------
+    ndarray of shape (r,)
+        The inverse of :meth:`Frame.coef_to_raw`.
+    """
+    raw = coef - frame.y_shift * frame.constant
+    return np.linalg.solve(frame.fixed.to_raw, raw) - frame.crude_coef

@@ -1,0 +1,182 @@
+"""The rows of the random terms, merged by grouping factor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from skmixed.likelihood.covariance.templates import CovarianceTemplate
+
+# Rows that show most crossed factors to be so, before all are looked at.
+SAMPLED_ROWS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """One grouping factor with all the random terms that vary over it.
+
+    Parameters
+    ----------
+    group : str
+    effects : tuple of str
+        Of all its terms, side by side.
+    n_levels : int
+    template : CovarianceTemplate
+    """
+
+    group: str
+    effects: tuple[str, ...]
+    n_levels: int
+    template: CovarianceTemplate
+
+    @property
+    def n_effects(self):
+        """Effects per level."""
+        return len(self.effects)
+
+    @property
+    def size(self):
+        """Number of random effects: levels times effects."""
+        return self.n_levels * self.n_effects
+
+
+@dataclass(frozen=True)
+class GroupedRows:
+    """The random terms' rows, merged by grouping factor.
+
+    Parameters
+    ----------
+    factors : tuple of Factor
+    codes : tuple of ndarray of shape (n,)
+    z : tuple of ndarray of shape (n, k_i)
+    constants : tuple of list
+        Per factor: ``(start, stop, constant)`` of each term that may be centred.
+    terms : tuple of tuple (factor, effects, diagonal)
+    """
+
+    factors: tuple[Factor, ...]
+    codes: tuple[np.ndarray, ...]
+    z: tuple[np.ndarray, ...]
+    constants: tuple[list, ...]
+    terms: tuple[tuple[int, tuple[int, ...], bool], ...]
+
+    @classmethod
+    def of(cls, random):
+        """Merge the terms that share a grouping factor.
+
+        Parameters
+        ----------
+        random : sequence of RandomBlock
+
+        Returns
+        -------
+        GroupedRows
+        """
+        groups = list(dict.fromkeys(block.group for block in random))
+        members = [[b for b in random if b.group == group] for group in groups]
+        terms, width = [], dict.fromkeys(groups, 0)
+        for block in random:
+            start = width[block.group]
+            width[block.group] = stop = start + len(block.effects)
+            factor = groups.index(block.group)
+            terms.append((factor, tuple(range(start, stop)), bool(block.diagonal)))
+        spans = [
+            [(e[0], e[-1] + 1, diagonal) for f, e, diagonal in terms if f == factor]
+            for factor in range(len(groups))
+        ]
+        return cls(
+            factors=tuple(
+                Factor(
+                    group,
+                    tuple(effect for block in blocks for effect in block.effects),
+                    blocks[0].n_levels,
+                    CovarianceTemplate(tuple(span)),
+                )
+                for group, blocks, span in zip(groups, members, spans, strict=True)
+            ),
+            codes=tuple(blocks[0].codes for blocks in members),
+            z=tuple(
+                blocks[0].z if len(blocks) == 1 else np.hstack([b.z for b in blocks])
+                for blocks in members
+            ),
+            constants=tuple(
+                [
+                    (start, stop, None if diagonal else block.constant)
+                    for (start, stop, diagonal), block in zip(span, blocks, strict=True)
+                ]
+                for span, blocks in zip(spans, members, strict=True)
+            ),
+            terms=tuple(terms),
+        )
+
+
+def without_offset(design):
+    """Response of a design less its offset, of shape (n,)."""
+    return design.y if design.offset is None else design.y - design.offset
+
+
+def nesting(rows):
+    """For every factor, the factors that its levels lie within.
+
+    Parameters
+    ----------
+    rows : GroupedRows
+
+    Returns
+    -------
+    list of dict of int to ndarray of int of shape (G_i,)
+        By the coarser factor: its level for each of the finer one's, -1 for levels
+        without rows. Of two factors with the same partition, the later lies within
+        the earlier.
+    """
+    parents = [{} for _ in rows.factors]
+    for i, finer in enumerate(rows.factors):
+        for j, coarser in enumerate(rows.factors):
+            if i == j or (finer.n_levels, i) < (coarser.n_levels, j):
+                continue
+            parent = level_map(rows.codes[i], rows.codes[j], finer.n_levels)
+            if parent is not None:
+                parents[i][j] = parent
+    return parents
+
+
+def level_map(finer, coarser, n_finer):
+    """Level of one factor for each of another's, where there is but one.
+
+    Parameters
+    ----------
+    finer, coarser : ndarray of int of shape (n,)
+        Codes of the rows.
+    n_finer : int
+
+    Returns
+    -------
+    ndarray of int of shape (n_finer,) or None
+        -1 for levels without rows; None if some level meets several.
+    """
+    parent = np.full(n_finer, -1, dtype=coarser.dtype)
+    for n_rows in sorted({min(SAMPLED_ROWS, len(finer)), len(finer)}):
+        parent[finer[:n_rows]] = coarser[:n_rows]
+        if not np.array_equal(parent[finer[:n_rows]], coarser[:n_rows]):
+            return None
+    return parent
+
+
+def transposed_z(z, codes, n_levels):
+    """Z' of some rows as a sparse matrix, levels major and effects minor.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n, k)
+    codes : ndarray of shape (n,)
+    n_levels : int
+
+    Returns
+    -------
+    csc_array of shape (n_levels * k, n)
+    """
+    n, k = z.shape
+    index = codes if k == 1 else (codes[:, None] * k + np.arange(k, dtype=codes.dtype))
+    indptr = np.arange(0, n * k + 1, k, dtype=codes.dtype)
+    data = np.ascontiguousarray(z).reshape(-1)
+    return sparse.csc_array((data, index.reshape(-1), indptr), shape=(n_levels * k, n))

@@ -1,0 +1,176 @@
+"""The boundary of the parameter space: leaving it, and naming what lies on it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skmixed.likelihood.covariance.templates import lower_root
+from skmixed.likelihood.search.optimize import ROUNDING, minimise
+
+# Directions of Lambda shorter than this, relative to its longest, may be on the
+# boundary.
+THIN = 1e-2
+# A covariance direction is let in when its slope is below minus this, relative to the
+# mean of Z'V^-1 Z.
+SLOPE = 1e-5
+# Amounts of it that are tried, relative to the mean variance.
+AMOUNTS = (1e-3, 1e-2, 1e-1)
+# An estimate whose smallest singular value is below this is singular, as in lme4.
+SINGULAR = 1e-4
+
+
+def leave_boundary(deviance, optimum, **options):
+    """Check the optimality of zero variances, and go on where one is not optimal.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    optimum : Optimum
+    **options
+        Of :func:`skmixed.likelihood.search.optimize.minimise`.
+
+    Returns
+    -------
+    Optimum
+
+    Notes
+    -----
+    With N a basis of the null space of Lambda', a minimum on the boundary needs
+    ``N' G_Psi N`` to be positive semidefinite (Karush, Kuhn and Tucker). The gradient
+    in theta, 2 G_Psi Lambda, is blind to those directions.
+    """
+    for _ in range(4):
+        thin = thin_directions(deviance, optimum.theta)
+        if not thin:
+            break
+        deviance.evaluate(optimum.theta)
+        at = deviance.derivatives()
+        start = best_escape(deviance, optimum, thin, at)
+        if start is None:
+            break
+        further = minimise(deviance, start, **options)
+        if further.value >= optimum.value - 1e-9:
+            break
+        optimum = further
+    return optimum
+
+
+def thin_directions(deviance, theta):
+    """Null directions of every free block of Lambda.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    theta : ndarray of shape (m,)
+
+    Returns
+    -------
+    list of tuple (factor, block, ndarray of shape (size, n_null))
+    """
+    found = []
+    for j, Lambda in enumerate(deviance.relative_factors(theta)):
+        for block in deviance.templates[j].free_blocks():
+            U, values, _ = np.linalg.svd(Lambda[block, block])
+            null = values < THIN * max(values[0], THIN)
+            if null.any():
+                found.append((j, block, U[:, null]))
+    return found
+
+
+def best_escape(deviance, optimum, thin, at):
+    """Best start off the boundary, if the deviance falls off it.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    optimum : Optimum
+    thin : list
+        As :func:`thin_directions` returns.
+    at : Derivatives
+        At the optimum.
+
+    Returns
+    -------
+    ndarray of shape (m,) or None
+    """
+    best, value = None, optimum.value - 1e-9
+    Lambdas = deviance.relative_factors(optimum.theta)
+    for j, block, N in thin:
+        slopes, vectors = np.linalg.eigh(N.T @ at.G_Psi[j][block, block] @ N)
+        if slopes[0] >= -SLOPE * at.scale[j]:
+            continue
+        direction = N @ vectors[:, 0]
+        Psi = Lambdas[j] @ Lambdas[j].T
+        unit = max(np.trace(Psi[block, block]) / len(direction), 0.1)
+        for amount in AMOUNTS:
+            moved = Psi.copy()
+            moved[block, block] += amount * unit * np.outer(direction, direction)
+            theta = optimum.theta.copy()
+            theta[deviance.spans[j]] = deviance.templates[j].nearest_theta(moved, 1e-8)
+            tried = deviance.evaluate(theta).value
+            if tried < value:
+                best, value = theta, tried
+    return best
+
+
+def snap_to_boundary(deviance, optimum):
+    """Set covariance directions that are zero but for rounding to exactly zero.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    optimum : Optimum
+
+    Returns
+    -------
+    Optimum
+        The given one where zero is worse.
+    """
+    theta = optimum.theta.copy()
+    for Lambda, template, span in zip(
+        deviance.relative_factors(theta),
+        deviance.templates,
+        deviance.spans,
+        strict=True,
+    ):
+        for block in template.free_blocks():
+            U, values, _ = np.linalg.svd(Lambda[block, block])
+            root = U * np.where(values < SINGULAR, 0.0, values)
+            Lambda[block, block] = lower_root(root)
+        theta[span] = Lambda[template.entries]
+    value = deviance.evaluate(theta).value
+    if value > optimum.value + ROUNDING * abs(value) + 1e-12:
+        return optimum
+    return replace(
+        optimum, theta=theta, value=min(value, optimum.value), n_iter=optimum.n_iter + 1
+    )
+
+
+def singular_terms(A, covariances, relative_factors):
+    """Name the random terms whose covariance is estimated on the boundary.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    covariances : list of ndarray of shape (k_j, k_j)
+        Relative covariances in the frame, where effects have unit root mean square.
+    relative_factors : list of ndarray of shape (k_j, k_j)
+        Lambda on the scale of the user's columns.
+
+    Returns
+    -------
+    tuple of tuple (term, effects)
+        ``effects``: positions within the term whose standard deviation is zero; empty
+        where a correlation, or several together, are at their limit.
+    """
+    found = []
+    for term, (j, effects, diagonal) in enumerate(A.terms):
+        index = np.ix_(effects, effects)
+        Psi = covariances[j][index]
+        smallest = np.diag(Psi).min() if diagonal else np.linalg.eigvalsh(Psi)[0]
+        if smallest >= SINGULAR**2:
+            continue
+        lengths = np.linalg.norm(relative_factors[j][index], axis=1)
+        lengths = lengths * A.frame.random[j].scale[list(effects)]
+        found.append((term, tuple(np.flatnonzero(lengths < SINGULAR).tolist())))
+    return tuple(found)

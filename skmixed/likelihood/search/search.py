@@ -1,0 +1,194 @@
+"""From a start to the best optimum that can be found, boundary included."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skmixed.likelihood.covariance.templates import lower_root
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.elimination.regime import DENSE_EFFECTS, choose_elimination
+from skmixed.likelihood.products.precondition import Preconditioned
+from skmixed.likelihood.search.boundary import (
+    leave_boundary,
+    snap_to_boundary,
+    thin_directions,
+)
+from skmixed.likelihood.search.optimize import NewtonStep, minimise
+from skmixed.likelihood.search.start import starting_theta
+
+# Variances, relative to the residual's, of the scale-free effects in further starts:
+# the first of them, and all in small designs with several covariance parameters.
+FURTHER_VARIANCES = (0.25, 0.05, 1.0, 4.0)
+# Optima of a flat deviance that differ by less are the same.
+SAME = 1e-7
+
+
+def search(A, reml, regime=None, **options):
+    """Minimise the deviance of a model.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    reml : bool
+    regime : str, optional
+        Of :func:`choose_elimination`.
+    **options
+        Of :func:`skmixed.likelihood.search.optimize.minimise`.
+
+    Returns
+    -------
+    scale_free : Preconditioned
+    deviance : ProfiledDeviance
+    optimum : Optimum
+
+    Notes
+    -----
+    Small samples have local optima with variances of zero, and near singular covariance
+    matrices a triangular Lambda is almost free to rotate, which makes for slow steps
+    along a curved valley. Where a variance ends up zero, further starts are tried;
+    where effects covary, the best optimum is refined in the basis of its eigenvectors,
+    where Lambda is diagonal and the valley straight. Where the deviance is flat, the
+    data do not tell the parameters apart; of its optima the one is taken that Newton's
+    steps reach from unit variances, lme4's start.
+    """
+    scale_free = Preconditioned.of(A)
+    deviance = deviance_of(scale_free, reml, regime)
+    optimum = minimise(deviance, starting_theta(scale_free.A), **options)
+    if not optimum.flat and not thin_directions(deviance, optimum.theta):
+        return scale_free, deviance, optimum
+    optimum = leave_boundary(deviance, optimum, **options)
+    thin = thin_directions(deviance, optimum.theta)
+    if not optimum.flat and not thin:
+        return scale_free, deviance, optimum
+    optimum = best_of_starts(scale_free, deviance, optimum, bool(thin), options)
+    spent = deviance.n_evaluations
+    if covary(deviance):
+        scale_free, theta = eigenbasis(scale_free, deviance, optimum.theta)
+        del deviance  # its buffers may be as large as those of the next one
+        deviance = deviance_of(scale_free, reml, regime)
+        optimum = descend(deviance, theta, options)
+        spent += deviance.n_evaluations
+    optimum = snap_to_boundary(deviance, optimum)
+    return scale_free, deviance, replace(optimum, n_iter=spent + 1)
+
+
+def best_of_starts(scale_free, deviance, optimum, thin, options):
+    """Best optimum that can be reached from other starts.
+
+    Parameters
+    ----------
+    scale_free : Preconditioned
+    deviance : ProfiledDeviance
+    optimum : Optimum
+        The best one so far.
+    thin : bool
+        Whether a variance of it is zero.
+    options : dict
+        Of :func:`skmixed.likelihood.search.optimize.minimise`.
+
+    Returns
+    -------
+    Optimum
+    """
+    if optimum.flat or is_flat(deviance, optimum.theta):
+        second = descend(deviance, unit_theta(scale_free, deviance), options)
+        if second.value < optimum.value + SAME:
+            optimum = second
+    for theta in further_starts(deviance) if thin else ():
+        another = descend(deviance, theta, options)
+        if another.value < optimum.value - SAME:
+            optimum = another
+    return optimum
+
+
+def deviance_of(scale_free, reml, regime):
+    """Deviance of a model in its scale-free basis."""
+    elimination = choose_elimination(scale_free.A, regime)
+    elimination.rough = True
+    return ProfiledDeviance(scale_free.A, elimination, reml)
+
+
+def descend(deviance, theta, options):
+    """Minimise from a start, and off the boundary where it is not optimal."""
+    optimum = minimise(deviance, theta, **options)
+    return leave_boundary(deviance, optimum, **options)
+
+
+def further_starts(deviance):
+    """Starts for a search whose first optimum has variances of zero.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+
+    Yields
+    ------
+    ndarray of shape (m,)
+    """
+    small = sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS
+    if small and deviance.n_theta > 2:
+        variances = FURTHER_VARIANCES
+    elif covary(deviance) or (small and deviance.n_theta == 2):
+        variances = FURTHER_VARIANCES[:1]
+    else:
+        variances = ()
+    for variance in variances:
+        start = [
+            template.nearest_theta(variance * np.eye(template.n_effects))
+            for template in deviance.templates
+        ]
+        yield np.concatenate(start)
+
+
+def covary(deviance):
+    """Whether any two effects of one level have a free covariance."""
+    return any(
+        block.stop - block.start > 1
+        for template in deviance.templates
+        for block in template.free_blocks()
+    )
+
+
+def is_flat(deviance, theta):
+    """Whether some combination of parameters leaves the deviance as it is."""
+    deviance.evaluate(theta)
+    at = deviance.derivatives()
+    return NewtonStep(at.gradient, at.hessian).flat
+
+
+def unit_theta(scale_free, deviance):
+    """Theta of random effects that have the residual variance on the raw scale."""
+    thetas = []
+    for T, template in zip(scale_free.to_raw, deviance.templates, strict=True):
+        root = np.linalg.pinv(T)
+        thetas.append(template.nearest_theta(root @ root.T))
+    return np.concatenate(thetas)
+
+
+def eigenbasis(scale_free, deviance, theta):
+    """Turn every free block of the random effects to its principal axes.
+
+    Parameters
+    ----------
+    scale_free : Preconditioned
+    deviance : ProfiledDeviance
+    theta : ndarray of shape (m,)
+
+    Returns
+    -------
+    scale_free : Preconditioned
+    theta : ndarray of shape (m,)
+        The same covariances in the new basis.
+    """
+    rotations, thetas = [], []
+    for Lambda, template in zip(
+        deviance.relative_factors(theta), deviance.templates, strict=True
+    ):
+        Q, turned = np.eye(len(Lambda)), np.zeros_like(Lambda)
+        for block in template.free_blocks():
+            U, values, _ = np.linalg.svd(Lambda[block, block])
+            Q[block, block] = U
+            turned[block, block] = lower_root(np.diag(values))
+        rotations.append(Q)
+        thetas.append(turned[template.entries])
+    return scale_free.rotated(rotations), np.concatenate(thetas)
