@@ -1,17 +1,30 @@
 """Warnings: categories that a user can filter on, and the line that they point at."""
 
 import os
+import re
 import sys
 import warnings
+import weakref
 
 import joblib
 import sklearn
+from sklearn.utils.parallel import Parallel
 
 # Folders whose lines are not the user's, nor is what runs a user's call for them.
 MACHINERY = tuple(
     os.path.join(os.path.dirname(path), "")
     for path in (__file__, sklearn.__file__, joblib.__file__)
 )
+# Texts that differ in their numbers alone have one cause.
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
+
+# What was said in each of scikit-learn's runs of many fits that still goes on.
+_heard = weakref.WeakKeyDictionary()
+
+
+def cause_of(category, text):
+    """What a warning is about: the same for all texts that differ in numbers alone."""
+    return category, NUMBER.sub("", text)
 
 
 def warn(message, category=UserWarning):
@@ -26,7 +39,9 @@ def warn(message, category=UserWarning):
     -----
     Frames of scikit-learn and joblib are passed over as well: `fit` runs in a decorator
     of the one, and cross-validation in both. A warning is then shown once per line of
-    the user's, which is Python's rule for repeated texts.
+    the user's, which is Python's rule for repeated texts. scikit-learn makes Python
+    forget what was shown from fold to fold, and folds differ in their numbers;
+    therefore a call that runs many fits shows every cause once.
 
     Examples
     --------
@@ -38,10 +53,19 @@ def warn(message, category=UserWarning):
     >>> caught[0].filename
     '<doctest skmixed.warnings.warn[2]>'
     """
-    frame, level = sys._getframe(1), 2
+    frame, level, causes = sys._getframe(1), 2, None
     while frame is not None and frame.f_code.co_filename.startswith(MACHINERY):
+        runner = frame.f_locals.get("self") if causes is None else None
+        if isinstance(runner, Parallel):
+            causes = _heard.setdefault(runner, set())
         frame, level = frame.f_back, level + 1
+    cause = cause_of(category, message)
+    if causes is not None and cause in causes:
+        return
+    # where warnings are errors, this raises, and so does the next fold
     warnings.warn(message, category, stacklevel=level)
+    if causes is not None:
+        causes.add(cause)
 
 
 class SingularFitWarning(UserWarning):

@@ -237,7 +237,7 @@ def bootstrap_test(
     *,
     n_jobs=None,
     random_state=None,
-    verbose=0,
+    verbose=None,
 ):
     """Test a model against a larger one by drawing the law of their likelihood ratio.
 
@@ -255,8 +255,9 @@ def bootstrap_test(
     n_jobs : int, default=None
         Processes, as joblib counts them. Results do not depend on it.
     random_state : int, Generator or None, default=None
-    verbose : int, default=0
-        1 shows a progress bar.
+    verbose : int, default=None
+        1 shows a progress bar, 0 none; by default one appears in a terminal or a
+        notebook when it takes more than a few seconds.
 
     Returns
     -------

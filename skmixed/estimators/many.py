@@ -6,15 +6,15 @@ import dataclasses
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from tqdm import tqdm
 
 from skmixed.estimators.diagnostics import warn_about_design
 from skmixed.estimators.input import read_response, read_weights
 from skmixed.likelihood.products.cross_products import cross_products
 from skmixed.likelihood.products.responses import with_responses
+from skmixed.printing.progress import count_done
 
 
-def fit_many(model, X, Y, sample_weight=None, *, verbose=0):
+def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     """Fit one model to every column of Y; all that does not depend on y is done once.
 
     Parameters
@@ -27,8 +27,9 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=0):
         A left side of the formula does not matter.
     sample_weight : array-like of shape (n_samples,), default=None
         Positive precision weights, the same for all responses.
-    verbose : int, default=0
-        1 shows a progress bar.
+    verbose : int, default=None
+        1 shows a progress bar, 0 none; by default one appears in a terminal or a
+        notebook when it takes more than a few seconds.
 
     Returns
     -------
@@ -64,18 +65,18 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=0):
         )
     warn_about_design(first._spec.formula, design)
     A = cross_products(design)
-    products = tqdm(
-        with_responses(A, design, Y), "fit", len(names), disable=not verbose
-    )
+    products = with_responses(A, design, Y)
     models = {}
-    for name, own in zip(names, products, strict=True):
-        result = first._fit_products(own)
-        if not models:
-            first._publish(result)
-            first._keep_rows_facts(design)
-        fitted = copy.copy(first)
-        fitted._publish(result)
-        models[name] = fitted
+    with count_done(len(names), "fit", "responses", verbose) as done:
+        for name, own in zip(names, products, strict=True):
+            result = first._fit_products(own)
+            if not models:
+                first._publish(result)
+                first._keep_rows_facts(design)
+            fitted = copy.copy(first)
+            fitted._publish(result)
+            models[name] = fitted
+            done()
     return models
 
 

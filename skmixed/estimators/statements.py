@@ -97,7 +97,7 @@ class StatementsMixin:
         kind="percentile",
         n_jobs=None,
         random_state=None,
-        verbose=0,
+        verbose=None,
     ):
         """Confidence intervals of fixed effects, variances and correlations.
 
@@ -117,8 +117,9 @@ class StatementsMixin:
             Degrees of freedom of the t intervals; see `summary`.
         n_resamples, X, sample_weight, kind, n_jobs, random_state : optional
             Of the bootstrap; see `bootstrap` and ``BootstrapReplicates.conf_int``.
-        verbose : int, default=0
-            1 shows a progress bar of profiles or replicates.
+        verbose : int, default=None
+            1 shows a progress bar of profiles or replicates, 0 none; by default one
+            appears in a terminal or a notebook when it takes more than a few seconds.
 
         Returns
         -------
@@ -178,7 +179,7 @@ class StatementsMixin:
         sample_weight=None,
         n_jobs=None,
         random_state=None,
-        verbose=0,
+        verbose=None,
     ):
         """Parametric bootstrap: refit the model to responses drawn from it.
 
@@ -196,8 +197,9 @@ class StatementsMixin:
         n_jobs : int, default=None
             Processes, as joblib counts them. Results do not depend on it.
         random_state : int, Generator or None, default=None
-        verbose : int, default=0
-            1 shows a progress bar.
+        verbose : int, default=None
+            1 shows a progress bar, 0 none; by default one appears in a terminal or a
+            notebook when it takes more than a few seconds.
 
         Returns
         -------
@@ -231,7 +233,7 @@ class StatementsMixin:
             verbose=verbose,
         )
 
-    def profile(self, parameters=None, *, confidence_level=0.99, verbose=0):
+    def profile(self, parameters=None, *, confidence_level=0.99, verbose=None):
         """Follow the likelihood along every parameter.
 
         Parameters
@@ -240,8 +242,9 @@ class StatementsMixin:
             As in `conf_int`.
         confidence_level : float, default=0.99
             How far to go: until intervals of this level are known.
-        verbose : int, default=0
-            1 shows a progress bar.
+        verbose : int, default=None
+            1 shows a progress bar, 0 none; by default one appears in a terminal or a
+            notebook when it takes more than a few seconds.
 
         Returns
         -------

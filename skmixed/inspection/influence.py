@@ -68,7 +68,14 @@ class Influence:
 
 
 def influence(
-    estimator, X, y=None, *, sample_weight=None, level="observation", refit=True
+    estimator,
+    X,
+    y=None,
+    *,
+    sample_weight=None,
+    level="observation",
+    refit=True,
+    verbose=None,
 ):
     """Measure how much single observations, or groups, drive the fixed effects.
 
@@ -86,6 +93,9 @@ def influence(
         For groups, whether the variances are estimated anew without each group, which
         costs a short fit per group, or held at their estimates. For observations they
         are always held, relative to the residual variance.
+    verbose : int, default=None
+        1 shows a progress bar, 0 none; by default one appears in a terminal or a
+        notebook when it takes more than a few seconds.
 
     Returns
     -------
@@ -125,7 +135,7 @@ def influence(
     else:
         group = choose_factor(estimator, level)
         factor = result.groups.index(group)
-        deletion = delete_groups(result, design, factor, refit=refit)
+        deletion = delete_groups(result, design, factor, refit=refit, verbose=verbose)
         index = estimator._levels(group)
         codes = next(block.codes for block in design.random if block.group == group)
         counts = np.bincount(codes, minlength=len(index))

@@ -49,7 +49,14 @@ class SimulatedResiduals:
 
 
 def simulated_residuals(
-    estimator, X, y=None, *, sample_weight=None, n_simulations=250, random_state=None
+    estimator,
+    X,
+    y=None,
+    *,
+    sample_weight=None,
+    n_simulations=250,
+    random_state=None,
+    verbose=None,
 ):
     """Compare every response with responses that the fitted model simulates.
 
@@ -65,6 +72,9 @@ def simulated_residuals(
         Responses simulated for every row.
     random_state : int, RandomState instance or None, default=None
         Seed of the simulations.
+    verbose : int, default=None
+        1 shows a progress bar, 0 none; by default one appears in a terminal or a
+        notebook when it takes more than a few seconds.
 
     Returns
     -------
@@ -103,7 +113,7 @@ def simulated_residuals(
     rows = Rows.read_fitted(estimator, X, y, sample_weight)
     result, design = estimator.result_, rows.design
     residuals, basis = rotate_residuals(result, design)
-    found = scale_by_simulation(residuals, basis, n_simulations, generator)
+    found = scale_by_simulation(residuals, basis, n_simulations, generator, verbose)
     fitted = design.X[:, result.kept] @ result.coef
     if design.offset is not None:
         fitted += design.offset

@@ -11,12 +11,13 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import GroupKFold, KFold, check_cv
-from tqdm.auto import tqdm
 
 from skmixed.baselines.approaches import five_approaches
 from skmixed.estimators import MixedLinearRegressor
 from skmixed.estimators.input import array_names, read_table
 from skmixed.formula.text.parse import parse_formula
+from skmixed.printing.progress import count_done
+from skmixed.warnings import cause_of, warn
 
 # Errors are shown as such: positive, under the name that people use.
 ERRORS = {
@@ -38,7 +39,7 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     n_jobs=None,
     per_fold=False,
     random_state=0,
-    verbose=0,
+    verbose=None,
 ):
     """Cross-validate several models on the same folds, for new and for known groups.
 
@@ -69,8 +70,9 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
         Whether to return the scores of every fold instead of their means.
     random_state : int, RandomState instance or None, default=0
         Shuffles the rows of the *known groups* regime.
-    verbose : int, default=0
-        Above 0, a progress bar.
+    verbose : int, default=None
+        1 shows a progress bar, 0 none; by default one appears in a terminal or a
+        notebook when it takes more than a few seconds.
 
     Returns
     -------
@@ -121,16 +123,19 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
         for (_, model), (_, _, train, test) in tasks
     )
     results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
-    bar = tqdm(results, total=len(tasks), disable=not verbose, desc="cross-validation")
-    scores = pd.DataFrame(
-        [
-            {"regime": regime, "model": name, "fold": fold, **result}
-            for ((name, _), (regime, fold, _, _)), result in zip(
-                tasks, bar, strict=True
-            )
-        ]
-    )
-    return arrange(scores, list(models), per_fold)
+    scores, heard = [], {}
+    with count_done(len(tasks), "cross-validation", "folds", verbose) as done:
+        for ((name, _), (regime, fold, _, _)), result in zip(
+            tasks, results, strict=True
+        ):
+            result, caught = result
+            scores.append({"regime": regime, "model": name, "fold": fold, **result})
+            for category, text in caught:
+                cause = name, *cause_of(category, text)
+                heard.setdefault(cause, []).append(text)
+            done()
+    warn_of_folds(heard, len(splits))
+    return arrange(pd.DataFrame(scores), list(models), per_fold)
 
 
 def name_models(models):
@@ -302,15 +307,32 @@ def score_fold(model, X, y, train, test, scorers):
 
     Returns
     -------
-    dict of str to float
+    scores : dict of str to float
+    caught : list of tuple
+        Category and text of every warning.
     """
     model = clone(model)
-    start = time.perf_counter()
-    model.fit(X.iloc[train], y.iloc[train])
-    scores = {"fit_time": time.perf_counter() - start}
-    for name, (scorer, sign) in scorers.items():
-        scores[name] = sign * scorer(model, X.iloc[test], y.iloc[test])
-    return scores
+    with warnings.catch_warnings(record=True) as caught:
+        start = time.perf_counter()
+        model.fit(X.iloc[train], y.iloc[train])
+        scores = {"fit_time": time.perf_counter() - start}
+        for name, (scorer, sign) in scorers.items():
+            scores[name] = sign * scorer(model, X.iloc[test], y.iloc[test])
+    return scores, [(one.category, str(one.message)) for one in caught]
+
+
+def warn_of_folds(heard, n_folds):
+    """Warn once of every cause, and say in how many folds it was met.
+
+    Parameters
+    ----------
+    heard : dict of tuple to list
+        By model, category and text without its numbers: the texts.
+    n_folds : int
+        Fits of every model.
+    """
+    for (name, category, _), met in heard.items():
+        warn(f"{name}, in {len(met)} of {n_folds} folds: {met[0]}", category)
 
 
 def arrange(scores, models, per_fold):

@@ -21,7 +21,12 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from skmixed import MixedLinearRegressor, PooledLinearRegressor, compare_models
+from skmixed import (
+    MixedLinearRegressor,
+    PooledLinearRegressor,
+    RankDeficiencyWarning,
+    compare_models,
+)
 from skmixed.datasets import load_london_schools
 
 REFERENCE = json.loads(
@@ -171,3 +176,12 @@ def test_rows_without_a_response_are_left_out(schools, cv):
     table = compare_models([INTERCEPT], holes, cv=cv)
     expected = compare_models([INTERCEPT], holes.dropna(), cv=2)
     np.testing.assert_allclose(table["rmse"], expected["rmse"], rtol=SAME_ALGEBRA)
+
+
+def test_warnings_name_the_model_and_count_its_folds(schools):
+    double = schools.assign(double=2 * schools["lrt"])
+    formulas = ["exam ~ lrt + double + (1 | school)", "exam ~ double + lrt"]
+    with pytest.warns(RankDeficiencyWarning) as caught:
+        compare_models(formulas, double, cv=2)
+    starts = [str(one.message).partition(":")[0] for one in caught]
+    assert starts == [f"{formula}, in 4 of 4 folds" for formula in formulas]

@@ -11,6 +11,7 @@ from skmixed.inference.resample.refit import LeastSquares, Refitter
 from skmixed.likelihood.covariance.templates import lower_root
 from skmixed.likelihood.products.basis import coef_in_frame
 from skmixed.likelihood.products.responses import put_response
+from skmixed.printing.progress import ignore
 
 
 class NestedPair:
@@ -104,7 +105,14 @@ class NestedPair:
 
 
 def null_ratios(
-    small, large, coef_names, n_resamples, *, n_jobs=None, random_state=None, verbose=0
+    small,
+    large,
+    coef_names,
+    n_resamples,
+    *,
+    n_jobs=None,
+    random_state=None,
+    verbose=None,
 ):
     """Likelihood ratios of responses drawn from the null model.
 
@@ -132,9 +140,13 @@ def null_ratios(
     return np.maximum(np.concatenate(chunks), 0.0)
 
 
-def ratio_chunk(results, coef_names, n_resamples, seed):
+def ratio_chunk(results, coef_names, n_resamples, seed, done=ignore):
     """Draw some likelihood ratios, of shape (n_resamples,)."""
     with threadpool_limits(1, user_api="blas"):
         pair = NestedPair(*results, coef_names)
         drawn = pair.law.stream(n_resamples, np.random.default_rng(seed))
-        return np.array([pair.ratio(A) for A in drawn])
+        ratios = []
+        for A in drawn:
+            ratios.append(pair.ratio(A))
+            done()
+        return np.array(ratios)

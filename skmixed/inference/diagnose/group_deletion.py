@@ -13,6 +13,7 @@ from skmixed.likelihood.products.rows import GroupedRows, without_offset
 from skmixed.likelihood.search.boundary import thin_directions
 from skmixed.likelihood.search.optimize import minimise
 from skmixed.likelihood.search.search import search
+from skmixed.printing.progress import count_done
 
 # Refits are compared with each other: they go farther than a fit does.
 TOLERANCE = 1e-11
@@ -20,7 +21,7 @@ TOLERANCE = 1e-11
 SINGULAR = 1e-12
 
 
-def delete_groups(result, design, factor, *, refit=True):
+def delete_groups(result, design, factor, *, refit=True, verbose=None):
     """Delete the groups of a factor, one at a time.
 
     Parameters
@@ -31,6 +32,8 @@ def delete_groups(result, design, factor, *, refit=True):
     factor : int
     refit : bool, default=True
         Whether variances are estimated anew without the group, or held.
+    verbose : int, optional
+        As of :func:`skmixed.printing.progress.count_done`.
 
     Returns
     -------
@@ -48,10 +51,12 @@ def delete_groups(result, design, factor, *, refit=True):
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=result.n_levels[factor])
     found = []
-    with blas_threads(largest_dense(result.A)):
+    threads = blas_threads(largest_dense(result.A))
+    with threads, count_done(len(counts), "influence", "groups", verbose) as done:
         for level, rows in enumerate(np.split(order, np.cumsum(counts)[:-1])):
             A = without(result.A, design, rows, factor, level)
             found.append(estimates(replace(result, A=A), refit))
+            done()
     coef, std_error, sigma, covariances = zip(*found, strict=True)
     return Deletion(
         coef=np.array(coef),

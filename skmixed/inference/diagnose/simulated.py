@@ -7,6 +7,8 @@ import pandas as pd
 from scipy import stats
 from scipy.special import ndtr
 
+from skmixed.printing.progress import count_done
+
 # Normal deviates drawn at a time.
 DRAWS = 4_000_000
 # Cells of the distribution in which residuals are counted.
@@ -39,7 +41,7 @@ class ScaledResiduals:
     distances: np.ndarray
 
 
-def scale_by_simulation(residuals, basis, n_simulations, random_state):
+def scale_by_simulation(residuals, basis, n_simulations, random_state, verbose=None):
     """Rank independent residuals among simulated ones.
 
     Parameters
@@ -51,6 +53,8 @@ def scale_by_simulation(residuals, basis, n_simulations, random_state):
         orthogonal to it too.
     n_simulations : int
     random_state : numpy RandomState
+    verbose : int, optional
+        As of :func:`skmixed.printing.progress.count_done`.
 
     Returns
     -------
@@ -59,13 +63,17 @@ def scale_by_simulation(residuals, basis, n_simulations, random_state):
     n = len(residuals)
     below, mean_squares, distances = np.zeros(n), [], []
     step = max(DRAWS // n, 1)
-    for start in range(0, n_simulations, step):
-        size = (min(step, n_simulations - start), n)
-        draws = random_state.standard_normal(size)
-        draws -= (draws @ basis) @ basis.T
-        below += (draws < residuals).sum(axis=0)
-        mean_squares.append(np.mean(draws**2, axis=1))
-        distances += [distance_from_normal(draw) for draw in draws]
+    with count_done(
+        n_simulations, "simulated residuals", "simulations", verbose
+    ) as done:
+        for start in range(0, n_simulations, step):
+            size = (min(step, n_simulations - start), n)
+            draws = random_state.standard_normal(size)
+            draws -= (draws @ basis) @ basis.T
+            below += (draws < residuals).sum(axis=0)
+            mean_squares.append(np.mean(draws**2, axis=1))
+            distances += [distance_from_normal(draw) for draw in draws]
+            done(len(draws))
     return ScaledResiduals(
         scaled=(below + random_state.uniform(size=n)) / (n_simulations + 1),
         outside=(below == 0) | (below == n_simulations),

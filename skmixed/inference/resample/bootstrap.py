@@ -7,12 +7,12 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.refit import Refitter
 from skmixed.inference.resample.row_draws import RowLaw
 from skmixed.inference.variance.parameters import values_of
+from skmixed.printing.progress import count_done, ignore
 
 # Replicates drawn together; results do not depend on the number of workers.
 CHUNK = 100
@@ -101,7 +101,7 @@ def bootstrap_replicates(
     design=None,
     n_jobs=None,
     random_state=None,
-    verbose=0,
+    verbose=None,
 ):
     """Refit a model to responses drawn from it.
 
@@ -116,8 +116,9 @@ def bootstrap_replicates(
     n_jobs : int, optional
         Processes, as joblib counts them.
     random_state : int, Generator or None
-    verbose : int, default=0
-        1 shows a progress bar.
+    verbose : int, optional
+        1 shows a progress bar, 0 none; by default one appears in a terminal or a
+        notebook when it takes more than a few seconds.
 
     Returns
     -------
@@ -147,29 +148,38 @@ def in_chunks(run, first, second, n_resamples, n_jobs, random_state, verbose):
     Parameters
     ----------
     run : callable
-        ``run(first, second, n, seed)``.
+        ``run(first, second, n, seed, done)``, which tells `done` of every replicate.
     first, second : object
     n_resamples : int
     n_jobs : int or None
     random_state : int, Generator or None
-    verbose : int
+    verbose : int or None
 
     Returns
     -------
     list
+
+    Notes
+    -----
+    Other processes cannot tell of single replicates: theirs count as chunks arrive.
     """
     sizes = [CHUNK] * (n_resamples // CHUNK)
     if n_resamples % CHUNK:
         sizes.append(n_resamples % CHUNK)
     seeds = np.random.default_rng(random_state).integers(2**63, size=len(sizes))
     tasks = list(zip(sizes, seeds, strict=True))
-    bar = tqdm(tasks, desc="bootstrap", disable=not verbose)
-    if n_jobs in (None, 1):
-        return [run(first, second, n, seed) for n, seed in bar]
-    return Parallel(n_jobs)(delayed(run)(first, second, n, seed) for n, seed in bar)
+    with count_done(n_resamples, "bootstrap", "replicates", verbose) as done:
+        if n_jobs in (None, 1):
+            return [run(first, second, n, seed, done) for n, seed in tasks]
+        jobs = (delayed(run)(first, second, n, seed) for n, seed in tasks)
+        chunks = []
+        for chunk in Parallel(n_jobs, return_as="generator")(jobs):
+            done(sizes[len(chunks)])
+            chunks.append(chunk)
+        return chunks
 
 
-def refit_chunk(model, parameters, n_resamples, seed):
+def refit_chunk(model, parameters, n_resamples, seed, done=ignore):
     """Draw and refit some replicates.
 
     Parameters
@@ -178,6 +188,8 @@ def refit_chunk(model, parameters, n_resamples, seed):
     parameters : list of Parameter
     n_resamples : int
     seed : int
+    done : callable, optional
+        Told of every replicate.
 
     Returns
     -------
@@ -197,4 +209,5 @@ def refit_chunk(model, parameters, n_resamples, seed):
             fit = refitter.fit(A)
             values.append(values_of(fit, parameters))
             n_failed += not fit.converged
+            done()
     return np.array(values), n_failed

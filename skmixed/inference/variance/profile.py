@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from scipy.interpolate import CubicSpline
-from tqdm import tqdm
 
 from skmixed.inference.variance.constraints import HeldParameter
 from skmixed.inference.variance.parameters import values_of
 from skmixed.likelihood.search.optimize import minimise
+from skmixed.printing.progress import count_done
 
 # Steps to each side are meant to be this long in zeta.
 STEP = 0.5
@@ -109,7 +109,7 @@ def bound(zeta, value, target, limit):
     return float(CubicSpline(zeta, value)(target))
 
 
-def profile_likelihood(result, parameters, target, verbose=0):
+def profile_likelihood(result, parameters, target, verbose=None):
     """Follow the likelihood along some parameters.
 
     Parameters
@@ -119,8 +119,9 @@ def profile_likelihood(result, parameters, target, verbose=0):
     parameters : list of Parameter
     target : float
         Zeta to be found to both sides; the profiles end just beyond it.
-    verbose : int, default=0
-        1 shows a progress bar.
+    verbose : int, optional
+        1 shows a progress bar, 0 none; by default one appears in a terminal or a
+        notebook when it takes more than a few seconds.
 
     Returns
     -------
@@ -128,20 +129,21 @@ def profile_likelihood(result, parameters, target, verbose=0):
     """
     tables, estimates = [], values_of(result, parameters)
     std_error = np.sqrt(np.diag(result.coef_cov))
-    bar = tqdm(parameters, desc="profile", disable=not verbose)
-    for parameter, estimate in zip(bar, estimates, strict=True):
-        width = guess_width(parameter, estimate, result.sigma, std_error)
-        if not np.isfinite(estimate):
-            points = [(np.nan, np.nan)]
-        else:
-            held = HeldParameter(result, parameter)
-            points = [(estimate, 0.0)]
-            for side in (-width, width):
-                points += follow(held, estimate, side, target)
-            points.sort()
-        table = pd.DataFrame(points, columns=["value", "zeta"])
-        table.insert(0, "parameter", parameter.name)
-        tables.append(table)
+    with count_done(len(parameters), "profile", "parameters", verbose) as done:
+        for parameter, estimate in zip(parameters, estimates, strict=True):
+            width = guess_width(parameter, estimate, result.sigma, std_error)
+            if not np.isfinite(estimate):
+                points = [(np.nan, np.nan)]
+            else:
+                held = HeldParameter(result, parameter)
+                points = [(estimate, 0.0)]
+                for side in (-width, width):
+                    points += follow(held, estimate, side, target)
+                points.sort()
+            table = pd.DataFrame(points, columns=["value", "zeta"])
+            table.insert(0, "parameter", parameter.name)
+            tables.append(table)
+            done()
     names = [p.name for p in parameters]
     return ProfileLikelihood(
         pd.concat(tables, ignore_index=True),
