@@ -45,7 +45,9 @@ class EffectsMixin:
     @property
     def conditional_cov_(self):
         """Covariances of the random effects given the data (lme4: ``condVar``)."""
-        return {group: cov for group, _, cov in self._by_factor("mode_covariances")}
+        return {
+            group: cov.copy() for group, _, cov in self._by_factor("mode_covariances")
+        }
 
     @property
     def group_coef_(self):

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.formula.table.terms import fixed_terms
+from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import (
     by_maximum_likelihood,
     likelihood_ratio_table,
@@ -14,18 +15,27 @@ from skmixed.inference.compare.likelihood_ratio import (
 from skmixed.inference.compare.nesting import difference, refuse_different_data
 from skmixed.inference.compare.null_ratios import null_ratios
 from skmixed.inference.fixed.anova import anova_table
-from skmixed.inference.fixed.contrasts import estimate_table, joint_test
+from skmixed.inference.fixed.contrasts import (
+    estimate_table,
+    joint_test,
+    refuse_contradiction,
+)
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.inference.fixed.hypothesis_text import read_hypotheses
 
 
-def anova(model, type=3, *, ddf="auto"):
-    """Test every term of the fixed part.
+def anova(model, *others, type=3, ddf="auto"):
+    """Test every term of the fixed part; or several models against each other.
 
     Parameters
     ----------
     model : MixedLinearRegressor
         Fitted.
+    *others : MixedLinearRegressor
+        With more models than one, they are compared by `likelihood_ratio_test`, as R's
+        ``anova`` does; `type` and `ddf` do not count then.
     type : {3, 2, 1}, default=3
+        Also "III", "II" and "I".
         3 tests a term averaged over the levels of the others, each level counting once
         (where cells are empty, what of it can be estimated, as SAS and lmerTest do; a
         term without the ones it would contain, as in ``0 + f``, is tested as a whole);
@@ -39,7 +49,8 @@ def anova(model, type=3, *, ddf="auto"):
     -------
     DataFrame
         A row per term: ``sum_sq``, ``mean_sq``, ``num_df``, ``den_df``, ``F`` and
-        ``p``. ``attrs["note"]`` says which tests these are.
+        ``p``. ``attrs["note"]`` says which tests these are. For several models, the
+        table of `likelihood_ratio_test`.
 
     Raises
     ------
@@ -59,9 +70,12 @@ def anova(model, type=3, *, ddf="auto"):
              sum_sq  mean_sq  num_df  den_df       F      p
     Machine  75.827   37.913       2     5.0  41.004  0.001
     """
+    if len(others) == 1 and not hasattr(others[0], "get_params"):
+        others, type = (), others[0]
+    if others:
+        return likelihood_ratio_test(model, *others)
     check_is_fitted(model)
-    if type not in (1, 2, 3):
-        raise ValueError(f"type={type!r} should be 1, 2 or 3.")
+    type = read_type(type)
     method, reason = choose_degrees_of_freedom(model.result_, ddf)
     alias = model._alias_weights_
     if alias is not None:
@@ -71,6 +85,15 @@ def anova(model, type=3, *, ddf="auto"):
     return table
 
 
+def read_type(kind):
+    """Type of F tests as a number, from 1, 2, 3 or Roman numerals."""
+    types = {"1": 1, "2": 2, "3": 3, "I": 1, "II": 2, "III": 3}
+    found = types.get(str(kind).strip().upper())
+    if found is None or isinstance(kind, bool):
+        raise ValueError(f"type={kind!r} should be 1, 2 or 3.")
+    return found
+
+
 def contrast_test(model, L, rhs=None, *, joint=True, ddf="auto", confidence_level=0.95):
     """Test linear combinations of the fixed effects.
 
@@ -78,9 +101,10 @@ def contrast_test(model, L, rhs=None, *, joint=True, ddf="auto", confidence_leve
     ----------
     model : MixedLinearRegressor
         Fitted.
-    L : array-like of shape (q, r) or (r,), DataFrame, or dict of str to float
+    L : array-like of shape (q, r) or (r,), DataFrame, dict of str to float, or str
         Weights of the coefficients in ``model.fixed_effects_``, a contrast per row. A
-        dict, or the columns of a frame, name the coefficients; others weigh 0.
+        dict, or the columns of a frame, name the coefficients; others weigh 0. Or
+        equations, one or a list: ``"Days = 10"``, ``"2 * a - b = 0"``.
     rhs : array-like of shape (q,), default=None
         Values of the contrasts under the hypothesis; zeros by default.
     joint : bool, default=True
@@ -101,7 +125,7 @@ def contrast_test(model, L, rhs=None, *, joint=True, ddf="auto", confidence_leve
     Raises
     ------
     ValueError
-        If `L` does not fit the coefficients.
+        If `L` does not fit the coefficients, or if its rows contradict each other.
 
     Examples
     --------
@@ -114,8 +138,11 @@ def contrast_test(model, L, rhs=None, *, joint=True, ddf="auto", confidence_leve
     row 1     345.6       14.6  17.0  23.6  0.0  314.7  376.5
     """
     check_is_fitted(model)
-    matrix, names = read_contrasts(L, model._kept_names())
-    rhs = np.broadcast_to(0.0 if rhs is None else np.asarray(rhs, float), len(matrix))
+    check_confidence_level(confidence_level)
+    matrix, names, written = read_contrasts(L, model._kept_names())
+    rhs = read_values(rhs, written, len(matrix))
+    if joint:
+        refuse_contradiction(matrix, rhs)
     result = model.result_
     method, reason = choose_degrees_of_freedom(result, ddf)
     if joint:
@@ -135,14 +162,20 @@ def read_contrasts(L, coef_names):
 
     Parameters
     ----------
-    L : array-like, DataFrame or dict
+    L : array-like, DataFrame, dict, str or list of str
     coef_names : list of str
 
     Returns
     -------
     matrix : ndarray of shape (q, r)
     names : list of str
+    values : ndarray of shape (q,) or None
+        Right-hand sides of equations.
     """
+    texts = [L] if isinstance(L, str) else L
+    if isinstance(texts, (list, tuple)) and all(isinstance(t, str) for t in texts):
+        matrix, values = read_hypotheses(texts, coef_names)
+        return matrix, list(texts), values
     if isinstance(L, Mapping):
         L = pd.DataFrame([L], index=["row 1"])
     if isinstance(L, pd.DataFrame):
@@ -154,14 +187,28 @@ def read_contrasts(L, coef_names):
             )
         names = [str(name) for name in L.index]
         matrix = L.reindex(columns=coef_names).fillna(0.0).to_numpy(dtype=float)
-        return matrix, names
+        return matrix, names, None
     matrix = np.atleast_2d(np.asarray(L, dtype=float))
     if matrix.ndim != 2 or matrix.shape[1] != len(coef_names):
         raise ValueError(
             f"L has shape {np.shape(L)}; it needs {len(coef_names)} columns, one for "
             f"each of {coef_names}."
         )
-    return matrix, [f"row {i + 1}" for i in range(len(matrix))]
+    return matrix, [f"row {i + 1}" for i in range(len(matrix))], None
+
+
+def read_values(rhs, written, n_rows):
+    """Values of the contrasts under the hypothesis, of shape (q,)."""
+    if rhs is not None and written is not None and written.any():
+        raise ValueError("The equations have right-hand sides already; leave rhs out.")
+    values = written if rhs is None else np.asarray(rhs, dtype=float)
+    values = np.zeros(n_rows) if values is None else values
+    if np.ndim(values) > 1 or np.size(values) not in (1, n_rows):
+        raise ValueError(
+            f"rhs has shape {np.shape(values)}; it needs a value for each of the "
+            f"{n_rows} contrasts."
+        )
+    return np.broadcast_to(values, n_rows)
 
 
 def likelihood_ratio_test(*models, refit=True):
@@ -283,6 +330,7 @@ def bootstrap_test(
     """
     for model in (null, alternative):
         check_is_fitted(model)
+    n_resamples = check_count("n_resamples", n_resamples)
     names = [model._kept_names() for model in (null, alternative)]
     results = [null.result_, alternative.result_]
     if not (all(r.reml for r in results) and set(names[0]) == set(names[1])):

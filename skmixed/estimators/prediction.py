@@ -1,7 +1,6 @@
 """Predictions of a mixed model: values, their uncertainty, and simulated responses."""
 
 import dataclasses
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -9,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.input import read_features, read_weights
 from skmixed.formula.table.frame import FrameColumns
+from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.diagnose.group_deletion import select_rows
 from skmixed.inference.prediction import mean_variance, predictive_distribution
 
@@ -222,7 +222,7 @@ class PredictionMixin:
             return bool(random_effects)
         named = [random_effects] if isinstance(random_effects, str) else random_effects
         known = list(self.result_.groups)
-        if not isinstance(named, (list, tuple)) or not set(named) <= set(known):
+        if not isinstance(named, (list, tuple)) or not all(n in known for n in named):
             raise ValueError(
                 f"random_effects={random_effects!r} should be True, False, or names of "
                 f"the model's grouping factors, which are {known}."
@@ -327,19 +327,14 @@ def _spread(result, design, missing):
 
 def _check_interval(confidence_level, kind):
     """Raise unless the arguments of `predict_interval` make sense."""
-    if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
-        raise ValueError(
-            f"confidence_level={confidence_level!r} should be a number between 0 and "
-            "1, for example 0.95."
-        )
+    check_confidence_level(confidence_level)
     if kind not in ("prediction", "mean"):
         raise ValueError(f"kind={kind!r} should be 'prediction' or 'mean'.")
 
 
 def _check_simulate(n_samples, random_effects):
     """Raise unless the arguments of `simulate` make sense."""
-    if not (isinstance(n_samples, Integral) and n_samples >= 1):
-        raise ValueError(f"n_samples={n_samples!r} should be a positive integer.")
+    check_count("n_samples", n_samples)
     if random_effects not in ("new", "fitted"):
         raise ValueError(
             f"random_effects={random_effects!r} should be 'new' or 'fitted'."

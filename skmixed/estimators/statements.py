@@ -6,6 +6,7 @@ from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.many import replay_rows
+from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
@@ -75,6 +76,7 @@ class StatementsMixin:
         Converged (batched): one more step would lower the deviance by less than 1e-8.
         """
         check_is_fitted(self)
+        check_confidence_level(confidence_level)
         return summarize(
             self.result_,
             self.formula_,
@@ -149,6 +151,7 @@ class StatementsMixin:
         sigma                          25.59   22.90   28.86
         """
         check_is_fitted(self)
+        check_confidence_level(confidence_level)
         wanted = self._choose_parameters(parameters)
         if method == "wald":
             return self._wald_intervals(wanted, confidence_level, ddf)
@@ -223,6 +226,7 @@ class StatementsMixin:
         """
         check_is_fitted(self)
         self._require_random_effects("bootstrap")
+        n_resamples = check_count("n_resamples", n_resamples)
         return bootstrap_replicates(
             self.result_,
             self._choose_parameters(parameters),
@@ -262,6 +266,7 @@ class StatementsMixin:
         ['parameter', 'value', 'zeta']
         """
         check_is_fitted(self)
+        check_confidence_level(confidence_level)
         wanted = self._choose_parameters(parameters)
         return self._profile(wanted, confidence_level, verbose)
 

@@ -3,6 +3,7 @@
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.variance.variance_partition import (
     RowMoments,
     VarianceComponents,
@@ -66,6 +67,7 @@ class VarianceMixin:
         unadjusted_upper   0.230
         """
         check_is_fitted(self)
+        check_confidence_level(confidence_level)
         if not self.result_.groups:
             raise ValueError(
                 "The model has no random effects, so there is no intraclass "

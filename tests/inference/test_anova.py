@@ -228,7 +228,7 @@ def test_every_column_belongs_to_a_term(fixed, num_df):
 
 def test_unknown_types_are_refused(cake):
     with pytest.raises(ValueError, match="should be 1, 2 or 3"):
-        anova(MixedLinearRegressor(CODINGS[0]).fit(cake), "II")
+        anova(MixedLinearRegressor(CODINGS[0]).fit(cake), "IV")
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,34 @@ def joint_test(result, method, L, rhs=None):
     return JointTest(statistic, unscaled, q, df, float(survival(statistic, q, df)))
 
 
+def refuse_contradiction(L, rhs):
+    """Raise where contrasts that repeat each other have different values.
+
+    Parameters
+    ----------
+    L : ndarray of shape (q, r)
+    rhs : ndarray of shape (q,)
+
+    Raises
+    ------
+    ValueError
+    """
+    size = np.linalg.norm(L, axis=1)
+    if not np.isfinite(L).all() or not np.isfinite(rhs).all():
+        raise ValueError("Contrasts and their values need to be finite numbers.")
+    size[size == 0.0] = 1.0
+    unit, values = L / size[:, None], rhs / size
+    solved = np.linalg.lstsq(unit, values, rcond=REDUNDANT)[0]
+    gap = np.abs(unit @ solved - values)
+    worst = REDUNDANT * max(1.0, np.abs(values).max(initial=0.0))
+    if gap.max(initial=0.0) > worst:
+        rows = [int(i) + 1 for i in np.flatnonzero(gap > worst)]
+        raise ValueError(
+            f"The contrasts contradict each other: no coefficients can meet rows {rows}"
+            " together. Leave one of them out, or test each with joint=False."
+        )
+
+
 def survival(statistic, num_df, den_df):
     """Upper tail of F; of chi-square over its df where ``den_df`` is infinite."""
     if np.isinf(den_df):

@@ -6,6 +6,8 @@ from skmixed.inference.fixed.kenward_roger import KenwardRoger
 from skmixed.inference.fixed.satterthwaite import Satterthwaite
 
 METHODS = ("auto", "satterthwaite", "kenward-roger", "normal", "residual")
+# What R's packages call them.
+ALIASES = {"kr": "kenward-roger", "asymptotic": "normal", "z": "normal"}
 # Multiplications that "auto" spends on exact second derivatives: about a second.
 AFFORDABLE = 5e10
 
@@ -46,6 +48,7 @@ def choose_degrees_of_freedom(result, ddf="auto"):
     result : FitResult
     ddf : {"auto", "satterthwaite", "kenward-roger", "normal", "residual"}
         "auto" is Satterthwaite's while that is cheap, else the normal distribution.
+        Case does not matter; "kr", "asymptotic" and "z" are understood.
 
     Returns
     -------
@@ -60,7 +63,8 @@ def choose_degrees_of_freedom(result, ddf="auto"):
     ValueError
         For an unknown name, and where Kenward and Roger's method is not to be had.
     """
-    if not isinstance(ddf, str) or ddf not in METHODS:
+    ddf = read_method(ddf)
+    if ddf not in METHODS:
         raise ValueError(f"ddf={ddf!r} should be one of {', '.join(METHODS)}.")
     why = ""
     if not result.groups and ddf not in ("normal", "residual"):
@@ -75,6 +79,14 @@ def choose_degrees_of_freedom(result, ddf="auto"):
         method = Constant(result, ddf)
     reason = f"Tests of fixed effects use {method.label}"
     return method, f"{reason} ({why})." if why else f"{reason}."
+
+
+def read_method(ddf):
+    """A method by its own name, however it was written."""
+    if not isinstance(ddf, str):
+        return ddf
+    written = ddf.lower().replace("_", "-").replace(" ", "-")
+    return ALIASES.get(written, written)
 
 
 def cheap_method(result):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.multiplicity import adjust_p, check_adjust, critical_values
@@ -88,13 +89,12 @@ def emmeans(
             f"emmeans needs a mixed model; {type(model).__name__} is none. Leave its "
             "random part out of a MixedLinearRegressor instead."
         )
+    confidence_level = check_confidence_level(confidence_level)
     specs, by = read_specs(specs, by)
     grid = ReferenceGrid(model, specs, by, at or {})
     method, reason = choose_degrees_of_freedom(model.result_, ddf)
     check_adjust(adjust, pairwise=True)
-    return MarginalMeans(
-        model.result_, grid, method, reason, adjust, float(confidence_level)
-    )
+    return MarginalMeans(model.result_, grid, method, reason, adjust, confidence_level)
 
 
 def read_specs(specs, by):

@@ -27,7 +27,7 @@ def compare_table(models, names=None, *, statistic="std_error", digits=3):
     Parameters
     ----------
     models : list of MixedLinearRegressor, or dict of str to MixedLinearRegressor
-        Fitted.
+        Fitted. One model may stand by itself.
     names : list of str, default=None
         Headings; by default the keys of the dict, else "(1)", "(2)", ...
     statistic : {"std_error", "interval", "p"}, default="std_error"
@@ -100,7 +100,7 @@ def read_models(models, names):
     """Headings and fitted models from the arguments of :func:`compare_table`."""
     if isinstance(models, dict):
         names, models = list(models) if names is None else names, models.values()
-    models = list(models)
+    models = [models] if hasattr(models, "get_params") else list(models)
     if names is None:
         names = [f"({place})" for place in range(1, len(models) + 1)]
     names = list(map(str, names))

@@ -8,6 +8,7 @@ from joblib import Parallel, delayed
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
+from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.refit import Refitter
 from skmixed.inference.resample.row_draws import RowLaw
@@ -76,7 +77,7 @@ class BootstrapReplicates:
         """
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} should be one of {', '.join(KINDS)}.")
-        tail = (1.0 - confidence_level) / 2.0
+        tail = (1.0 - check_confidence_level(confidence_level)) / 2.0
         rows = {}
         for name, values in self.replicates.items():
             estimate, known = self.estimates[name], values.dropna().to_numpy()

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 from scipy.interpolate import CubicSpline
 
+from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.variance.constraints import HeldParameter
 from skmixed.inference.variance.parameters import values_of
 from skmixed.likelihood.search.optimize import minimise
@@ -69,7 +70,8 @@ class ProfileLikelihood:
             ``estimate``, ``lower`` and ``upper`` per parameter. A bound at the limit of
             what is possible, such as a standard deviation of 0, is that limit.
         """
-        z = stats.norm.ppf(0.5 + confidence_level / 2.0)
+        level = check_confidence_level(confidence_level)
+        z = stats.norm.ppf(0.5 + level / 2.0)
         rows = {}
         for name, part in self.table.groupby("parameter", sort=False):
             zeta, value = part["zeta"].to_numpy(), part["value"].to_numpy()
