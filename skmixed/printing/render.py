@@ -9,7 +9,7 @@ import numpy as np
 SETTLED = 1e-8
 STYLE = (
     "<style scoped>"
-    ".skmixed{font-variant-numeric:tabular-nums;line-height:1.4}"
+    ".skmixed{font-variant-numeric:tabular-nums;line-height:1.4;overflow-x:auto}"
     ".skmixed table{border-collapse:collapse;margin:.3em 0 .8em}"
     ".skmixed th,.skmixed td{padding:.15em .7em;text-align:right;border:0;"
     "background:none}"

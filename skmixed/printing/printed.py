@@ -1,0 +1,374 @@
+"""Results that people print: one way to text, HTML, Markdown and LaTeX."""
+
+import html
+import re
+import textwrap
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from skmixed.printing.numbers import write_cell, write_column
+from skmixed.printing.render import STYLE, html_table, latex_table, markdown_table
+
+# Columns of a terminal.
+WIDTH = 80
+# Labels wider than this share of the line are broken over lines.
+LABEL_SHARE = 0.5
+# A heading is broken only where it is wider than this.
+HEADING = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A block of a result: a data frame with a caption.
+
+    Parameters
+    ----------
+    frame : DataFrame or Series
+    caption : str, default=""
+    headings : dict, default={}
+        What columns are called in print; those that map to None are left out.
+    rules : dict of str to callable, default={}
+        How columns are written, beside the common rules.
+    index : bool, default=True
+        Whether the index is printed.
+    """
+
+    frame: pd.DataFrame
+    caption: str = ""
+    headings: dict = field(default_factory=dict)
+    rules: dict = field(default_factory=dict)
+    index: bool = True
+
+    def cells(self):
+        """Head, rows and the places of the columns that start at the left.
+
+        Returns
+        -------
+        head : list of str
+        rows : list of list of str
+        left : tuple of int
+        """
+        frame = self.frame
+        if isinstance(frame, pd.Series):
+            frame = frame.to_frame("" if frame.name is None else frame.name)
+        head, columns, left = [], [], []
+        if self.index:
+            for level in range(frame.index.nlevels):
+                values = [write_cell(v) for v in frame.index.get_level_values(level)]
+                name = frame.index.names[level]
+                left.append(len(head))
+                head.append("" if name is None else str(self.heading(name)))
+                is_last = level == frame.index.nlevels - 1
+                columns.append(values if is_last else once(values))
+        for place, name in enumerate(frame.columns):
+            if self.heading(name) is None:
+                continue
+            values = frame.iloc[:, place].to_numpy()
+            if values.dtype.kind not in "iufb":
+                left.append(len(head))
+            head.append(self.heading(name))
+            columns.append(write_column(name, values, self.rules))
+        return head, [list(row) for row in zip(*columns, strict=True)], tuple(left)
+
+    def heading(self, name):
+        """What a column is called in print."""
+        return self.headings.get(name, " ".join(map(str, in_words(name))))
+
+
+def in_words(name):
+    """Parts of a column's name; those of several levels one by one."""
+    return name if isinstance(name, tuple) else (str(name).replace("_", " "),)
+
+
+def once(values):
+    """Leave repeated labels of neighbouring rows out."""
+    return [
+        "" if place and value == values[place - 1] else value
+        for place, value in enumerate(values)
+    ]
+
+
+class Printed:
+    """A result that people print.
+
+    A subclass yields its :meth:`blocks`, text and :class:`Table`, and has ``frame``,
+    the numbers themselves. What a data frame answers (indexing, ``columns``, ``loc``,
+    ``to_csv``) is handed on to it.
+
+    Notes
+    -----
+    The text is whole in 80 columns: tables that are wider continue below, with their
+    labels repeated; nothing is left out.
+    """
+
+    frame: pd.DataFrame
+
+    def blocks(self):
+        """Yield text and tables, in the order in which they are printed."""
+        yield Table(self.frame)
+
+    # ---------------------------------------------------------------- in four languages
+    def to_text(self, width=WIDTH):
+        """Write the result as text.
+
+        Parameters
+        ----------
+        width : int, default=80
+
+        Returns
+        -------
+        str
+        """
+        return "\n\n".join(
+            block_text(block, width) for block in self.blocks() if printable(block)
+        )
+
+    def to_html(self):
+        """Write the result as HTML.
+
+        Returns
+        -------
+        str
+        """
+        parts = [block_html(block) for block in self.blocks() if printable(block)]
+        return f'<div class="skmixed">{STYLE}{"".join(parts)}</div>'
+
+    def to_markdown(self):
+        """Write the result in Markdown.
+
+        Returns
+        -------
+        str
+        """
+        return "\n\n".join(
+            block_markdown(block) for block in self.blocks() if printable(block)
+        )
+
+    def to_latex(self):
+        """Write the tables as LaTeX ``tabular``; they need the package booktabs.
+
+        Returns
+        -------
+        str
+        """
+        tables = [b for b in self.blocks() if isinstance(b, Table) and printable(b)]
+        return "\n\n".join(block_latex(table) for table in tables)
+
+    def __str__(self):
+        return self.to_text()
+
+    def __repr__(self):
+        return self.to_text()
+
+    def _repr_html_(self):
+        return self.to_html()
+
+    # ------------------------------------------------------------- as a frame is asked
+    def __getattr__(self, name):
+        if name.startswith("_") or name == "frame":
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}"
+            )
+        return getattr(self.frame, name)
+
+    def __getitem__(self, key):
+        return self.frame[key]
+
+    def __len__(self):
+        return len(self.frame)
+
+    def __iter__(self):
+        return iter(self.frame)
+
+    def __contains__(self, key):
+        return key in self.frame
+
+    def __array__(self, dtype=None, copy=None):
+        return self.frame.to_numpy(dtype=dtype)
+
+
+class PrintedTable(Printed):
+    """A table with a title above and notes below.
+
+    Parameters
+    ----------
+    frame : DataFrame or Series
+    title : str, default=""
+    notes : sequence of str, default=()
+    headings, rules, index
+        As :class:`Table` has them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmixed.printing.printed import PrintedTable
+    >>> frame = pd.DataFrame({"estimate": [10.467], "p": [3.2e-06]}, index=["Days"])
+    >>> table = PrintedTable(frame, "Slope", ["By Satterthwaite's method."])
+    >>> table
+    Slope
+         estimate       p
+    Days    10.47 3.2e-06
+    <BLANKLINE>
+    By Satterthwaite's method.
+    >>> float(table.loc["Days", "p"])
+    3.2e-06
+    """
+
+    def __init__(
+        self, frame, title="", notes=(), *, headings=None, rules=None, index=True
+    ):
+        self.frame = frame
+        self.title = title
+        self.notes = tuple(notes)
+        self.table = Table(frame, title, headings or {}, rules or {}, index)
+
+    def blocks(self):
+        """Yield the table and its notes."""
+        yield self.table
+        if self.notes:
+            yield "\n".join(self.notes)
+
+
+def printable(block):
+    """Whether there is anything to print."""
+    return bool(block) if isinstance(block, str) else len(block.frame) > 0
+
+
+# -------------------------------------------------------------------------- as text
+def block_text(block, width):
+    """Write a block in lines of at most this width."""
+    if isinstance(block, str):
+        return "\n".join(wrap_line(line, width) for line in block.split("\n"))
+    head, rows, left = block.cells()
+    parts = fold([head, *rows], left, width)
+    text = "\n\n".join(parts)
+    if not block.caption:
+        return text
+    return f"{wrap_line(block.caption, width)}\n{text}"
+
+
+def wrap_line(line, width):
+    """Break a line between words, and where it must within one."""
+    return "\n".join(textwrap.wrap(line, width - 1)) if len(line) >= width else line
+
+
+def fold(lines, left, width):
+    """Lay cells out in columns; those that do not fit continue below their labels.
+
+    Parameters
+    ----------
+    lines : list of list of str
+        The first is the head.
+    left : tuple of int
+        Columns that start at the left; the first of them is the label.
+    width : int
+
+    Returns
+    -------
+    list of str
+        One part, or as many as the width needs.
+    """
+    lines = broken_cells(lines, left, width)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    label = [0] if 0 in left else []
+    parts, taken, used = [], [], 0
+    room = width - 1 - sum(widths[j] + 1 for j in label)
+    for j in range(len(label), len(widths)):
+        if taken and used + widths[j] > room:
+            parts.append(taken)
+            taken, used = [], 0
+        taken.append(j)
+        used += widths[j] + 1
+    parts.append(taken)
+    return [
+        align(
+            [[line[j] for j in label + part] for line in lines],
+            positions(left, label + part),
+        )
+        for part in parts
+    ]
+
+
+def positions(left, columns):
+    """Places, among these columns, of those that start at the left."""
+    return tuple(place for place, j in enumerate(columns) if j in left)
+
+
+def broken_cells(lines, left, width):
+    """Break cells that are too wide over several lines of the table.
+
+    Labels take half of the line at the most, other text what they leave; a heading is
+    broken between words where it is wider than what stands below it.
+    """
+    columns = [list(column) for column in zip(*lines, strict=True)]
+    fits = sum(max(map(len, column)) + 1 for column in columns) <= width
+    room = width - 1
+    for j, (heading, *cells) in enumerate(columns):
+        limit = int(width * LABEL_SHARE) if j == 0 else room
+        below = limit if fits or j in left else max([HEADING, *map(len, cells)])
+        columns[j] = [broken(cell, limit) for cell in (heading, *cells)]
+        columns[j][0] = broken(heading, min(limit, below))
+        if j == 0 and 0 in left:
+            room -= max(len(part) for cell in columns[0] for part in cell) + 1
+    head, *rows = zip(*columns, strict=True)
+    depth = max(map(len, head))
+    head = [[""] * (depth - len(cell)) + cell for cell in head]
+    return [line for cells in (head, *rows) for line in spread(cells)]
+
+
+def spread(cells):
+    """Yield the lines of a row whose cells are broken."""
+    for k in range(max(map(len, cells))):
+        yield [cell[k] if k < len(cell) else "" for cell in cells]
+
+
+def broken(cell, limit):
+    """Break text at its joints (spaces, colons, commas), else where it must."""
+    if len(cell) <= limit:
+        return [cell]
+    parts = [""]
+    for piece in re.findall(r"[^\s:,+*]*[\s:,+*]*", cell):
+        if parts[-1] and len(parts[-1] + piece.rstrip()) > limit:
+            parts[-1] = parts[-1].rstrip()
+            parts.append("")
+        parts[-1] += piece
+        while len(parts[-1].rstrip()) > limit:
+            parts[-1:] = [parts[-1][:limit], parts[-1][limit:]]
+    return [part.rstrip() for part in parts if part.strip()]
+
+
+def align(lines, left):
+    """Lay cells out in columns; those at the positions `left` start at the left."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        " ".join(
+            cell.ljust(width) if j in left else cell.rjust(width)
+            for j, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+# ------------------------------------------------------------------ in other languages
+def block_html(block):
+    """Write a block as HTML."""
+    if isinstance(block, str):
+        return "".join(f"<p>{html.escape(line)}</p>" for line in block.split("\n"))
+    head, rows, left = block.cells()
+    return html_table(head, rows, left=left, caption=block.caption)
+
+
+def block_markdown(block):
+    """Write a block in Markdown."""
+    if isinstance(block, str):
+        return block
+    head, rows, left = block.cells()
+    table = markdown_table(head, rows, left=left)
+    return f"**{block.caption}**\n\n{table}" if block.caption else table
+
+
+def block_latex(block):
+    """Write a table in LaTeX."""
+    head, rows, left = block.cells()
+    return latex_table(head, rows, left=left)
