@@ -6,7 +6,7 @@ The slope of exam on reading test from five analyses of the same pupils: the est
 differ, and so do the standard errors that they claim.
 """
 
-import matplotlib.pyplot as plt
+from picture import show
 
 from skmixed import compare_approaches
 from skmixed.datasets import load_london_schools
@@ -16,4 +16,4 @@ schools = load_london_schools().frame
 table = compare_approaches("exam ~ lrt + (1 + lrt | school)", schools)
 print(table)
 ApproachesDisplay.from_table(table)
-plt.show()
+show()

@@ -6,7 +6,7 @@ Random effects predict better where the school is known. For schools that the mo
 never seen, they have nothing to say.
 """
 
-import matplotlib.pyplot as plt
+from picture import show
 
 from skmixed import compare_models
 from skmixed.datasets import load_london_schools
@@ -20,4 +20,4 @@ formulas = [
 ]
 table = compare_models(formulas, schools, per_fold=True)
 CrossValidationDisplay.from_table(table)
-plt.show()
+show()

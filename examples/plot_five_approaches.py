@@ -76,7 +76,7 @@ def print_school_alone(schools):
 
 def draw_lines(table, schools, path=None):
     """Draw the line or lines of each approach, and one school alone."""
-    import matplotlib.pyplot as plt
+    from picture import plt, show
 
     figure, axes = plt.subplots(
         2, 3, figsize=(11, 7), sharex=True, sharey=True, layout="constrained"
@@ -104,11 +104,7 @@ def draw_lines(table, schools, path=None):
     axes.flat[-1].set_title(f"school {SCHOOL_ALONE} alone")
     figure.supxlabel("LRT score at 11 (standardised)")
     figure.supylabel("exam score at 16 (normalised)")
-    if path is None:
-        plt.show()
-    else:
-        figure.savefig(path, dpi=120)
-        print(f"\nFigure written to {path}")
+    show(path)
 
 
 def main():

@@ -6,7 +6,7 @@ The model is fitted again without each school in turn. How much do the fixed eff
 move, in units of their covariance (Cook's distance)?
 """
 
-import matplotlib.pyplot as plt
+from picture import plt, show
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_london_schools
@@ -22,4 +22,4 @@ ax.stem(range(len(distance)), distance)
 for place, school in list(enumerate(distance.index))[-2:]:
     ax.annotate(f"school {school}  ", (place, distance[school]), ha="right")
 ax.set(xlabel="schools, sorted", ylabel="Cook's distance")
-plt.show()
+show()

@@ -6,11 +6,11 @@ In a longitudinal study the standard deviation often grows, and the correlation 
 two occasions falls with their distance. A random slope of time explains both.
 """
 
-import matplotlib.pyplot as plt
+from picture import show
 
 from skmixed.datasets import load_sleepstudy
 from skmixed.inspection import OccasionsDisplay
 
 sleep = load_sleepstudy().frame
 OccasionsDisplay.from_data(sleep, "Reaction", "Days", "Subject")
-plt.show()
+show()

@@ -6,7 +6,7 @@ Where the curve is straight, estimate and standard error say it all; where it be
 interval is not symmetric: here for the standard deviations.
 """
 
-import matplotlib.pyplot as plt
+from picture import show
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_sleepstudy
@@ -18,4 +18,4 @@ profile = model.profile()
 print(profile.conf_int().round(2))
 ProfileDisplay.from_profile(profile)
 ProfileDisplay.from_profile(profile, kind="density")
-plt.show()
+show()

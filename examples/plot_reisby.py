@@ -81,11 +81,9 @@ def compare_treatment(study):
 
 def draw_lines(study, models, path=None):
     """Draw every patient's ratings, and the lines of both models."""
-    import matplotlib.pyplot as plt
+    from picture import plt, show
 
-    figure, axes = plt.subplots(
-        1, 3, figsize=(12, 4.5), sharey=True, layout="constrained"
-    )
+    _, axes = plt.subplots(1, 3, figsize=(12, 4.5), sharey=True, layout="constrained")
     for _, one in study.frame.groupby(study.group):
         axes[0].plot(one[study.time], one[study.response], color="0.6", lw=0.7)
     mean = study.frame.groupby(study.time)[study.response].mean()
@@ -99,11 +97,7 @@ def draw_lines(study, models, path=None):
     for axis in axes:
         axis.set_xlabel(study.time)
     axes[0].set_ylabel(study.response)
-    if path is None:
-        plt.show()
-    else:
-        figure.savefig(path, dpi=120)
-        print(f"\nFigure written to {path}")
+    show(path)
 
 
 def main(path=None, folder=None):

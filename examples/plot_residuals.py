@@ -6,7 +6,7 @@ Four views of what a model leaves unexplained, and the same questions answered i
 sentences.
 """
 
-import matplotlib.pyplot as plt
+from picture import show
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_sleepstudy
@@ -16,4 +16,4 @@ sleep = load_sleepstudy().frame
 model = MixedLinearRegressor("Reaction ~ Days + (1 + Days | Subject)").fit(sleep)
 print(check_model(model, sleep))
 ResidualsDisplay.from_estimator(model, sleep)
-plt.show()
+show()

@@ -6,8 +6,8 @@ The intercept is the value at time zero. Move that day, and the correlation of i
 and slope goes from -1 to +1: the model and its likelihood remain the same.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
+from picture import plt, show
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_sleepstudy
@@ -26,4 +26,4 @@ ax.axvspan(0, 9, color="0.9", zorder=0, label="days observed")
 ax.axhline(0, color="0.3", lw=0.8)
 ax.legend(frameon=False)
 ax.set(xlabel="day that counts as zero", ylabel="correlation of intercept and slope")
-plt.show()
+show()

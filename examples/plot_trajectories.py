@@ -6,7 +6,7 @@ Reaction times of 18 people over ten days with little sleep: one line per person
 the lines that a mixed model fits to them.
 """
 
-import matplotlib.pyplot as plt
+from picture import plt, show
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_sleepstudy
@@ -19,4 +19,4 @@ TrajectoriesDisplay.from_data(
     sleep, x="Days", y="Reaction", group="Subject", highlight=[308, 335], ax=axes[0]
 )
 TrajectoriesDisplay.from_estimator(model, sleep, highlight=[308, 335], ax=axes[1])
-plt.show()
+show()

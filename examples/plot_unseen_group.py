@@ -6,9 +6,9 @@ Prediction intervals for a pupil of school 53, and for a pupil of a school that 
 model has not seen: there, how much schools differ makes the interval wider.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from picture import plt, show
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_london_schools
@@ -24,4 +24,4 @@ for school, label, colour in ((0, "new school", "0.4"), (53, "school 53", "#0072
     ax.fill_between(lrt, *band, color=colour, alpha=0.2, lw=0)
 ax.legend(frameon=False)
 ax.set(xlabel="lrt", ylabel="exam, with 95 % prediction interval")
-plt.show()
+show()

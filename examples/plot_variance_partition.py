@@ -6,8 +6,8 @@ How much of the variance of exam results the predictors explain, how much lies b
 schools, and how much between the pupils of a school.
 """
 
-import matplotlib.pyplot as plt
 import pandas as pd
+from picture import plt, show
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_london_schools
@@ -23,4 +23,4 @@ table.plot.barh(ax=ax, stacked=True, color=["#009E73", "#0072B2", "0.75"])
 ax.invert_yaxis()
 ax.set(xlabel="variance of exam", ylabel="predictors")
 ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-plt.show()
+show()

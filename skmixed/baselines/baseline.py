@@ -12,6 +12,7 @@ from skmixed.baselines.ols import COVARIANCES, coefficient_table
 from skmixed.baselines.ols_tables import LinearSummary
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.likelihood.products.rows import without_offset
+from skmixed.printing.render import dropped_line
 from skmixed.warnings import RankDeficiencyWarning, warn
 
 _SUMMARY_PARAMETERS = {
@@ -220,6 +221,7 @@ class BaselineRegressor(BaseFormulaRegressor):
         return self.result_.covariance(covariance, group)
 
     def _summary_of(self, fixed, footing):
+        footing += dropped_line(self.n_dropped_)
         if self.aliased_:
             left_out = ", ".join(self.aliased_)
             footing.append(f"Columns left out (rank deficiency): {left_out}")

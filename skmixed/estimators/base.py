@@ -39,14 +39,6 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         "unseen_groups": [StrOptions({"population", "error"})],
     }
 
-    _doc_link_module = "skmixed"
-    _doc_link_template = (
-        "https://skmixed.readthedocs.io/en/stable/api/{estimator_name}.html"
-    )
-
-    def _doc_link_url_param_generator(self):
-        return {"estimator_name": type(self).__name__}
-
     def _learn_design(self, X, y, sample_weight):
         """Turn the arguments of `fit` into arrays, and learn how to do it again.
 

@@ -82,6 +82,7 @@ class StatementsMixin:
             self.formula_,
             self._kept_names(),
             self.aliased_,
+            n_dropped=self.n_dropped_,
             ddf=ddf,
             confidence_level=confidence_level,
         )

@@ -71,8 +71,8 @@ class ModelReport:
 
     def _repr_html_(self):
         rows = "\n".join(
-            f'<tr><td>{finding.status}</td><td><a href="{finding.docs}">'
-            f"{html.escape(finding.topic)}</a></td>"
+            f"<tr><td>{finding.status}</td>"
+            f'<td title="{finding.docs}">{html.escape(finding.topic)}</td>'
             f'<td style="text-align: left">{html.escape(finding.sentence)}</td></tr>'
             for finding in self.findings
         )

@@ -13,7 +13,8 @@ from skmixed.inference.diagnose.collinearity import (
 from skmixed.inference.diagnose.group_deletion import delete_groups
 from skmixed.likelihood.products.rows import GroupedRows
 
-DOCS = "https://skmixed.readthedocs.io/en/stable/diagnostics.html"
+# A file of the repository: nothing is hosted.
+DOCS = "docs/diagnostics.md"
 
 # Conventional bounds; beyond the second a finding is a problem, not a note.
 VIF_BOUNDS = (5.0, 10.0)
@@ -49,7 +50,7 @@ class Finding:
 
     @property
     def docs(self):
-        """Address of the documentation."""
+        """Section of the documentation, in the repository."""
         return f"{DOCS}#{self.topic.replace(' ', '-')}"
 
 

@@ -1,6 +1,7 @@
 """Repeated measurements: spread over time, and correlation between occasions."""
 
 import numpy as np
+import pandas as pd
 
 from skmixed.inspection.occasion_table import describe_occasions
 from skmixed.inspection.style import BLACK, BLUE, GREY, PALE, open_axes
@@ -101,7 +102,7 @@ class OccasionsDisplay:
         OccasionsDisplay
         """
         table = occasions.table
-        numeric = np.issubdtype(table.index.dtype, np.number)
+        numeric = pd.api.types.is_numeric_dtype(table.index)
         positions = table.index if numeric else range(len(table))
         return cls(
             labels=[f"{v:g}" if numeric else str(v) for v in table.index],

@@ -168,6 +168,14 @@ def convergence_line(result):
     return f"Converged ({result.solver}): {gain} {size}."
 
 
+def dropped_line(n_dropped):
+    """Say how many rows are left out: a list of one line, or of none."""
+    if not n_dropped:
+        return []
+    rows = "row" if n_dropped == 1 else "rows"
+    return [f"{n_dropped} {rows} with missing values left out."]
+
+
 def summary_html(summary):
     """Write a summary as a notebook shows it.
 
@@ -194,7 +202,7 @@ def summary_html(summary):
 def fit_line(fit, n_groups):
     """Rows, groups and criterion in one line."""
     pieces = [f"{fit['n_obs']} rows"]
-    pieces += [f"{size} {name}" for name, size in n_groups.items()]
+    pieces += [f"{name}: {size}" for name, size in n_groups.items()]
     name = "REML criterion" if fit["reml"] else "deviance"
     pieces.append(f"{name} {fit['deviance']:.1f}")
     pieces += [f"AIC {fit['aic']:.1f}", f"BIC {fit['bic']:.1f}"]

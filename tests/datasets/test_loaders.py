@@ -162,3 +162,16 @@ def test_insteval_is_the_large_crossed_table():
     assert (frame["s"].nunique(), frame["d"].nunique()) == (2972, 1128)
     assert frame["dept"].cat.categories.size == 14
     assert sorted(frame["y"].unique()) == [1, 2, 3, 4, 5]
+
+
+def test_london_schools_says_what_its_bands_are():
+    schools = datasets.load_london_schools()
+    frame = schools.frame
+    means = frame.groupby("intake", observed=True)["exam"].mean().round(2)
+    assert means["bottom 25%"] > means["mid 50%"] > means["top 25%"]
+    assert "**The labels run the other way:**" in schools.DESCR
+    for label in ("bottom 25%", "top 25%"):
+        assert f"{means[label]:.2f}" in schools.DESCR
+    by_school = frame.groupby("school")[["vr", "school_avg"]].first()
+    ends = by_school.groupby("vr", observed=True)["school_avg"].agg(["min", "max"])
+    assert (ends["max"].to_numpy()[:-1] < ends["min"].to_numpy()[1:]).all()

@@ -9,7 +9,7 @@ from conftest import SAME_ALGEBRA, SAME_DEVIANCE
 from dozen_schools import read_schools
 from sklearn.exceptions import NotFittedError
 
-from skmixed import MixedLinearRegressor, SingularFitWarning
+from skmixed import MixedLinearRegressor, PooledLinearRegressor, SingularFitWarning
 from skmixed.datasets import load_pastes, load_sleepstudy
 
 FORMULA = "exam ~ lrt + gender + (1 | school)"
@@ -363,3 +363,16 @@ def test_folds_that_lose_a_level(schools):
     model = MixedLinearRegressor("exam ~ school_gender + (1 | school)")
     model.fit(schools[~boys_only])
     assert len(model.coef_) == schools["school_gender"].nunique() - 2
+
+
+@pytest.mark.parametrize("estimator", [MixedLinearRegressor, PooledLinearRegressor])
+def test_the_summary_counts_rows_left_out(estimator):
+    sleep = load_sleepstudy().frame.astype({"Reaction": float})
+    formula = "Reaction ~ Days + (1 | Subject)"
+    whole = estimator(formula, na_action="drop").fit(sleep).summary()
+    sleep.loc[[3, 17], "Reaction"] = np.nan
+    part = estimator(formula, na_action="drop").fit(sleep).summary()
+    line = "2 rows with missing values left out."
+    for text in (str(part), part._repr_html_()):
+        assert line in text
+    assert "left out" not in str(whole)

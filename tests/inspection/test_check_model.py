@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,11 +39,14 @@ def test_good_model_passes():
 
 def test_every_finding_points_to_the_docs():
     report = check_model(*sleepstudy())
-    assert report.table["docs"].str.contains("diagnostics.html#").all()
+    assert report.table["docs"].str.startswith("docs/diagnostics.md#").all()
     text = str(report)
     assert "NOTE     residual normality: The residuals have heavy tails" in text
-    assert "diagnostics.html#residual-normality" in text
+    assert "docs/diagnostics.md#residual-normality" in text
     assert "<table>" in report._repr_html_()
+    page = Path(__file__).parents[2] / "docs" / "diagnostics.md"
+    sections = re.findall(r"^## (.*)$", page.read_text(encoding="utf-8"), re.M)
+    assert set(report.table["docs"].str.rpartition("#")[2]) <= set(sections)
 
 
 def test_singular_fit_names_the_term_and_the_remedy():

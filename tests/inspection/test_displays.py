@@ -11,6 +11,8 @@ from conftest import SAME_THETA
 from headless import THREE_SIZES, closed_figures, many_groups, sleepstudy  # noqa: F401
 from scipy import stats
 
+from skmixed import describe_occasions
+from skmixed.datasets import load_oxboys
 from skmixed.inspection import (
     GroupLinesDisplay,
     OccasionsDisplay,
@@ -146,3 +148,29 @@ def test_profile_display_shows_the_intervals_of_the_profile(kind):
     ends = smooth(list(display.intervals["sigma"]))
     np.testing.assert_allclose(ends, stats.norm.ppf([0.05, 0.95]), rtol=SAME_THETA)
     assert display.ax_.shape == (1, 2)
+
+
+# name -> times of 26 boys at 9 visits, and how they are put into occasions
+TIMES = {
+    "continuous": (lambda age: age, None),
+    "continuous, in bins": (lambda age: age, 4),
+    "at given edges": (lambda age: age, [-1.5, -0.5, 0.5, 1.5]),
+    "integers": (lambda age: (4 * age).round().astype(int), None),
+    "nullable integers": (lambda age: (4 * age).round().astype("Int64"), None),
+    "categories": (lambda age: (2 * age).round().astype(int).astype("category"), None),
+    "text": (lambda age: "visit " + (2 * age).round().astype(int).astype(str), None),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*distinct values:UserWarning")
+@pytest.mark.parametrize("name", TIMES)
+def test_occasions_display_takes_any_time(name):
+    make, bins = TIMES[name]
+    boys = load_oxboys().frame
+    boys = boys.assign(age=make(boys["age"]))
+    display = OccasionsDisplay.from_data(boys, "height", "age", "Subject", bins=bins)
+    display.figure_.canvas.draw()
+    occasions = describe_occasions(boys, "height", "age", "Subject", bins=bins)
+    np.testing.assert_allclose(display.mean, occasions.table["mean"])
+    assert len(display.labels) == len(occasions.table)
+    assert (np.diff(display.positions) > 0).all()

@@ -9,7 +9,7 @@ import pandas as pd
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.likelihood.result import information_criteria
-from skmixed.printing.render import convergence_line, summary_html
+from skmixed.printing.render import convergence_line, dropped_line, summary_html
 
 # lme4 prints four significant digits of the smallest number in a column.
 _DIGITS = 4
@@ -167,7 +167,16 @@ def fit_table(result):
     return pd.DataFrame([row])
 
 
-def summarize(result, formula, names, aliased=(), *, ddf="auto", confidence_level=0.95):
+def summarize(
+    result,
+    formula,
+    names,
+    aliased=(),
+    *,
+    n_dropped=0,
+    ddf="auto",
+    confidence_level=0.95,
+):
     """Gather the tables of a fitted model.
 
     Parameters
@@ -179,6 +188,8 @@ def summarize(result, formula, names, aliased=(), *, ddf="auto", confidence_leve
         Names of the fixed-effects columns that were kept.
     aliased : sequence of str, default=()
         Names of those that were left out.
+    n_dropped : int, default=0
+        Rows left out for missing values.
     ddf : str, default="auto"
         Degrees of freedom of the tests of fixed effects.
     confidence_level : float, default=0.95
@@ -192,6 +203,7 @@ def summarize(result, formula, names, aliased=(), *, ddf="auto", confidence_leve
     method = "REML" if result.reml else "maximum likelihood"
     fixed, reason = fixed_effects_table(result, names, ddf, confidence_level)
     footing = [reason] if len(fixed) else []
+    footing += dropped_line(n_dropped)
     if len(aliased):
         footing.append(f"Columns left out (rank deficiency): {', '.join(aliased)}")
     if result.singular:
