@@ -216,7 +216,7 @@ class MixedLinearRegressor(
         warn_about_result(
             result,
             self._spec.formula,
-            self.aliased_,
+            [name for name in self.aliased_ if name not in self._spec.implied],
             tol=self.tol,
             max_iter=self.max_iter,
         )

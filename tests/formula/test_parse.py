@@ -94,7 +94,6 @@ READS = {
     "I(y - x) ~ z + (1|g)": "I(y - x) ~ 1 + z + (1 | g)",
     "y ~ {x + 1} + (1|g)": "y ~ 1 + I(x + 1) + (1 | g)",
     "y ~ x + + (1 | g)": "y ~ 1 + x + (1 | g)",
-    "y ~ x %*% z": "y ~ 1 + x + z + x:z",
     "y ~ x.1 + (1 | g.2)": "y ~ 1 + x.1 + (1 | g.2)",
 }
 
@@ -177,6 +176,11 @@ REFUSES = {
     "y ~ x[1]": "not allowed in a formula",
     "y = x + (1 | g)": "Unknown operator",
     "y ~ x & z": "Unknown operator",
+    "y ~ x %*% z": "`%*%` is arithmetic",
+    "y ~ x %/% z": "`%/%` is arithmetic",
+    "y ~ x %% z": "`%%` is arithmetic",
+    "y ~ x + ``": "nothing between the back-ticks",
+    "y ~ log(``)": "nothing between the back-ticks",
     "d$y ~ d$x": "not `data$x`",
     "y ~ s(z) + (1|g)": "write `bs(x, df=4)`",
 }

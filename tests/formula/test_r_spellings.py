@@ -52,6 +52,8 @@ READS = {
     "I(x > 4 & z < 3)": "I((x > 4) & (z < 3))",
     "I(x > 4 && z < 3 || done)": "I((x > 4) & (z < 3) | done)",
     "I(!x > 4)": "I(~(x > 4))",
+    "I(2 * pi * x)": "I(2 * np.pi * x)",
+    "I(`pi` * x)": "I(`pi` * x)",
     "I((x > 4) & ~(z < 3))": "I((x > 4) & ~(z < 3))",
     "I(0 < x < 1)": "I(0 < x < 1)",
     "I(f == 'it\\'s')": 'I(f == "it\'s")',
@@ -72,7 +74,7 @@ def test_call_reads_to_its_canonical_form(call):
 
 
 ADVISED = {
-    "ns(x, 3)": "cr(x, df=3)",
+    "ns(x, 3)": "cr(x, df=4)",
     "relevel(f, ref = 'b')": "contr.treatment",
     "cut(x, 3)": "pd.cut",
     "ifelse(x > 2, 1, 0)": "np.where",

@@ -8,7 +8,7 @@ import numpy as np
 from skmixed.formula.table.plan import is_finite
 from skmixed.formula.text.operators import factor_columns
 
-__all__ = ["Design", "RandomBlock", "find_constant", "finished"]
+__all__ = ["Design", "RandomBlock", "find_constant", "find_implied", "finished"]
 
 # Dummies that add up to 1 do so exactly; spline bases up to rounding.
 PARTITION_OF_UNITY = 1e-12
@@ -96,6 +96,31 @@ def find_constant(part):
             constant[start:stop] = 1.0
             return constant
     return None
+
+
+def find_implied(part):
+    """Name the columns that stand for the constant a second time.
+
+    Parameters
+    ----------
+    part : EvaluatedPart
+
+    Returns
+    -------
+    tuple of str
+        Beside an intercept, the last column of every term whose columns add up to 1,
+        as those of ``cr(x, df=4)`` do.
+    """
+    if not part.plan.has_intercept:
+        return ()
+    ends = list(itertools.accumulate(part.plan.widths, initial=0))
+    return tuple(
+        part.plan.names[stop - 1]
+        for start, stop in itertools.pairwise(ends[1:])
+        if stop - start > 1
+        and adds_up(part.matrix[:FIRST_ROWS, start:stop])
+        and adds_up(part.matrix[:, start:stop])
+    )
 
 
 def adds_up(columns):

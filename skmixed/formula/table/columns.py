@@ -15,7 +15,8 @@ from skmixed.formula.table.coding import (
     read_values,
 )
 from skmixed.formula.table.frame import FrameColumns
-from skmixed.formula.text.functions import FUNCTIONS, INTERNAL_FUNCTIONS
+from skmixed.formula.text.errors import CallError
+from skmixed.formula.text.functions import INTERNAL_FUNCTIONS
 from skmixed.formula.text.scanner import column_alias, column_of_alias
 
 __all__ = ["ColumnTable", "check_columns", "missing_rows"]
@@ -108,8 +109,6 @@ class CallNames(Mapping):
         self.doubles = {}
 
     def __getitem__(self, name):
-        if name in FUNCTIONS:
-            return FUNCTIONS[name]
         if name in INTERNAL_FUNCTIONS:
             return INTERNAL_FUNCTIONS[name]
         found = column_of_alias(name)
@@ -121,20 +120,38 @@ class CallNames(Mapping):
             values = values.to_series()
         if role == "group":
             return pd.Series(values, name=column)
-        if role == "category" or isinstance(values, pd.Series):
+        if role == "category" or (role == "label" and isinstance(values, pd.Series)):
             return values
+        return self.as_doubles(values, column)
+
+    def as_doubles(self, values, column):
+        """Return numbers as doubles that no function can write into."""
+        if isinstance(values, pd.Series):
+            raise CallError(
+                f"column {column!r} holds {describe(values)}, and numbers are needed "
+                "here"
+            )
         if column not in self.doubles:
-            self.doubles[column] = np.asarray(values, dtype=float)
+            doubles = np.asarray(values, dtype=float).view()
+            doubles.flags.writeable = False
+            self.doubles[column] = doubles
         return self.doubles[column]
 
     def __iter__(self):
-        yield from FUNCTIONS
         yield from INTERNAL_FUNCTIONS
         for column in self.table:
             yield column_alias(column)
 
     def __len__(self):
         return sum(1 for _ in self)
+
+
+def describe(series):
+    """Say what a column of labels holds, with an example."""
+    labels = series.cat.categories if hasattr(series, "cat") else series.unique()
+    example = next(iter(labels), None)
+    kind = "text" if isinstance(example, str) else "categories"
+    return f"{kind} (such as {example!r})"
 
 
 LEARN = object()

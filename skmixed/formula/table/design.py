@@ -4,7 +4,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from skmixed.formula.table.arrays import Design, RandomBlock, find_constant, finished
+from skmixed.formula.table.arrays import (
+    Design,
+    RandomBlock,
+    find_constant,
+    find_implied,
+    finished,
+)
 from skmixed.formula.table.coding import read_numbers
 from skmixed.formula.table.columns import ColumnTable, check_columns
 from skmixed.formula.table.frame import FrameColumns
@@ -28,6 +34,8 @@ class DesignSpec:
         The formula with ``.``, ``||`` and nesting written out.
     coef_names : tuple of str
         Names of the columns of X.
+    implied : tuple of str
+        Columns that stand for the constant a second time: see ``find_implied``.
     effects : list of (str, tuple of str, bool)
         Grouping factor, effects and diagonal flag of each random-effects term.
     groups : dict of str to GroupIndex
@@ -53,6 +61,7 @@ class DesignSpec:
         self.levels = {}
         self.transform_state = {}
         self.coef_names = ()
+        self.implied = ()
         self.effects = []
         self.groups = {}
         self.constant = None
@@ -103,6 +112,7 @@ class DesignSpec:
         """Keep the columns' names and the constant vectors."""
         self.coef_names = evaluated["fixed"].plan.names
         self.constant = find_constant(evaluated["fixed"])
+        self.implied = find_implied(evaluated["fixed"])
         names = name_groups(formula)
         for place, term in enumerate(formula.random):
             effects, constant = ("Intercept",), np.ones(1)

@@ -19,9 +19,9 @@ from formulaic.utils.stateful_transforms import stateful_eval
 
 from skmixed.formula.table.columns import CallNames, ColumnTable
 from skmixed.formula.table.plan import EvaluatedPart, Level, Number, Plan, evaluate
-from skmixed.formula.text.errors import FormulaError
+from skmixed.formula.text.errors import CallError, FormulaError
 from skmixed.formula.text.expressions import read_expression
-from skmixed.formula.text.functions import CategoryError
+from skmixed.formula.text.transforms import CategoryError
 
 __all__ = ["FormulaParts", "choose_columns", "make_plans", "materialize"]
 
@@ -149,11 +149,11 @@ class DesignMaterializer(PandasMaterializer):
             return value
         value = np.asarray(value)
         if value.dtype.kind not in "biuf":
-            raise TypeError("it does not give numbers; wrap text in `factor()`")
+            raise CallError("it does not give numbers; wrap text in `factor()`")
         if value.ndim == 0:
             return np.broadcast_to(value, self.nrows)
         if len(value) != self.nrows:
-            raise ValueError(f"it gives {len(value)} values for {self.nrows} rows")
+            raise CallError(f"it gives {len(value)} values for {self.nrows} rows")
         return value
 
     @PandasMaterializer.override
@@ -342,5 +342,16 @@ def explain(error):
     cause = error.__cause__
     if cause is None:
         return FormulaError(str(error))
-    text = f"Cannot evaluate `{factor}`: {cause}."
+    text = f"Cannot evaluate `{factor}`: {say(cause)}."
     return ValueError(text) if isinstance(cause, CategoryError) else FormulaError(text)
+
+
+def say(cause):
+    """Put the reason of a failed call into a sentence."""
+    if isinstance(cause, MemoryError):
+        return "it needs more memory than there is; ask for fewer columns"
+    if isinstance(cause, ArithmeticError):
+        return "its constants divide by zero or are too large for a double"
+    if isinstance(cause, CallError | CategoryError):
+        return str(cause)
+    return f"its arguments do not fit together ({cause})"

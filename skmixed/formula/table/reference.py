@@ -1,5 +1,7 @@
 """The typical values of the fixed effects' columns, for grids of marginal means."""
 
+import re
+
 import numpy as np
 
 from skmixed.formula.table.columns import KEYS
@@ -41,9 +43,9 @@ def known_levels(column, levels, transform_state):
     """Levels of a column that the design codes as a category, else None."""
     if isinstance(levels.get(column), list):
         return list(levels[column]), True
-    alias = column_alias(column, "category")
+    alias = re.compile(rf"\b{column_alias(column, 'category')}\b")
     for call, state in transform_state.items():
-        if isinstance(state, dict) and "levels" in state and alias in call:
+        if isinstance(state, dict) and "levels" in state and alias.search(call):
             return list(state["levels"]), True
     return None
 

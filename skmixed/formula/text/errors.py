@@ -2,7 +2,10 @@
 
 from formulaic.errors import FormulaSyntaxError
 
-__all__ = ["FormulaError", "error_at", "error_from_formulaic"]
+__all__ = ["CallError", "FormulaError", "error_at", "error_from_formulaic"]
+
+# Of a longer formula the part around the cause is shown.
+LONGEST_LINE = 240
 
 
 class FormulaError(FormulaSyntaxError, ValueError):
@@ -16,6 +19,10 @@ class FormulaError(FormulaSyntaxError, ValueError):
     ...
     skmixed.formula.text.errors.FormulaError: A random-effects term must stand ...
     """
+
+
+class CallError(ValueError):
+    """A call of a formula whose values cannot be computed, in the user's words."""
 
 
 def error_at(message, token=None):
@@ -42,6 +49,14 @@ def error_at(message, token=None):
 def underline(source, start, end):
     """Show characters ``start`` to ``end`` (inclusive) of ``source`` with carets."""
     line = "".join(" " if c.isspace() else c for c in source)
+    if len(line) > LONGEST_LINE:
+        first = max(0, min(start - 20, len(line) - LONGEST_LINE))
+        line, start, end = (
+            line[first : first + LONGEST_LINE],
+            start - first,
+            end - first,
+        )
+        end = min(end, LONGEST_LINE - 1)
     return f"\n    {line}\n    {' ' * start}{'^' * max(1, end - start + 1)}"
 
 
@@ -53,6 +68,9 @@ def error_from_formulaic(error):
     if 0 <= start < end:
         source = context.replace("⧛", "", 1).replace("⧚", "", 1)
         message += underline(source, start, end - 2)
+    if "Unexpected token kind" in message:
+        head = "`%%` is arithmetic: put it into I(), as in `I(x %% 2)`."
+        message = head + message[message.find("\n") :] if "\n" in message else head
     if "'$'" in message:
         message += "\nName columns alone: write `x`, not `data$x`."
     return FormulaError(message)

@@ -7,18 +7,21 @@ becomes ``I(x ** 2)``, ``log(IQ.verb)`` stays as it is.
 
 import ast
 import copy
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 
-from skmixed.formula.text.functions import (
-    ADVICE,
-    CONTRAST_CLASSES,
-    FUNCTIONS,
-    is_numpy_name,
+from skmixed.formula.text.arguments import (
+    LABELLED,
+    check_arguments,
+    check_constant,
+    check_operand,
+    find_function,
 )
 from skmixed.formula.text.group_means import GROUP_MEANS
+from skmixed.formula.text.kinds import CODING_NAMES, is_name_of_column
 from skmixed.formula.text.scanner import (
-    RESERVED,
+    QUOTED,
     column_alias,
     column_of_alias,
     python_words,
@@ -26,8 +29,8 @@ from skmixed.formula.text.scanner import (
 
 __all__ = ["Expression", "quote_name", "read_expression"]
 
-CONTRASTS = {"SAS", "custom", "diff", "helmert", "poly", "sum", "treatment"}
 CATEGORICAL = ("C", "factor")
+LARGEST = sys.float_info.max
 ALLOWED = (
     *(ast.Call, ast.keyword, ast.Attribute, ast.Name, ast.Constant, ast.Load),
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow),
@@ -72,12 +75,14 @@ class Expression:
 
 
 @lru_cache(maxsize=4096)
-def read_expression(text):
+def read_expression(text, own=()):
     """Read a call, for example ``poly(x, 2, raw = TRUE)``.
 
     Parameters
     ----------
     text : str
+    own : tuple of str
+        Columns that have the name of a constant of R's, which they hide.
 
     Returns
     -------
@@ -96,7 +101,7 @@ def read_expression(text):
     'I((x ** 2 > 4) & ~done)'
     """
     try:
-        tree = Canonical().visit(parse_python(" ".join(python_words(text)), text))
+        tree = Canonical().visit(parse_python(" ".join(python_words(text, own)), text))
         return Expression(
             text=ast.unparse(Shown().visit(copy.deepcopy(tree))),
             code=ast.unparse(Evaluated().visit(copy.deepcopy(tree))),
@@ -105,7 +110,11 @@ def read_expression(text):
             argument=lone_argument(tree),
             keys=keys_in(tree),
         )
-    except (ValueError, RecursionError, MemoryError) as error:
+    except (RecursionError, MemoryError):
+        raise SyntaxError(
+            f"Cannot read `{text[:60]}...`: it is nested too deeply or too long."
+        ) from None
+    except ValueError as error:
         raise SyntaxError(f"Cannot read `{text[:60]}`: {error}.") from None
 
 
@@ -156,7 +165,8 @@ def quote_name(name):
     """Write a column's name as a formula must: in back-ticks unless it is plain."""
     plain = name.replace(".", "_").replace("_", "a")
     starts_a_number = name.lstrip(".")[:1].isdecimal()
-    if plain.isalnum() and name not in {*RESERVED, "."} and not starts_a_number:
+    only_dots = not name.strip(".")
+    if plain.isalnum() and name not in QUOTED and not starts_a_number | only_dots:
         return name
     return f"`{name}`"
 
@@ -174,26 +184,25 @@ class Canonical(ast.NodeTransformer):
         return super().generic_visit(node)
 
     def visit_Call(self, node):
-        """Check the function; turn R's ``c(...)`` into a list."""
+        """Check the function and its arguments; turn R's ``c(...)`` into a list."""
         if is_named_call(node) and node.func.id == "c" and not node.keywords:
             return self.visit(ast.List(node.args, ast.Load()))
         name = ast.unparse(node.func)
         alias = column_of_alias(name)
         name = alias[1] if alias and alias[0] == "function" else name
-        check_function(name)
-        if any(keyword.arg is None for keyword in node.keywords):
-            raise SyntaxError(f"`**` is not allowed among the arguments of `{name}`.")
+        function = find_function(name)
         if name in CATEGORICAL:
             mark_category(node)
         if name in GROUP_MEANS:
             mark_group(name, node)
         node.args = [self.visit(argument) for argument in node.args]
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
+        check_arguments(name, function, node)
         return node
 
     def visit_Attribute(self, node):
         """Allow ``np.pi`` and ``contr.sum``, not ``x.anything``."""
-        check_function(ast.unparse(node))
+        check_constant(ast.unparse(node))
         return node
 
     def visit_BinOp(self, node):
@@ -202,38 +211,42 @@ class Canonical(ast.NodeTransformer):
             function = ast.Attribute(ast.Name("np", ast.Load()), "isin", ast.Load())
             node = ast.Call(function, [node.left, node.right], [])
             return self.visit_Call(node)
-        return self.generic_visit(node)
+        self.generic_visit(node)
+        check_operand(node.left)
+        check_operand(node.right)
+        return node
+
+    def visit_UnaryOp(self, node):
+        """Allow signs and negation of numbers."""
+        self.generic_visit(node)
+        check_operand(node.operand)
+        return node
+
+    def visit_BoolOp(self, node):
+        """Allow combinations of conditions."""
+        self.generic_visit(node)
+        for value in node.values:
+            check_operand(value)
+        return node
+
+    def visit_Compare(self, node):
+        """Allow comparisons of numbers, and with text for equality only."""
+        self.generic_visit(node)
+        equality = all(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
+        for value in [node.left, *node.comparators]:
+            check_operand(value, allow_text=equality)
+        return node
 
     def visit_Constant(self, node):
         """Allow numbers, strings, truth values and None."""
         if not isinstance(node.value, int | float | str | None):
             raise SyntaxError(f"`{node.value!r}` is not allowed in a formula.")
+        if isinstance(node.value, int | float) and not abs(node.value) < LARGEST:
+            raise SyntaxError(
+                "A number in the formula is too large for a double (the largest is "
+                "about 1.8e308)."
+            )
         return node
-
-
-def check_function(name):
-    """Raise unless a formula may call or name ``name``; say what to write instead."""
-    module, _, attribute = name.partition(".")
-    if name in FUNCTIONS:
-        return
-    if module == "np" and is_numpy_name(attribute):
-        return
-    if module == "contr" and attribute in CONTRASTS:
-        return
-    advice = ADVICE.get(name)
-    if advice:
-        raise SyntaxError(f"`{name}` is not available in a formula: {advice}.")
-    if module == "np" and attribute:
-        raise SyntaxError(
-            f"`{name}` is not available in a formula: only numpy's functions that "
-            "work row by row are; for a mean or a standard deviation learnt in fit "
-            "write `mean(x)`, `sd(x)`, `center(x)` or `scale(x)`."
-        )
-    known = ", ".join(sorted(set(FUNCTIONS) - set(CONTRAST_CLASSES)))
-    raise SyntaxError(
-        f"Unknown function `{name}`. Known: {known}; and numpy's as `np.` names. "
-        "Anything else: compute it in the data frame first."
-    )
 
 
 def mark_category(node):
@@ -246,7 +259,7 @@ def mark_category(node):
     for coding in codings:
         if isinstance(coding, ast.Name):
             found = column_of_alias(coding.id)
-            if found and found[1] in CONTRAST_CLASSES:
+            if found and found[1] in CODING_NAMES:
                 coding.id = found[1]
 
 
@@ -292,8 +305,11 @@ class Evaluated(ast.NodeTransformer):
     """The tree as Python runs it: R's arithmetic on doubles and truth values."""
 
     def visit_Call(self, node):
-        """Keep truth values as such where they are the levels of a factor."""
+        """Read labels as such; keep truth values where they are a factor's levels."""
         self.generic_visit(node)
+        name = ast.unparse(node.func)
+        if name in LABELLED and node.args:
+            node.args[0] = as_label(node.args[0])
         if is_named_call(node) and node.func.id in CATEGORICAL and node.args:
             first = node.args[0]
             if is_named_call(first) and first.func.id == "number":
@@ -311,7 +327,7 @@ class Evaluated(ast.NodeTransformer):
         self.generic_visit(node)
         ends = [node.left, *node.comparators]
         pairs = [
-            call("number", [ast.Compare(left, [operator], [right])])
+            call("number", [compare(left, operator, right)])
             for left, operator, right in zip(ends, node.ops, ends[1:], strict=False)
         ]
         return pairs[0] if len(pairs) == 1 else call("logical_and", pairs)
@@ -328,6 +344,26 @@ class Evaluated(ast.NodeTransformer):
         if isinstance(node.op, ast.Not):
             return call("logical_not", [node.operand])
         return node
+
+
+def compare(left, operator, right):
+    """Build a comparison; labels can be compared for equality."""
+    equality = {ast.Eq: "equal", ast.NotEq: "unequal"}.get(type(operator))
+    if equality is None:
+        return ast.Compare(left, [operator], [right])
+    return call(equality, [as_label(left), as_label(right)])
+
+
+def as_label(node):
+    """Let a bare column be read with its labels, if it has labels."""
+    if is_name_of_column(node):
+        role, column = column_of_alias(node.id)
+        return (
+            ast.Name(column_alias(column, "label"), ast.Load())
+            if (role == "column")
+            else node
+        )
+    return node
 
 
 def as_double(node):

@@ -17,6 +17,7 @@ from skmixed.formula.text.operators import (
     is_offset,
     write_term,
 )
+from skmixed.formula.text.scanner import R_CONSTANTS
 from skmixed.formula.text.tokens import read_tokens, refuse_intercept_name
 
 __all__ = ["FormulaError", "MixedFormula", "RandomTerm", "parse_formula"]
@@ -32,9 +33,10 @@ class MixedFormulaParser(DefaultFormulaParser):
 
     def get_tokens_from_formula(self, formula, *, context):
         """Cut the formula into tokens; tell ``.`` which columns are taken."""
-        reading = read_tokens(formula)
-        context["__formulaic_variables_used_lhs__"] = reading.taken
         offered = context.get("__formulaic_variables_available__", ())
+        own = tuple(name for name in R_CONSTANTS if name in offered)
+        reading = read_tokens(formula, own)
+        context["__formulaic_variables_used_lhs__"] = reading.taken
         for token in reading.tokens:
             if token.kind is Token.Kind.OPERATOR and token.token == ".":
                 refuse_intercept_name(set(offered) - set(reading.taken), token)
@@ -183,7 +185,7 @@ def parse_formula(text, columns=None):
     """
     if not isinstance(text, str):
         raise TypeError(f"A formula is a str, got {type(text).__name__}.")
-    if columns is not None and "." in text:
+    if columns is not None and ("." in text or any(c in text for c in R_CONSTANTS)):
         return parse(text, tuple(map(str, columns)))
     return parse(text, None)
 

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from keyword import iskeyword
 
-__all__ = ["RESERVED", "Word", "column_alias", "column_of_alias", "python_words"]
+__all__ = [
+    "QUOTED",
+    "RESERVED",
+    "R_CONSTANTS",
+    "Word",
+    "column_alias",
+    "column_of_alias",
+    "python_words",
+]
 
 CONSTANTS = {
     **dict.fromkeys(("TRUE", "True"), "True"),
@@ -12,9 +20,14 @@ CONSTANTS = {
     "Inf": "np.inf",
 }
 LOGICAL_WORDS = ("and", "or", "not")
+# Constants of R's that a column of that name hides.
+R_CONSTANTS = {"pi": "np.pi"}
 # Names that cannot stand for a column unless they are in back-ticks.
 RESERVED = {*CONSTANTS, *LOGICAL_WORDS, "NA", "NaN"}
-ROLES = ("column", "category", "group", "function")
+# Names that canonical text puts in back-ticks: those, and what is a column or not
+# by the table alone.
+QUOTED = {*RESERVED, *R_CONSTANTS}
+ROLES = ("column", "category", "label", "group", "function")
 MODULES = ("np.", "contr.")
 RENAMED = {"as.factor": "factor"}
 # Longest first. R's `!`, `&` and `|` bind as loosely as Python's words, not as its
@@ -59,12 +72,14 @@ def column_of_alias(alias):
     return None
 
 
-def python_words(text):
+def python_words(text, own=()):
     """Spell a call as Python: every column as an alias, operators as Python's.
 
     Parameters
     ----------
     text : str
+    own : tuple of str
+        Columns that have the name of a constant of R's.
 
     Returns
     -------
@@ -79,15 +94,19 @@ def python_words(text):
     words = list(scan(text))
     ends = Word("operator", "")
     return [
-        spell(word, before, after)
+        spell(word, before, after, own)
         for before, word, after in zip(
             [ends, *words], words, [*words[1:], ends], strict=False
         )
     ]
 
 
-def spell(word, before, after):
-    """Spell one word as Python, given its neighbours."""
+def spell(word, before, after, own=()):
+    """Spell one word as Python, given its neighbours and columns like constants."""
+    if word.kind == "name" and word.text in R_CONSTANTS and word.text not in own:
+        is_word = after.text != "(" and not (after.text == "=" and before.text in "(,")
+        if is_word:
+            return R_CONSTANTS[word.text]
     if word.kind == "quoted":
         return column_alias(word.text)
     if word.kind == "string":
@@ -141,6 +160,8 @@ def scan_word(text, start):
         end = text.find("`", start + 1)
         if end < 0:
             raise SyntaxError("a back-tick is not closed")
+        if end == start + 1:
+            raise SyntaxError("there is nothing between the back-ticks")
         return Word("quoted", text[start + 1 : end]), end + 1
     if first in "'\"":
         return scan_string(text, start)

@@ -38,12 +38,14 @@ class TokenList:
     taken: list
 
 
-def read_tokens(text):
+def read_tokens(text, own=()):
     """Cut a formula into tokens.
 
     Parameters
     ----------
     text : str
+    own : tuple of str
+        Columns of the table that have the name of a constant of R's.
 
     Returns
     -------
@@ -54,8 +56,10 @@ def read_tokens(text):
     FormulaError, FormulaSyntaxError
         If the formula cannot be cut, or a bar or a tilde stands where none may.
     """
+    if "``" in text:
+        raise error_at("There is nothing between the back-ticks: name a column.")
     tokens = [
-        clean(token)
+        clean(token, own)
         for token in open_covariance_calls(separate_operators(tokenize(text)))
     ]
     scopes = find_scopes(tokens)
@@ -121,8 +125,15 @@ def open_covariance_call(token, name, inner, bars):
     yield Token(")", source_start=token.source_end, **place)
 
 
-def clean(token):
-    """Make names, calls and the dot canonical."""
+def clean(token, own=()):
+    """Make names, calls and the dot canonical; refuse operators that R quotes."""
+    quoted = token.kind is OPERATOR and token.source[token.source_start] == "%"
+    if quoted and token.token != "in":
+        raise error_at(
+            f"`%{token.token}%` is arithmetic: put it into I(), as in `I(x %% 2)`. "
+            "Between terms `%in%` alone has a meaning.",
+            token,
+        )
     if token.kind is NAME and token.token == "." and not is_quoted(token):
         token.kind = OPERATOR
     if token.kind is VALUE and token.token == ".":
@@ -133,7 +144,7 @@ def clean(token):
         braces = token.source[token.source_start] == "{"
         text = f"I({token.token})" if braces else token.token
         try:
-            token.token = read_expression(text).text
+            token.token = read_expression(text, own).text
         except SyntaxError as error:
             raise error_at(error.msg, token) from None
     return token
