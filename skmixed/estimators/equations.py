@@ -324,16 +324,16 @@ def column_levels(result):
         does not vary, None if there is none.
     """
     A, levels = result.A, [None] * len(result.coef)
-    to_raw = np.linalg.inv(A.frame.fixed.to_raw)
-    m = len(to_raw)
-    spread = np.diag(to_raw.T @ A.gram[:m, :m] @ to_raw)
+    raw = A.basis.fixed.coordinates
+    m = len(raw)
+    spread = np.diag(raw.T @ A.gram[:m, :m] @ raw)
     for factor in reversed(range(len(A.factors))):
         if "Intercept" not in A.factors[factor].effects:
             continue
         place = A.factors[factor].effects.index("Intercept")
-        one = np.linalg.inv(A.frame.random[factor].to_raw)[:, place]
+        one = A.basis.random[factor].coordinates[:, place]
         total = np.einsum("a,abg,b->g", one, A.ZtZ[factor], one)
-        sums = np.einsum("a,amg,mr->rg", one, A.ZtXy[factor][:, :m], to_raw)
+        sums = np.einsum("a,amg,mr->rg", one, A.ZtXy[factor][:, :m], raw)
         between = (sums**2 / total).sum(axis=1)
         for column in np.flatnonzero(spread - between <= CONSTANT_WITHIN * spread):
             levels[column] = factor

@@ -79,7 +79,7 @@ def anova(model, *others, type=3, ddf="auto"):
     method, reason = choose_degrees_of_freedom(model.result_, ddf)
     alias = model._alias_weights_
     if alias is not None:
-        alias = model.result_.A.frame.fixed.to_raw @ alias
+        alias = model.result_.A.basis.fixed.raw(alias)
     table = anova_table(model.result_, method, fixed_terms(model._spec), type, alias)
     table.attrs["note"] = f"Type {'I' * type} F tests. {reason}"
     return table

@@ -158,5 +158,5 @@ class VarianceMixin:
     def _keep_moments(self, design):
         """Keep the moments of the rows where the cross-products do not give them."""
         known = design.weights is None and has_column_sums(self.result_.A)
-        frame = self.result_.A.frame
-        self._row_moments_ = None if known else RowMoments.of_design(design, frame)
+        basis = self.result_.A.basis
+        self._row_moments_ = None if known else RowMoments.of_design(design, basis)

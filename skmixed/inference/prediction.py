@@ -13,7 +13,7 @@ from skmixed.inference.opened.curvature import (
     free_parameters,
     reopen,
 )
-from skmixed.inference.opened.posterior import Posterior, PredictionRows
+from skmixed.inference.opened.posterior import Posterior
 from skmixed.likelihood.fit import largest_dense
 
 # Up to these sizes a few more factorisations, for the degrees of freedom, are cheap.
@@ -39,13 +39,11 @@ def posterior_at_estimates(result):
 
     Returns
     -------
-    scale_free : Preconditioned
-    posterior : Posterior
+    Posterior
     """
     if result in _open:
         return _open[result]
-    scale_free, deviance = result.reopen()
-    found = scale_free, Posterior(deviance)
+    found = Posterior(result.reopen())
     if dense_columns(result) <= LARGEST_KEPT:
         _open[result] = found
     return found
@@ -76,14 +74,14 @@ def mean_variance(result, design):
     """
     if not result.A.factors:
         return fixed_variance(result, design)
-    scale_free, posterior = posterior_at_estimates(result)
-    return posterior.variance(PredictionRows.of(design, scale_free))
+    posterior = posterior_at_estimates(result)
+    return posterior.variance(posterior.basis.rows(design))
 
 
 def fixed_variance(result, design):
     """Variance of predicted means of a model without random effects."""
     A = result.A
-    X = A.frame.fixed.apply(design.X)
+    X = A.basis.fixed.apply(design.X)
     root = np.linalg.cholesky(A.gram[:-1, :-1])
     whitened = solve_triangular(root, X.T, lower=True, check_finite=False)
     return result.sigma**2 * (whitened**2).sum(axis=0)
@@ -143,8 +141,8 @@ def predictive_distribution(result, design, kind):
     if not is_cheap(result):
         variance = mean_variance(result, design) + residual
         return PredictiveDistribution(variance, np.full(n, np.inf))
-    scale_free, deviance = reopen(result)
-    rows = PredictionRows.of(design, scale_free)
+    deviance = reopen(result)
+    rows = deviance.A.basis.rows(design)
     free = free_parameters(deviance)
     W = theta_covariance(deviance, free)
     variance = mean_variance(result, design) + residual
@@ -176,7 +174,7 @@ def prediction_derivatives(deviance, free, rows, residual):
         Evaluated at the estimates; afterwards it is elsewhere.
     free : ndarray of int of shape (m,)
         The parameters that are not at the boundary.
-    rows : PredictionRows of n rows
+    rows : BasisRows of n rows
     residual : bool
         Whether the variance includes that of a residual.
 

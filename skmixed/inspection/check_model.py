@@ -156,7 +156,7 @@ def conditional_residuals(result, design):
     """
     y = without_offset(design)
     rows = OpenRows.of(result, design)
-    residuals = result.A.frame.response(y, rows.X) - rows.mean
+    residuals = result.A.basis.response(y, rows.X) - rows.mean
     weights = 1.0 if design.weights is None else np.sqrt(design.weights)
     return weights * residuals / result.sigma, design.y - residuals
 

@@ -108,9 +108,9 @@ def same_rows(A, design):
     -------
     bool
     """
-    X = A.frame.fixed.apply(design.X)
+    X = A.basis.fixed.apply(design.X)
     y = without_offset(design)
-    y = A.frame.response(y, X)
+    y = A.basis.response(y, X)
     weighted = y if design.weights is None else y * design.weights
     found = np.append(X.T @ weighted, y @ weighted)
     scale = np.sqrt(np.diag(A.gram) * A.gram[-1, -1])

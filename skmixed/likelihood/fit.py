@@ -52,8 +52,8 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
         check_not_exact(A)
         regime = None if solver in ("auto", "exact") else solver
         found = search(A, reml, regime, tol=tol, max_iter=max_iter, verbose=verbose)
-        check_not_saturated(A, *found[1:])
-        return finish(*found)
+        check_not_saturated(A, *found)
+        return finish(A, *found)
 
 
 def fit_least_squares(A, reml):
@@ -82,34 +82,35 @@ def fit_least_squares(A, reml):
     return assemble(A, reml, "least squares", at, optimum, **nothing)
 
 
-def finish(scale_free, deviance, optimum):
+def finish(A, deviance, optimum):
     """Turn the optimum into a result on the raw scale.
 
     Parameters
     ----------
-    scale_free : Preconditioned
+    A : CrossProducts
+        What was fitted.
     deviance : ProfiledDeviance
-        Of ``scale_free``.
+        Of the same rows in a basis of its own.
     optimum : Optimum
 
     Returns
     -------
     FitResult
     """
-    A = scale_free.original
     scores = deviance.conditional_scores(optimum.theta)
-    relative_factors, modes, in_frame = [], [], []
-    for basis, T, Lambda, template, f in zip(
-        scale_free.bases,
-        scale_free.to_raw,
+    relative_factors, modes, covariances = [], [], []
+    for own, basis, Lambda, template, f in zip(
+        A.basis.random,
+        deviance.A.basis.random,
         deviance.Lambdas,
         deviance.templates,
         scores,
         strict=True,
     ):
-        relative_factors.append(canonical(T @ Lambda, template))
-        modes.append((T @ (Lambda @ (Lambda.T @ f))).T)
-        in_frame.append(basis @ Lambda @ Lambda.T @ basis.T)
+        relative_factors.append(canonical(basis.raw(Lambda), template))
+        modes.append(basis.raw(Lambda @ (Lambda.T @ f)).T)
+        root = basis.mixture(own) @ Lambda
+        covariances.append(root @ root.T)
     return assemble(
         A,
         deviance.reml,
@@ -118,12 +119,12 @@ def finish(scale_free, deviance, optimum):
         optimum,
         relative_factors=tuple(relative_factors),
         modes=tuple(modes),
-        singular_terms=singular_terms(A, in_frame, relative_factors),
+        singular_terms=singular_terms(A, covariances, relative_factors),
     )
 
 
 def assemble(A, reml, solver, at, optimum, **random):
-    """Bring the frame's parameters to the raw scale.
+    """Bring the basis's parameters to the raw scale.
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ def assemble(A, reml, solver, at, optimum, **random):
     reml : bool
     solver : str
     at : Evaluation
-        At the optimum, in the frame.
+        At the optimum, in the basis.
     optimum : Optimum
     **random
         What :class:`FitResult` says of the random effects.
@@ -140,7 +141,7 @@ def assemble(A, reml, solver, at, optimum, **random):
     -------
     FitResult
     """
-    fixed, nu = A.frame.fixed, A.n_obs - (A.n_fixed if reml else 0)
+    fixed, nu = A.basis.fixed, A.n_obs - (A.n_fixed if reml else 0)
     sigma = float(np.sqrt(at.r2 / nu)) if nu > 0 else 0.0
     root = at.RX
     if len(root):
@@ -152,7 +153,7 @@ def assemble(A, reml, solver, at, optimum, **random):
         A=A,
         reml=bool(reml),
         solver=solver,
-        coef=A.frame.coef_to_raw(at.beta),
+        coef=A.basis.raw_coef(at.beta),
         coef_cov=sigma**2 * root.T @ root,
         kept=kept,
         sigma=sigma,

@@ -10,7 +10,7 @@ from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.linalg.grouped import shared_left, shared_right
 from skmixed.likelihood.products.cross_products import CrossProducts
-from skmixed.likelihood.products.precondition import Preconditioned
+from skmixed.likelihood.products.precondition import scale_free
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class FitResult:
     Parameters
     ----------
     A : CrossProducts
-        What was fitted, in its frame.
+        What was fitted, in its basis.
     reml : bool
     solver : str
         Regime that eliminated the random effects.
@@ -135,28 +135,22 @@ class FitResult:
 
         Returns
         -------
-        scale_free : Preconditioned
-            ``scale_free.to_raw`` takes random effects back to the raw scale.
-        deviance : ProfiledDeviance
-            Evaluated at the estimates, in the scale-free basis.
+        ProfiledDeviance
+            Evaluated at the estimates, in a scale-free basis.
         """
-        scale_free = Preconditioned.of(self.A)
-        elimination = choose_elimination(scale_free.A)
-        deviance = ProfiledDeviance(scale_free.A, elimination, self.reml)
+        A = scale_free(self.A)
+        deviance = ProfiledDeviance(A, choose_elimination(A), self.reml)
         thetas = [
             template.nearest_theta(root @ root.T)
             for template, root in (
-                (factor.template, np.linalg.lstsq(T, L, rcond=None)[0])
-                for factor, T, L in zip(
-                    self.A.factors,
-                    scale_free.to_raw,
-                    self.relative_factors,
-                    strict=True,
+                (factor.template, np.linalg.lstsq(basis.to_raw, L, rcond=None)[0])
+                for factor, basis, L in zip(
+                    A.factors, A.basis.random, self.relative_factors, strict=True
                 )
             )
         ]
         deviance.evaluate(np.concatenate(thetas))
-        return scale_free, deviance
+        return deviance
 
     @cached_property
     def mode_covariances(self):
@@ -169,15 +163,16 @@ class FitResult:
         """
         if not self.A.factors:
             return ()
-        scale_free, deviance = self.reopen()
+        deviance = self.reopen()
         deviance.elimination.solve()
         found = []
-        for P, Lambda, T in zip(
+        for P, Lambda, basis in zip(
             deviance.elimination.diagonal(),
             deviance.Lambdas,
-            scale_free.to_raw,
+            deviance.A.basis.random,
             strict=True,
         ):
+            T = basis.to_raw
             Psi = Lambda @ Lambda.T
             within = Psi[:, :, None] - shared_left(Psi, shared_right(P, Psi))
             raw = shared_left(T, shared_right(within, T.T))

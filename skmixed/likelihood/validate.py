@@ -99,4 +99,4 @@ def check_not_saturated(A, deviance, optimum):
 
 def is_exact(A):
     """Whether least squares leaves nothing but rounding of the response."""
-    return bool(A.gram[-1, -1] <= A.n_obs * A.frame.y_rounding**2)
+    return bool(A.gram[-1, -1] <= A.n_obs * A.basis.y_rounding**2)

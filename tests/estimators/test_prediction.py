@@ -140,8 +140,8 @@ def test_every_regime_gives_the_same_standard_errors(name, regime, monkeypatch):
 def test_conditional_sds_are_the_standard_errors_given_beta():
     model, frame = fit("slopes")
     row = pd.DataFrame({"Days": 0.0, "Subject": frame["Subject"].unique()})
-    scale_free, found = uncertainty.posterior_at_estimates(model.result_)
-    rows = posterior.PredictionRows.of(model._spec.build(row), scale_free)
+    found = uncertainty.posterior_at_estimates(model.result_)
+    rows = found.basis.rows(model._spec.build(row))
     given_beta = found.within_factors(rows)
     w = found.loadings(rows)[0][0]
     u = rows.X - np.einsum("na,apn->np", w, found.F[0])

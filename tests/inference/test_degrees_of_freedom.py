@@ -117,7 +117,7 @@ def test_differences_of_gradients_are_the_exact_hessian(load, formula, regime):
     A = fit(formula, load().frame).result_.A
     exact = Curvature.of(fit_linear(A)).covariance
     result = fit_linear(A, solver=regime)
-    _, deviance = reopen(result)
+    deviance = reopen(result)
     hessian = exact_hessian(deviance, np.arange(2))
     deviance.elimination.exact = False
     differences = exact_hessian(deviance, np.arange(2))

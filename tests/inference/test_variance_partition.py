@@ -69,7 +69,7 @@ def test_partition_adds_up(case):
 def test_cross_products_hold_the_moments_of_the_rows():
     _, frame, model = fit_case("exam_rs")
     design = model._spec.build(frame)
-    rows = RowMoments.of_design(design, model.result_.A.frame)
+    rows = RowMoments.of_design(design, model.result_.A.basis)
     sums = RowMoments.of_result(model.result_)
     np.testing.assert_allclose(sums.fixed, rows.fixed, atol=SAME_ALGEBRA)
     np.testing.assert_allclose(sums.random[0], rows.random[0], atol=SAME_ALGEBRA)

@@ -70,13 +70,13 @@ def test_deviance_is_the_textbook_one(index, regime, reml):
     deviance = deviance_of(design, regime, reml)
     A, theta = deviance.A, some_theta(deviance)
     Psis = []
-    for Lambda, frame in zip(
-        deviance.relative_factors(theta), A.frame.random, strict=True
+    for Lambda, basis in zip(
+        deviance.relative_factors(theta), A.basis.random, strict=True
     ):
-        root = frame.to_raw @ Lambda
+        root = basis.to_raw @ Lambda
         Psis.append(root @ root.T)
     expected = textbook(design, Psis, reml=reml)
-    owed = A.sum_log_weights + (2 * A.frame.fixed.logdet if reml else 0)
+    owed = A.sum_log_weights + (2 * A.basis.fixed.logdet if reml else 0)
     value = deviance.evaluate(theta).value - owed
     assert_close(value, expected.deviance, len(design.y), SAME_DENSE)
     assert_close(

@@ -61,7 +61,7 @@ def test_chunks_add_up_to_the_whole(index, monkeypatch):
     design = random_design(index)
     whole = cross_products(design)
     monkeypatch.setattr(columns, "CHUNK_ROWS", 24)
-    parts = cross_products(design, frame=whole.frame)
+    parts = cross_products(design, basis=whole.basis)
     for name in ("ZtZ", "ZtXy"):
         for one, other in zip(getattr(parts, name), getattr(whole, name), strict=True):
             size = np.abs(other).max()

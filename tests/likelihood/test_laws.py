@@ -72,10 +72,10 @@ def test_chunks_of_rows_add_to_the_whole(index):
     design = random_design(index)
     first, *others = np.array_split(np.arange(len(design.y)), 3)
     whole = cross_products(design)
-    frame = whole.frame
-    total = cross_products(take_rows(design, first), frame=frame)
+    basis = whole.basis
+    total = cross_products(take_rows(design, first), basis=basis)
     for rows in others:
-        total = total + cross_products(take_rows(design, rows), frame=frame)
+        total = total + cross_products(take_rows(design, rows), basis=basis)
     result, expected = fit_linear(total), fit_linear(whole)
     assert result.n_obs == expected.n_obs
     assert_same_fit(result, expected, design)

@@ -8,7 +8,7 @@ from skmixed.inference.compare.nesting import factor_key
 from skmixed.inference.fixed.kenward_roger import trace_terms
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import choose_elimination
-from skmixed.likelihood.products.precondition import Preconditioned
+from skmixed.likelihood.products.precondition import scale_free
 from skmixed.likelihood.search.start import symmetric_units
 
 # Draws for the weights of a mixture that has no closed form.
@@ -92,11 +92,11 @@ def cone_metric(small, large, difference):
     shapes : list of tuple (size, diagonal)
         The cone: a product of covariance matrices.
     """
-    scale_free = Preconditioned.of(large.A)
-    elimination = choose_elimination(scale_free.A)
-    deviance = ProfiledDeviance(scale_free.A, elimination, False)
+    A = scale_free(large.A)
+    elimination = choose_elimination(A)
+    deviance = ProfiledDeviance(A, elimination, False)
     Psi = embed(small, large)
-    inverses = [np.linalg.inv(T) for T in scale_free.to_raw]
+    inverses = [basis.coordinates for basis in A.basis.random]
     deviance.evaluate(
         np.concatenate(
             [

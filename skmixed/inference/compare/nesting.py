@@ -52,15 +52,14 @@ def response_sum(A):
     -------
     float
     """
-    frame, p = A.frame, A.n_fixed
-    full = np.append(frame.crude_coef, 1.0)
+    basis, p = A.basis, A.n_fixed
+    full = np.append(basis.crude_coef, 1.0)
     moved = A.gram @ full
     total = float(full @ moved)
-    if frame.constant.any():
-        # the constant in the frame's columns: raw columns are columns @ inv(to_raw)
-        one = np.append(np.linalg.solve(frame.fixed.to_raw, frame.constant), 0.0)
-        total += 2.0 * frame.y_shift * float(one @ moved)
-        total += frame.y_shift**2 * float(one[:p] @ A.gram[:p, :p] @ one[:p])
+    if basis.constant.any():
+        one = basis.one
+        total += 2.0 * basis.y_shift * float(one @ moved[:p])
+        total += basis.y_shift**2 * float(one @ A.gram[:p, :p] @ one)
     return total
 
 

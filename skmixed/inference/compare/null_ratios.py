@@ -9,7 +9,6 @@ from skmixed.inference.resample.bootstrap import in_chunks
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.refit import LeastSquares, Refitter
 from skmixed.likelihood.covariance.templates import lower_root
-from skmixed.likelihood.products.basis import coef_in_frame
 from skmixed.likelihood.products.responses import put_response
 from skmixed.printing.progress import ignore
 
@@ -40,14 +39,13 @@ class NestedPair:
         """Law of the larger model's cross-products under the null model."""
         coef = np.zeros(len(large.coef))
         coef[places] = small.coef
-        beta = coef_in_frame(large.A.frame, coef)
+        beta = large.A.basis.coef_from_raw(coef)
         Lambdas = []
-        for Psi, T in zip(
-            embed(small, large), self.large.scale_free.to_raw, strict=True
-        ):
+        bases = self.large.A.basis.random
+        for Psi, basis in zip(embed(small, large), bases, strict=True):
             values, vectors = np.linalg.eigh(Psi)
             root = vectors * np.sqrt(np.maximum(values, 0.0))
-            Lambdas.append(lower_root(np.linalg.solve(T, root)))
+            Lambdas.append(lower_root(basis.coordinates @ root))
         return ResponseLaw(self.large.A, beta, Lambdas, small.sigma)
 
     def fixed_map(self, small, large, places):
@@ -59,12 +57,10 @@ class NestedPair:
         response : ndarray of shape (p_large,)
             ``y_small = y_large + X_large @ response``.
         """
-        one, other = small.A.frame, large.A.frame
-        raw = np.linalg.inv(other.fixed.to_raw)
-        columns = raw[:, places] @ one.fixed.to_raw
+        one, other = small.A.basis, large.A.basis
+        columns = one.contrasts(other.fixed.coordinates[:, places])
         response = other.crude_coef - columns @ one.crude_coef
-        constant = raw @ other.constant
-        return columns, response + (other.y_shift - one.y_shift) * constant
+        return columns, response + (other.y_shift - one.y_shift) * other.one
 
     def random_map(self, small, large):
         """Per factor of the null model: its place, and maps of its effects."""
@@ -73,8 +69,8 @@ class NestedPair:
         for i, group in enumerate(small.groups):
             j = places[factor_key(group)]
             index = [large.effects[j].index(effect) for effect in small.effects[i]]
-            raw = np.linalg.inv(self.large.scale_free.to_raw[j])[:, index]
-            maps.append((j, raw @ self.small.scale_free.to_raw[i]))
+            raw = self.large.A.basis.random[j].coordinates[:, index]
+            maps.append((j, self.small.A.basis.random[i].contrasts(raw)))
         return maps
 
     def ratio(self, A):
@@ -93,7 +89,7 @@ class NestedPair:
         p = A.n_fixed
         null = put_response(
             self.small.A,
-            self.small.A.frame,
+            self.small.A.basis,
             self.columns.T @ A.gram[:p] @ full,
             full @ A.gram @ full,
             [

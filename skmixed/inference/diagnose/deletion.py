@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from skmixed.inference.opened.posterior import PredictionRows
 from skmixed.inference.prediction import mean_variance, posterior_at_estimates
 from skmixed.likelihood.products.rows import without_offset
 
@@ -93,22 +92,22 @@ def delete_rows(result, design):
     exactly (Haslett, 1999, J. R. Stat. Soc. B 61(3)). (P y)_i is the weighted
     conditional residual and ``P_ii = w_i (1 - h_i)`` with h_i lme4's hat value.
     """
-    frame = result.A.frame
+    basis = result.A.basis
     rows = OpenRows.of(result, design)
     w = np.ones(len(rows.X)) if design.weights is None else design.weights
     y = without_offset(design)
-    residual = frame.response(y, rows.X) - rows.mean
+    residual = basis.response(y, rows.X) - rows.mean
     hat = w * mean_variance(result, design) / result.sigma**2
     rest = np.where(hat < 1.0 - DETERMINES, 1.0 - hat, np.nan)
     C = np.linalg.inv(rows.RX @ rows.RX.T) if len(rows.RX) else rows.RX
     moved = rows.VX @ C
     leverage = w * np.einsum("ni,ni->n", rows.X, moved)
-    raw = moved @ frame.fixed.to_raw.T
+    raw = basis.fixed.raw(moved.T).T
     shift = raw * (w * residual / rest)[:, None]
     nu = result.df_resid if result.reml else result.n_obs
     r2 = result.sigma**2 * nu - w * residual**2 / rest
     sigma = np.sqrt(np.maximum(r2, 0.0) / (nu - 1)) if nu > 1 else np.nan * residual
-    spread = np.diag(frame.fixed.to_raw @ C @ frame.fixed.to_raw.T)
+    spread = np.diag(basis.contrasts(basis.fixed.raw(C)))
     spread = spread + raw**2 * (w / rest)[:, None]
     return Deletion(
         coef=result.coef - shift,
@@ -154,12 +153,12 @@ class OpenRows:
         """
         A = result.A
         if not A.factors:
-            X = A.frame.fixed.apply(design.X)
+            X = A.basis.fixed.apply(design.X)
             RX = np.linalg.cholesky(A.gram[:-1, :-1])
             beta = np.linalg.solve(A.gram[:-1, :-1], A.gram[:-1, -1])
             return cls(X, X, X @ beta, RX)
-        scale_free, posterior = posterior_at_estimates(result)
-        rows = PredictionRows.of(design, scale_free)
+        posterior = posterior_at_estimates(result)
+        rows = posterior.basis.rows(design)
         VX = rows.X.copy()
         for (w, codes), F in zip(posterior.loadings(rows), posterior.F, strict=True):
             for a in range(len(F)):

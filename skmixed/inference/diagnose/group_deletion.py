@@ -83,7 +83,7 @@ def without(A, design, rows, factor, level):
     CrossProducts
         The group keeps its level, which without rows says nothing.
     """
-    own = cross_products(select_rows(design, rows), frame=A.frame)
+    own = cross_products(select_rows(design, rows), basis=A.basis)
     negative = replace(
         own,
         gram=-own.gram,
@@ -149,20 +149,20 @@ def estimates(start, refit):
         nothing = np.full(p, np.nan)
         unknown = tuple(np.full_like(one, np.nan) for one in start.covariances)
         return nothing, nothing, np.nan, unknown
-    scale_free, deviance = start.reopen()
+    deviance = start.reopen()
     if refit:
         optimum = minimise(deviance, deviance.theta, tol=TOLERANCE)
-        found = scale_free, deviance, optimum
+        found = deviance, optimum
         thin = thin_directions(deviance, optimum.theta)
         if thin or optimum.flat or not optimum.converged:
             found = search(A, start.reml, tol=TOLERANCE)
-        fit = finish(*found)
+        fit = finish(A, *found)
         return fit.coef, np.sqrt(np.diag(fit.coef_cov)), fit.sigma, fit.covariances
     at = deviance.at
     sigma = np.sqrt(at.r2 / deviance.nu)
-    root = np.linalg.solve(at.RX, A.frame.fixed.to_raw.T)
+    root = np.linalg.solve(at.RX, A.basis.contrasts(np.eye(p)).T)
     std_error = sigma * np.sqrt((root**2).sum(axis=0))
-    return A.frame.coef_to_raw(at.beta), std_error, sigma, start.covariances
+    return A.basis.raw_coef(at.beta), std_error, sigma, start.covariances
 
 
 def determined(gram):
@@ -205,10 +205,10 @@ def hold_variances(result, design, codes):
 
     and without it ``(S - S_g)_XX (beta_g - beta) = -(S_g)_Xe``.
     """
-    scale_free, posterior = posterior_at_estimates(result)
-    A, p = scale_free.A, scale_free.A.n_fixed
+    posterior = posterior_at_estimates(result)
+    A, p = posterior.A, posterior.A.n_fixed
     beta, Lambda = posterior.beta, posterior.Lambdas[0]
-    own = own_products(A.frame, design, codes, beta)
+    own = own_products(A.basis, design, codes, beta)
     C = np.concatenate([A.ZtXy[0][:, :p], own_scores(A.ZtXy[0], beta)], axis=1)
     F = np.concatenate([posterior.F[0], posterior.f[0][:, None]], axis=1)
     S_g = own - np.einsum("amg,ab,bng->gmn", C, Lambda @ Lambda.T, F, optimize=True)
@@ -221,9 +221,9 @@ def hold_variances(result, design, codes):
     r2 = result.sigma**2 * nu - S_g[:, p, p]
     r2 -= np.einsum("gi,gi->g", shift, S_g[:, :p, p])
     sigma = np.sqrt(np.maximum(r2, 0.0) / (nu - np.bincount(codes)))
-    to_raw = A.frame.fixed.to_raw
-    variances = np.einsum("ia,gab,ib->gi", to_raw, inverse, to_raw, optimize=True)
-    coef = result.coef - shift @ to_raw.T
+    L = A.basis.contrasts(np.eye(p))
+    variances = np.einsum("ia,gab,ib->gi", L, inverse, L, optimize=True)
+    coef = result.coef - shift @ L.T
     std_error = sigma[:, None] * np.sqrt(variances)
     for values in (coef, std_error, sigma):
         values[~known] = np.nan
@@ -235,11 +235,11 @@ def own_scores(ZtXy, beta):
     return np.einsum("amg,m->ag", ZtXy, np.append(-beta, 1.0))[:, None]
 
 
-def own_products(frame, design, codes, beta):
+def own_products(basis, design, codes, beta):
     """``[X e]_g'W[X e]_g`` of every group, of shape (G, p + 1, p + 1)."""
-    X = frame.fixed.apply(design.X)
+    X = basis.fixed.apply(design.X)
     y = without_offset(design)
-    columns = [*X.T, frame.response(y, X) - X @ beta]
+    columns = [*X.T, basis.response(y, X) - X @ beta]
     m, G = len(columns), codes.max() + 1
     out = np.empty((G, m, m))
     for a, first in enumerate(columns):

@@ -4,7 +4,6 @@ import numpy as np
 from scipy import sparse
 
 from skmixed.inference.diagnose.deletion import OpenRows
-from skmixed.inference.opened.posterior import PredictionRows
 from skmixed.inference.prediction import posterior_at_estimates
 from skmixed.likelihood.products.rows import transposed_z, without_offset
 
@@ -43,16 +42,15 @@ def rotate_residuals(result, design):
 
     per group where there is one factor.
     """
-    frame = result.A.frame
     y = without_offset(design)
     if not result.A.factors:
         rows = OpenRows.of(result, design)
-        RX, e = rows.RX, frame.response(y, rows.X) - rows.mean
+        RX, e = rows.RX, result.A.basis.response(y, rows.X) - rows.mean
         rotated = weigh(np.column_stack([rows.X, e]), design.weights)
     else:
-        scale_free, posterior = posterior_at_estimates(result)
-        rows, RX = PredictionRows.of(design, scale_free), posterior.RX
-        e = frame.response(y, rows.X) - rows.X @ posterior.beta
+        posterior = posterior_at_estimates(result)
+        rows, RX = posterior.basis.rows(design), posterior.RX
+        e = result.A.basis.response(y, rows.X) - rows.X @ posterior.beta
         columns = weigh(np.column_stack([rows.X, e]), design.weights)
         rotate = rotate_groups if len(rows.z) == 1 else rotate_jointly
         z = [weigh(z, design.weights) for z in rows.z]

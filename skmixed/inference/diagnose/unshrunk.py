@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from skmixed.likelihood.products.basis import coef_in_frame
-
 # A group's effects are determined if no direction of its rows is shorter than this.
 DETERMINED = 1e-10
 # Modes that vary less than this share of their effects' variance do not vary.
@@ -31,16 +29,16 @@ def unshrunk_effects(result, factor):
     of the factor, ``beta`` plus this is the regression of the group's rows alone.
     """
     A = result.A
-    to_frame = [np.linalg.inv(frame.to_raw) for frame in A.frame.random]
     right = A.ZtXy[factor][:, -1] - np.tensordot(
-        A.ZtXy[factor][:, :-1], coef_in_frame(A.frame, result.coef), axes=(1, 0)
+        A.ZtXy[factor][:, :-1], A.basis.coef_from_raw(result.coef), axes=(1, 0)
     )
     for pair in A.pairs:
         if factor not in (pair.first, pair.second):
             continue
         product = pair.to_csr()
         other = pair.second if pair.first == factor else pair.first
-        modes = (result.modes[other] @ to_frame[other].T).ravel()
+        into = A.basis.random[other].coordinates
+        modes = (result.modes[other] @ into.T).ravel()
         taken = product @ modes if pair.first == factor else product.T @ modes
         right = right - taken.reshape(right.shape[::-1]).T
     ZtZ = A.ZtZ[factor].transpose(2, 0, 1)
@@ -50,7 +48,7 @@ def unshrunk_effects(result, factor):
     with np.errstate(divide="ignore", invalid="ignore"):
         effects = np.einsum("gab,gb->ga", vectors, rotated / values)
     effects[~determined] = np.nan
-    return effects @ A.frame.random[factor].to_raw.T
+    return A.basis.random[factor].raw(effects.T).T
 
 
 def standardise_modes(modes, variances, conditional):

@@ -265,15 +265,9 @@ def raw_root(result):
     """
     p = result.A.n_fixed
     root = np.linalg.cholesky(result.A.gram[:p, :p]).T
-    # X_raw = X_frame T^-1
-    return qr(solve_triangular_right(root, result.A.frame.fixed.to_raw), mode="r")[0]
+    return qr(root @ result.A.basis.fixed.coordinates, mode="r")[0]
 
 
 def unit_pivots(R):
     """Scale the rows of a triangular matrix to a diagonal of ones, as lmerTest does."""
     return R / np.diag(R)[:, None]
-
-
-def solve_triangular_right(root, T):
-    """``root T^-1`` for a square T."""
-    return np.linalg.solve(T.T, root.T).T

@@ -52,11 +52,11 @@ class KenwardRoger:
         reason = refusal(result)
         if reason:
             raise ValueError(reason)
-        scale_free, deviance = reopen(result)
+        deviance = reopen(result)
         if not deviance.elimination.exact:
             theta = deviance.theta
-            dense = DenseElimination(scale_free.A)
-            deviance = ProfiledDeviance(scale_free.A, dense, result.reml)
+            dense = DenseElimination(deviance.A)
+            deviance = ProfiledDeviance(deviance.A, dense, result.reml)
             deviance.evaluate(theta)
         self.root = whitening_root(result, deviance.at.RX)
         self.N, self.W, adjustment = information(deviance)

@@ -136,7 +136,7 @@ def estimable(model, X):
     weights = model._alias_weights_
     if weights is None:
         return np.ones(len(X), dtype=bool)
-    gap = X[:, ~model.result_.kept] - model.result_.A.frame.fixed.apply(X) @ weights
+    gap = X[:, ~model.result_.kept] - model.result_.A.basis.fixed.apply(X) @ weights
     size = 1.0 + np.abs(X).max(axis=1, initial=0.0)
     return np.abs(gap).max(axis=1) <= ESTIMABLE * size
 
@@ -157,5 +157,5 @@ def alias_weights(result, design):
     """
     if result.kept.all():
         return None
-    columns = result.A.frame.fixed.apply(design.X)
+    columns = result.A.basis.fixed.apply(design.X)
     return np.linalg.lstsq(columns, design.X[:, ~result.kept], rcond=None)[0]

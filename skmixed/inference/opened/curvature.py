@@ -23,8 +23,6 @@ class Curvature:
     ----------
     deviance : ProfiledDeviance
         Evaluated at the estimates.
-    to_raw : list of ndarray of shape (k_j, k_j)
-        ``b_raw = to_raw[j] @ b``.
     free : ndarray of int of shape (m,)
         Positions of the parameters in theta that are not at the boundary.
     covariance : ndarray of shape (m + 1, m + 1)
@@ -49,7 +47,6 @@ class Curvature:
     """
 
     deviance: ProfiledDeviance
-    to_raw: list
     free: np.ndarray
     covariance: np.ndarray
     slopes: np.ndarray
@@ -73,7 +70,7 @@ class Curvature:
         One evaluation where the regime has the exact Hessian (one factor, or a small
         design); else two gradients per parameter.
         """
-        scale_free, deviance = reopen(result)
+        deviance = reopen(result)
         free = free_parameters(deviance)
         hessian = exact_hessian(deviance, free)
         d, slopes = directions(deviance)[1:]
@@ -85,7 +82,6 @@ class Curvature:
         joint[-1, -1] = 4.0 * nu
         return cls(
             deviance=deviance,
-            to_raw=scale_free.to_raw,
             free=free,
             covariance=2.0 * determined_inverse(joint),
             slopes=slopes,
@@ -102,13 +98,12 @@ def reopen(result):
 
     Returns
     -------
-    scale_free : Preconditioned
-    deviance : ProfiledDeviance
+    ProfiledDeviance
         Evaluated at the estimates.
     """
-    scale_free, deviance = result.reopen()
+    deviance = result.reopen()
     if not result.singular:
-        return scale_free, deviance
+        return deviance
     thetas = []
     for Lambda, template in zip(deviance.Lambdas, deviance.templates, strict=True):
         exact = np.zeros_like(Lambda)
@@ -117,7 +112,7 @@ def reopen(result):
             exact[block, block] = lower_root(U * np.where(values < ZERO, 0.0, values))
         thetas.append(exact[template.entries])
     deviance.evaluate(np.concatenate(thetas))
-    return scale_free, deviance
+    return deviance
 
 
 def free_parameters(deviance):
@@ -199,8 +194,8 @@ def directions(deviance):
 
 def whitening_root(result, RX):
     """Matrix that takes raw contrasts to whitened ones, of shape (p, r)."""
-    to_raw = result.A.frame.fixed.to_raw
-    return np.linalg.solve(RX, to_raw.T) if len(RX) else np.zeros((0, 0))
+    L = result.A.basis.contrasts(np.eye(len(RX)))
+    return np.linalg.solve(RX, L.T) if len(RX) else np.zeros((0, 0))
 
 
 def determined_inverse(matrix):

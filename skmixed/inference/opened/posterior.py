@@ -1,71 +1,15 @@
 """Random effects given the data, as predictions of new rows need them."""
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solve_triangular
-
-from skmixed.likelihood.products.cross_products import GroupedRows
 
 # Rows at a time, and unit directions at a time: they bound the working memory.
 CHUNK_ROWS = 16_384
 CHUNK_DIRECTIONS = 64
 # Entries of Z'V^-1 Z that a call may compute column by column (minutes on one core).
 MOST_WORK = 3e9
-
-
-@dataclass(frozen=True, eq=False)
-class PredictionRows:
-    """New rows in the basis of a reopened likelihood.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, r)
-    z : tuple of ndarray of shape (n, k_j)
-    codes : tuple of ndarray of int of shape (n,)
-        Levels, -1 where the fit did not see the group: its effects are then a new draw.
-    """
-
-    X: np.ndarray
-    z: tuple[np.ndarray, ...]
-    codes: tuple[np.ndarray, ...]
-
-    @classmethod
-    def of(cls, design, scale_free):
-        """Bring a design to the basis.
-
-        Parameters
-        ----------
-        design : Design
-            With every random term of the model.
-        scale_free : Preconditioned
-
-        Returns
-        -------
-        PredictionRows
-        """
-        frame, rows = scale_free.A.frame, GroupedRows.of(design.random)
-        return cls(
-            frame.fixed.apply(design.X),
-            tuple(
-                random.apply(z) @ basis
-                for random, z, basis in zip(
-                    frame.random, rows.z, scale_free.bases, strict=True
-                )
-            ),
-            rows.codes,
-        )
-
-    def __len__(self):
-        return len(self.X)
-
-    def __getitem__(self, chunk):
-        return PredictionRows(
-            self.X[chunk],
-            tuple(z[chunk] for z in self.z),
-            tuple(codes[chunk] for codes in self.codes),
-        )
 
 
 class Posterior:
@@ -92,6 +36,7 @@ class Posterior:
 
     def __init__(self, deviance):
         elimination, at = deviance.elimination, deviance.at
+        self.A, self.basis = deviance.A, deviance.A.basis
         self.elimination = elimination
         self.Lambdas, self.RX = deviance.Lambdas, at.RX
         self.sigma2 = at.r2 / deviance.nu
@@ -122,7 +67,7 @@ class Posterior:
 
         Parameters
         ----------
-        rows : PredictionRows
+        rows : BasisRows
 
         Returns
         -------

@@ -203,7 +203,7 @@ def refit_chunk(model, parameters, n_resamples, seed, done=ignore):
         law = (
             ResponseLaw(refitter.A, refitter.beta, refitter.Lambdas, result.sigma)
             if design is None
-            else RowLaw(result, refitter.scale_free, design)
+            else RowLaw(result, refitter.A, design)
         )
         values, n_failed = [], 0
         for A in law.stream(n_resamples, np.random.default_rng(seed)):

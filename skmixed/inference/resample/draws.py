@@ -48,7 +48,7 @@ class DrawnResponses:
         CrossProducts
         """
         Zty = [block[:, :, draw].T for block in self.Zty]
-        return put_response(A, A.frame, self.Xty[:, draw], self.yty[draw], Zty)
+        return put_response(A, A.basis, self.Xty[:, draw], self.yty[draw], Zty)
 
 
 class ResponseLaw:

@@ -45,8 +45,8 @@ class Refitter:
     """
 
     def __init__(self, result):
-        self.scale_free, self.deviance = reopen(result)
-        self.A = self.scale_free.A
+        self.deviance = reopen(result)
+        self.A = self.deviance.A
         self.Lambdas = self.deviance.Lambdas
         self.beta = self.deviance.at.beta
         self.start = self.deviance.theta.copy()
@@ -57,7 +57,7 @@ class Refitter:
             own[(rows == cols) & (np.abs(own) < FLOOR)] = FLOOR
 
     def fit(self, A):
-        """Fit to a response in the frame and the basis of ``self.A``.
+        """Fit to a response in the basis of ``self.A``.
 
         Parameters
         ----------
@@ -74,11 +74,11 @@ class Refitter:
         at = deviance.evaluate(optimum.theta)
         sigma = float(np.sqrt(at.r2 / deviance.nu))
         roots = [
-            sigma * T @ Lambda
-            for T, Lambda in zip(self.scale_free.to_raw, deviance.Lambdas, strict=True)
+            sigma * basis.raw(Lambda)
+            for basis, Lambda in zip(A.basis.random, deviance.Lambdas, strict=True)
         ]
         return Refit(
-            coef=A.frame.coef_to_raw(at.beta),
+            coef=A.basis.raw_coef(at.beta),
             covariances=[root @ root.T for root in roots],
             sigma=sigma,
             criterion=at.value,
@@ -98,7 +98,7 @@ class LeastSquares:
         self.A, self.reml = result.A, result.reml
 
     def fit(self, A):
-        """Fit to a response in the frame of ``self.A``; see :meth:`Refitter.fit`."""
+        """Fit to a response in the basis of ``self.A``; see :meth:`Refitter.fit`."""
         p = A.n_fixed
         root = np.linalg.cholesky(A.gram)
         r2 = float(root[p, p] ** 2)
@@ -107,5 +107,5 @@ class LeastSquares:
         if self.reml:
             criterion += 2.0 * float(np.log(np.diag(root)[:p]).sum())
         beta = np.linalg.solve(root[:p, :p].T, root[p, :p])
-        coef = A.frame.coef_to_raw(beta)
+        coef = A.basis.raw_coef(beta)
         return Refit(coef, [], float(np.sqrt(r2 / nu)), float(criterion), True)

@@ -1,10 +1,7 @@
 """New responses of a fitted model, drawn row by row: for designs of any size."""
 
-from dataclasses import replace
-
 import numpy as np
 
-from skmixed.likelihood.linalg.grouped import shared_left
 from skmixed.likelihood.products.responses import CHUNK, with_responses
 
 # Gram matrices of the same rows agree to this, relative.
@@ -17,8 +14,8 @@ class RowLaw:
     Parameters
     ----------
     result : FitResult
-    scale_free : Preconditioned
-        The basis in which cross-products are wanted.
+    A : CrossProducts
+        Of the design, in the basis in which those of the draws are wanted.
     design : Design
         The rows of the fit, with their weights.
 
@@ -28,9 +25,9 @@ class RowLaw:
         If the rows are not those of the fit.
     """
 
-    def __init__(self, result, scale_free, design):
-        self.result, self.scale_free, self.design = result, scale_free, design
-        refuse_other_rows(result.A, design)
+    def __init__(self, result, A, design):
+        self.result, self.A, self.design = result, A, design
+        refuse_other_rows(A, design)
         self.roots = [result.sigma * L for L in result.relative_factors]
 
     def stream(self, n_draws, rng):
@@ -44,17 +41,11 @@ class RowLaw:
         Yields
         ------
         CrossProducts
-            In the scale-free basis, with a drawn response in the place of y.
+            In the basis of A, with a drawn response in the place of y.
         """
-        into = self.scale_free
         for start in range(0, n_draws, CHUNK):
             Y = self.draw(min(CHUNK, n_draws - start), rng)
-            for A in with_responses(self.result.A, self.design, Y):
-                ZtXy = tuple(
-                    shared_left(B.T, block)
-                    for B, block in zip(into.bases, A.ZtXy, strict=True)
-                )
-                yield replace(into.A, frame=A.frame, gram=A.gram, ZtXy=ZtXy)
+            yield from with_responses(self.A, self.design, Y)
 
     def draw(self, n_draws, rng):
         """Draw responses, of shape (n, n_draws)."""
@@ -89,7 +80,7 @@ def refuse_other_rows(A, design):
     ------
     ValueError
     """
-    X, p = A.frame.fixed.apply(design.X), A.n_fixed
+    X, p = A.basis.fixed.apply(design.X), A.n_fixed
     heavy = X if design.weights is None else X * design.weights[:, None]
     same = len(X) == A.n_obs and all((b.codes >= 0).all() for b in design.random)
     if not same or not np.allclose(

@@ -6,7 +6,7 @@ import numpy as np
 
 from skmixed.likelihood.criterion.profiled import Derivatives, ProfiledDeviance
 from skmixed.likelihood.elimination.regime import choose_elimination
-from skmixed.likelihood.products.precondition import Preconditioned
+from skmixed.likelihood.products.precondition import change_basis, scale_free
 
 
 class ScaledDeviance(ProfiledDeviance):
@@ -150,16 +150,16 @@ class HeldParameter:
     def __init__(self, result, parameter):
         self.parameter = parameter
         self.result = result
-        scale_free = Preconditioned.of(result.A)
-        rotations = [np.eye(len(T)) for T in scale_free.to_raw]
+        A = scale_free(result.A)
+        rotations = [np.eye(factor.n_effects) for factor in A.factors]
         if parameter.factor >= 0:
-            rotations[parameter.factor] = self.turn(scale_free)
-            scale_free = scale_free.rotated(rotations)
-        A, elimination = scale_free.A, choose_elimination(scale_free.A)
+            rotations[parameter.factor] = self.turn(A)
+            A = change_basis(A, rotations)
+        elimination = choose_elimination(A)
         if parameter.kind == "fixed":
             A, elimination = self.hold_coefficient(A, elimination)
         self.deviance = ScaledDeviance(A, elimination)
-        self.T = scale_free.to_raw
+        self.bases = A.basis.random
         self.x = self.estimates()
         self.restricted = self.restrict()
 
@@ -169,26 +169,25 @@ class HeldParameter:
         first = self.parameter.effects[0]
         return next(b for b in template.free_blocks() if b.start <= first < b.stop)
 
-    def turn(self, scale_free):
+    def turn(self, A):
         """Rotation that makes the held effects the first ones of their block."""
-        T = scale_free.to_raw[self.parameter.factor]
-        block = self.block()
-        rows = T[list(reversed(self.parameter.effects)), block].T
+        basis, block = A.basis.random[self.parameter.factor], self.block()
+        k = basis.n_raw
+        effects = np.eye(k)[list(reversed(self.parameter.effects))]
+        rows = basis.contrasts(effects)[:, block].T
         # effects = (i, k) of a correlation: k, the earlier one, comes first
         Q, R = np.linalg.qr(np.hstack([rows, np.eye(len(rows))]))
         n = rows.shape[1]
         Q[:, :n] *= np.sign(np.diag(R)[:n])
-        rotation = np.eye(len(T))
+        rotation = np.eye(k)
         rotation[block, block] = Q
         return rotation
 
     def hold_coefficient(self, A, elimination):
         """Cross-products without the held fixed effect's direction."""
-        fixed, frame = A.frame.fixed, A.frame
         at = self.parameter.effects[0]
-        direction = fixed.to_raw[at]
-        self.known = float(direction @ frame.crude_coef)
-        self.known += frame.y_shift * float(frame.constant[at])
+        direction = A.basis.contrasts(np.eye(A.n_fixed)[at])
+        self.known = float(A.basis.raw_coef(np.zeros(A.n_fixed))[at])
         self.along = direction / (direction @ direction)
         p = A.n_fixed
         others = np.linalg.svd(direction[None])[2][1:].T
@@ -199,10 +198,13 @@ class HeldParameter:
     def estimates(self):
         """(theta, log sigma) of the fit in this basis."""
         thetas = []
-        for T, L, template in zip(
-            self.T, self.result.relative_factors, self.deviance.templates, strict=True
+        for basis, L, template in zip(
+            self.bases,
+            self.result.relative_factors,
+            self.deviance.templates,
+            strict=True,
         ):
-            root = np.linalg.solve(T, L)
+            root = basis.coordinates @ L
             thetas.append(template.nearest_theta(root @ root.T))
         return np.concatenate([*thetas, [np.log(self.result.sigma)]])
 
@@ -214,7 +216,7 @@ class HeldParameter:
         if kind == "sigma":
             return Restricted(self.deviance, identity[:, :-1])
         j, start = self.parameter.factor, self.block().start
-        T = self.T[j]
+        T = self.bases[j].contrasts(np.eye(self.bases[j].n_raw))
         first = self.position(start, start)
         if kind == "sd":
             self.reach = T[self.parameter.effects[0], start]

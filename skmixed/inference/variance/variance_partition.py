@@ -7,7 +7,6 @@ import pandas as pd
 from scipy import optimize, stats
 
 from skmixed.inference.opened.curvature import Curvature, reopen
-from skmixed.likelihood.products.cross_products import GroupedRows
 
 # Components below this share of the residual variance are at their boundary.
 ZERO_SHARE = 1e-8
@@ -17,7 +16,7 @@ LARGEST_THETA = 1e4
 
 @dataclass(frozen=True, eq=False)
 class RowMoments:
-    """Second moments of the rows, each row counting once, in the frame of a fit.
+    """Second moments of the rows, each row counting once, in the basis of a fit.
 
     Parameters
     ----------
@@ -31,25 +30,22 @@ class RowMoments:
     random: tuple[np.ndarray, ...]
 
     @classmethod
-    def of_design(cls, design, frame):
+    def of_design(cls, design, basis):
         """Read them from the rows: where weights hide them, or no column is constant.
 
         Parameters
         ----------
         design : Design
-        frame : Frame
+        basis : Basis
 
         Returns
         -------
         RowMoments
         """
-        X, rows = frame.fixed.apply(design.X), GroupedRows.of(design.random)
-        about = X - X.mean(axis=0)
-        framed = (c.apply(z) for c, z in zip(frame.random, rows.z, strict=True))
-        return cls(
-            about.T @ about / max(len(X) - 1, 1),
-            tuple(z.T @ z / len(X) for z in framed),
-        )
+        rows, n = basis.rows(design), len(design.X)
+        about = rows.X - rows.X.mean(axis=0)
+        fixed = about.T @ about / max(n - 1, 1)
+        return cls(fixed, tuple(z.T @ z / n for z in rows.z))
 
     @classmethod
     def of_result(cls, result):
@@ -75,17 +71,17 @@ class RowMoments:
 
 def has_column_sums(A):
     """Whether cross-products without weights give the sums of the columns."""
-    constant = A.frame.constant.any() or not A.n_fixed
+    constant = A.basis.constant.any() or not A.n_fixed
     return constant or any("Intercept" in factor.effects for factor in A.factors)
 
 
 def column_sums(A):
     """Sums of the fixed-effects columns in the frame, of shape (r,), or None."""
-    r, constant = A.n_fixed, A.frame.constant
+    r, constant = A.n_fixed, A.basis.constant
     if not r:
         return np.zeros(0)
     if constant.any():
-        return A.gram[:r, :r] @ np.linalg.solve(A.frame.fixed.to_raw, constant)
+        return A.gram[:r, :r] @ A.basis.one
     for factor, ZtXy in zip(A.factors, A.ZtXy, strict=True):
         if "Intercept" in factor.effects:
             return ZtXy[factor.effects.index("Intercept"), :r].sum(axis=1)
@@ -133,8 +129,8 @@ class VarianceComponents:
         -------
         VarianceComponents
         """
-        T = result.A.frame.fixed.to_raw
-        coef = np.linalg.solve(T, result.coef) if len(T) else result.coef
+        into = result.A.basis.fixed.coordinates
+        coef = into @ result.coef
         slope = moments.fixed @ coef
         random = [
             np.trace(framed.T @ S @ framed)
@@ -145,7 +141,7 @@ class VarianceComponents:
             random=result.sigma**2 * np.array(random),
             residual=result.sigma**2,
             groups=result.groups,
-            fixed_gradient=2.0 * np.linalg.solve(T.T, slope) if len(T) else slope,
+            fixed_gradient=2.0 * slope @ into,
         )
 
     @property
@@ -157,9 +153,9 @@ class VarianceComponents:
 def framed_roots(result):
     """Relative factors of every factor for effects in the frame."""
     return [
-        np.linalg.solve(column.to_raw, Lambda)
+        column.coordinates @ Lambda
         for column, Lambda in zip(
-            result.A.frame.random, result.relative_factors, strict=True
+            result.A.basis.random, result.relative_factors, strict=True
         )
     ]
 
@@ -309,7 +305,7 @@ def expit(logit):
 def relative_gradients(result, moments, curvature):
     """Derivatives of each factor's relative variance in the free theta, (q, m)."""
     deviance = curvature.deviance
-    moments = scale_free_moments(result, moments, curvature.to_raw)
+    moments = scale_free_moments(result, moments, deviance)
     gradients = np.zeros((len(moments), deviance.n_theta))
     for j, (S, Lambda, entries, span) in enumerate(
         zip(moments, deviance.Lambdas, deviance.entries, deviance.spans, strict=True)
@@ -318,12 +314,10 @@ def relative_gradients(result, moments, curvature):
     return gradients[:, curvature.free]
 
 
-def scale_free_moments(result, moments, to_raw):
-    """Mean of z z' in the scale-free basis of a reopened likelihood."""
-    bases = [
-        np.linalg.solve(column.to_raw, T)
-        for column, T in zip(result.A.frame.random, to_raw, strict=True)
-    ]
+def scale_free_moments(result, moments, deviance):
+    """Mean of z z' in the basis of a reopened likelihood."""
+    own, other = result.A.basis.random, deviance.A.basis.random
+    bases = [new.mixture(old) for old, new in zip(own, other, strict=True)]
     return [B.T @ S @ B for B, S in zip(bases, moments.random, strict=True)]
 
 
@@ -341,8 +335,8 @@ def profile_bounds(result, moments, confidence_level):
     lower, upper : float
         Where the criterion exceeds its minimum by the quantile of chi-square(1).
     """
-    scale_free, deviance = reopen(result)
-    S = scale_free_moments(result, moments, scale_free.to_raw)[0][0, 0]
+    deviance = reopen(result)
+    S = scale_free_moments(result, moments, deviance)[0][0, 0]
     best, theta = deviance.at.value, abs(float(deviance.theta[0]))
     bound = best + stats.chi2.ppf(confidence_level, 1)
 

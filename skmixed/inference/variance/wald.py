@@ -76,10 +76,10 @@ def working_scale(curvature, parameter, result):
         slope[-1] = 1.0
         return np.log(result.sigma), slope
     j, deviance = parameter.factor, curvature.deviance
-    T, Lambda = curvature.to_raw[j], deviance.Lambdas[j]
-    Psi = T @ Lambda @ Lambda.T @ T.T
+    basis, Lambda = deviance.A.basis.random[j], deviance.Lambdas[j]
+    Psi = basis.raw_covariance(Lambda @ Lambda.T)
     dPsi = np.zeros((deviance.n_theta, *Psi.shape))
-    dPsi[deviance.spans[j]] = T @ deviance.psi_directions(j) @ T.T
+    dPsi[deviance.spans[j]] = basis.raw_covariance(deviance.psi_directions(j))
     dPsi = dPsi[curvature.free]
     i, k = parameter.effects[0], parameter.effects[-1]
     with np.errstate(divide="ignore", invalid="ignore"):

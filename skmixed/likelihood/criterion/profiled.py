@@ -14,7 +14,7 @@ class Evaluation:
     Parameters
     ----------
     value : float
-        Deviance, or REML criterion, in the frame of the cross-products and without the
+        Deviance, or REML criterion, in the basis of the cross-products and without the
         weights' constant.
     beta : ndarray of shape (p,)
     r2 : float

@@ -3,13 +3,15 @@
 Sums of squares of raw columns lose what a model is about as soon as a mean is large
 against its standard deviation. Rows are therefore shifted and scaled before they are
 multiplied, and the response is reduced to the residual of a least-squares fit. The
-frame need not be exact, only frozen: it maps every statement back to raw columns.
+basis need not be exact, only frozen: it maps every statement back to raw columns.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.linalg import lapack
+
+from skmixed.likelihood.products.rows import GroupedRows
 
 # A column is aliased when its part orthogonal to the columns before it is shorter than
 # this, relative to its own centred length (the tolerance of R's qr and lme4).
@@ -20,7 +22,7 @@ WELL_CONDITIONED = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class ColumnFrame:
+class ColumnBasis:
     """Linear change ``C = raw[:, kept] @ T``, carried out as shift, scale and mix.
 
     Parameters
@@ -34,7 +36,7 @@ class ColumnFrame:
         ``raw[:, kept] @ absorbed`` equals ``shift`` in every row: the columns whose
         span holds a constant give what the shift takes.
     mix : ndarray of shape (r, r) or None
-        Upper triangular; None is the identity.
+        None is the identity; upper triangular for fixed effects.
     """
 
     n_raw: int
@@ -45,7 +47,7 @@ class ColumnFrame:
     mix: np.ndarray | None = None
 
     def apply(self, raw):
-        """Columns in the frame.
+        """Columns in the basis.
 
         Parameters
         ----------
@@ -67,6 +69,53 @@ class ColumnFrame:
         return T if self.mix is None else T @ self.mix
 
     @property
+    def coordinates(self):
+        """Inverse of T, of shape (r, r): ``raw[:, kept] = C @ coordinates``."""
+        return np.linalg.inv(self.to_raw)
+
+    def raw(self, coef):
+        """Coefficients of the raw columns.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (r, ...)
+            Of the columns in the basis: T is applied to its first axis.
+
+        Returns
+        -------
+        ndarray of shape (r, ...)
+        """
+        return np.tensordot(self.to_raw, coef, 1)
+
+    def contrasts(self, L):
+        """Combinations of the raw coefficients as combinations of the basis's.
+
+        Parameters
+        ----------
+        L : ndarray of shape (..., r)
+
+        Returns
+        -------
+        ndarray of shape (..., r)
+            ``L @ T``.
+        """
+        return L @ self.to_raw
+
+    def raw_covariance(self, Psi):
+        """Covariance of raw coefficients, ``T Psi T'``, for Psi (..., r, r)."""
+        T = self.to_raw
+        return T @ Psi @ T.T
+
+    def mixed(self, B):
+        """The basis of the columns ``C @ B``, for B of shape (r, r)."""
+        return replace(self, mix=B if self.mix is None else self.mix @ B)
+
+    def mixture(self, other):
+        """Matrix B so that this is ``other.mixed(B)``, of shape (r, r)."""
+        own = np.eye(len(self.kept)) if self.mix is None else self.mix
+        return own if other.mix is None else np.linalg.solve(other.mix, own)
+
+    @property
     def logdet(self):
         """``log |det T|``: what the REML criterion owes to the change of columns."""
         # det(I - absorbed) is 1: the columns that give a constant are never shifted
@@ -77,17 +126,17 @@ class ColumnFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Basis:
     """All that is frozen before accumulation.
 
     Parameters
     ----------
-    fixed : ColumnFrame
+    fixed : ColumnBasis
         Of the fixed-effects columns X.
-    random : tuple of ColumnFrame
+    random : tuple of ColumnBasis
         Of the effects columns z of every grouping factor.
     crude_coef : ndarray of shape (r,)
-        In the frame, ``y_C = (y - y_shift) - X_C @ crude_coef``.
+        In the basis, ``y_C = (y - y_shift) - X_C @ crude_coef``.
     y_shift : float
     constant : ndarray of shape (r,)
         Coefficients of the constant in the kept raw columns; zero if not in their span.
@@ -95,43 +144,138 @@ class Frame:
         A residual of this size is the rounding of the response.
     """
 
-    fixed: ColumnFrame
-    random: tuple[ColumnFrame, ...]
+    fixed: ColumnBasis
+    random: tuple[ColumnBasis, ...]
     crude_coef: np.ndarray
     y_shift: float
     constant: np.ndarray
     y_rounding: float
 
     def response(self, y, X_C):
-        """Response in the frame: the residual of a crude fit, of shape (n,)."""
+        """Response in the basis: the residual of a crude fit, of shape (n,)."""
         return (y - self.y_shift) - X_C @ self.crude_coef
 
-    def coef_to_raw(self, coef):
+    def rows(self, design):
+        """Bring the columns of a design to the basis.
+
+        Parameters
+        ----------
+        design : Design
+            With every random term of the model.
+
+        Returns
+        -------
+        BasisRows
+        """
+        return BasisRows.of(design, self)
+
+    def contrasts(self, L):
+        """Combinations of the raw coefficients as combinations of the basis's.
+
+        Parameters
+        ----------
+        L : ndarray of shape (q, r)
+            Of differences of coefficients: what the response is shifted by is left out.
+
+        Returns
+        -------
+        ndarray of shape (q, r)
+        """
+        return self.fixed.contrasts(L)
+
+    def mixed(self, bases):
+        """The basis in which ``z_j @ bases[j]`` stand in place of the ``z_j``.
+
+        Parameters
+        ----------
+        bases : sequence of ndarray of shape (k_j, k_j)
+
+        Returns
+        -------
+        Basis
+        """
+        random = (own.mixed(B) for own, B in zip(self.random, bases, strict=True))
+        return replace(self, random=tuple(random))
+
+    def raw_coef(self, coef):
         """Coefficients of the raw kept columns.
 
         Parameters
         ----------
         coef : ndarray of shape (r,)
-            Of the response in the frame on the columns in the frame.
+            Of the response in the basis on the columns in the basis.
 
         Returns
         -------
         ndarray of shape (r,)
         """
-        return (
-            self.fixed.to_raw @ (coef + self.crude_coef) + self.y_shift * self.constant
+        return self.fixed.raw(coef + self.crude_coef) + self.y_shift * self.constant
+
+    def coef_from_raw(self, coef):
+        """Coefficients of the basis's response on the basis's columns.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (r,)
+            Of the raw response on the raw columns.
+
+        Returns
+        -------
+        ndarray of shape (r,)
+            The inverse of :meth:`raw_coef`.
+        """
+        raw = coef - self.y_shift * self.constant
+        return np.linalg.solve(self.fixed.to_raw, raw) - self.crude_coef
+
+    @property
+    def one(self):
+        """The constant as a combination of the basis's columns, of shape (r,)."""
+        return np.linalg.solve(self.fixed.to_raw, self.constant)
+
+
+@dataclass(frozen=True, eq=False)
+class BasisRows:
+    """Rows of a design in a basis.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, r)
+    z : tuple of ndarray of shape (n, k_j)
+    codes : tuple of ndarray of int of shape (n,)
+        Levels, -1 where the fit did not see the group: its effects are then a new draw.
+    """
+
+    X: np.ndarray
+    z: tuple[np.ndarray, ...]
+    codes: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, design, basis):
+        """Bring a design to a basis; see :meth:`Basis.rows`."""
+        rows = GroupedRows.of(design.random)
+        z = (own.apply(z) for own, z in zip(basis.random, rows.z, strict=True))
+        return cls(basis.fixed.apply(design.X), tuple(z), rows.codes)
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, chunk):
+        return BasisRows(
+            self.X[chunk],
+            tuple(z[chunk] for z in self.z),
+            tuple(codes[chunk] for codes in self.codes),
         )
 
 
-def same_frame(one, other):
+def same_basis(one, other):
     """Whether sums accumulated in two frames may be added."""
     if type(one) is not type(other):
         return False
     if isinstance(one, tuple):
-        return len(one) == len(other) and all(map(same_frame, one, other))
-    if isinstance(one, (Frame, ColumnFrame)):
+        return len(one) == len(other) and all(map(same_basis, one, other))
+    if isinstance(one, (Basis, ColumnBasis)):
         return all(
-            same_frame(getattr(one, field.name), getattr(other, field.name))
+            same_basis(getattr(one, field.name), getattr(other, field.name))
             for field in fields(one)
         )
     return one is other or np.array_equal(one, other)
@@ -151,7 +295,7 @@ def freeze_fixed(moments, X, constant, weights):
 
     Returns
     -------
-    frame : ColumnFrame
+    basis : ColumnBasis
     constant : ndarray of shape (r,)
         Of the kept columns; zero where the constant is not in their span.
     """
@@ -172,7 +316,7 @@ def freeze_fixed(moments, X, constant, weights):
         kept = kept[independent]
     anchor = np.zeros(len(kept)) if anchor is None else anchor
     absorbed = anchor[:, None] * shift
-    return ColumnFrame(X.shape[1], kept, shift, scale, absorbed, mix), anchor
+    return ColumnBasis(X.shape[1], kept, shift, scale, absorbed, mix), anchor
 
 
 def well_conditioned(gram):
@@ -194,11 +338,11 @@ def well_conditioned(gram):
 
 
 def fit_crudely(fixed, moments, y_shift, X, y, weights):
-    """Least-squares coefficients of the shifted response, in the frame.
+    """Least-squares coefficients of the shifted response, in the basis.
 
     Parameters
     ----------
-    fixed : ColumnFrame
+    fixed : ColumnBasis
     moments : Moments
         Of X's columns, perhaps others, and y.
     y_shift : float
@@ -302,7 +446,7 @@ def freeze_random(moments, places, terms):
 
     Returns
     -------
-    ColumnFrame
+    ColumnBasis
     """
     k = len(places)
     shift, scale, absorbed = np.zeros(k), np.ones(k), np.zeros((k, k))
@@ -311,7 +455,7 @@ def freeze_random(moments, places, terms):
         shift[block], scale[block] = centre_and_scale(moments, places[block], constant)
         if constant is not None:
             absorbed[block, block] = constant[:, None] * shift[block]
-    return ColumnFrame(
+    return ColumnBasis(
         k, np.arange(k), shift, np.where(np.isfinite(scale), scale, 1.0), absorbed
     )
 
@@ -338,21 +482,3 @@ def centre_and_scale(moments, places, constant):
         return np.zeros_like(mean), np.where(rms > 0, rms, np.inf)
     free = constant == 0
     return np.where(free, mean, 0.0), np.where(free, moments.deviation[places], 1.0)
-
-
-def coef_in_frame(frame, coef):
-    """Fixed effects of the frame's response on the frame's columns, of shape (r,).
-
-    Parameters
-    ----------
-    frame : Frame
-    coef : ndarray of shape (r,)
-        Of the raw response on the raw columns.
-
-    Returns
-    -------
-    ndarray of shape (r,)
-        The inverse of :meth:`Frame.coef_to_raw`.
-    """
-    raw = coef - frame.y_shift * frame.constant
-    return np.linalg.solve(frame.fixed.to_raw, raw) - frame.crude_coef

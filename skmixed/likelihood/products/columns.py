@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmixed.likelihood.products.basis import Frame
+from skmixed.likelihood.products.basis import Basis
 
-# Rows held in the frame at a time: they stay in cache while they are multiplied.
+# Rows held in the basis at a time: they stay in cache while they are multiplied.
 CHUNK_ROWS = 16_384
 # Entries that tell most columns apart before all are compared.
 SAMPLED = 8
@@ -125,11 +125,11 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class FramedRows:
-    """Rows in the frame: the columns of X, the response, and further ones of z.
+    """Rows in the basis: the columns of X, the response, and further ones of z.
 
     Parameters
     ----------
-    frame : Frame
+    basis : Basis
     columns : list of ndarray of shape (n,)
         Raw columns of X that are kept, and further ones.
     shift, scale : list of float
@@ -137,31 +137,31 @@ class FramedRows:
         For every factor, where its effects are among the rows of :meth:`fill`.
     """
 
-    frame: Frame
+    basis: Basis
     columns: list
     shift: list
     scale: list
     places: tuple[list, ...]
 
     @classmethod
-    def of(cls, distinct, frame):
-        """Put distinct columns into a frame.
+    def of(cls, distinct, basis):
+        """Put distinct columns into a basis.
 
         Parameters
         ----------
         distinct : DistinctColumns
-        frame : Frame
+        basis : Basis
 
         Returns
         -------
         FramedRows
         """
-        fixed = frame.fixed
+        fixed = basis.fixed
         used = [*column_keys(fixed.kept.tolist(), fixed)]
         r = len(used)
         seen = {} if fixed.mix is not None else dict(zip(used, range(r), strict=True))
         places = []
-        for own, change in zip(distinct.places, frame.random, strict=True):
+        for own, change in zip(distinct.places, basis.random, strict=True):
             keys = [*column_keys(own, change)]
             for key in keys:
                 if key not in seen:
@@ -169,7 +169,7 @@ class FramedRows:
                     seen[key] = len(used)  # the response stands after X
             places.append([seen[key] for key in keys])
         return cls(
-            frame,
+            basis,
             [distinct.columns[place] for place, _, _ in used],
             [shift for _, shift, _ in used],
             [scale for _, _, scale in used],
@@ -177,7 +177,7 @@ class FramedRows:
         )
 
     def fill(self, y, chunk, buffer):
-        """Rows in the frame.
+        """Rows in the basis.
 
         Parameters
         ----------
@@ -192,12 +192,12 @@ class FramedRows:
         ndarray of shape (w, n_chunk)
             The r columns of X, the response, the further columns of z.
         """
-        frame, r = self.frame, len(self.frame.fixed.kept)
+        basis, r = self.basis, len(self.basis.fixed.kept)
         X = standardise(self.columns[:r], self.shift, self.scale, chunk, buffer)
-        if frame.fixed.mix is not None:
-            X[:] = frame.fixed.mix.T @ X
+        if basis.fixed.mix is not None:
+            X[:] = basis.fixed.mix.T @ X
         own = buffer[:, : X.shape[1]]
-        own[r] = frame.response(y[chunk], X.T)
+        own[r] = basis.response(y[chunk], X.T)
         standardise(
             self.columns[r:], self.shift[r:], self.scale[r:], chunk, own[r + 1 :]
         )
@@ -205,7 +205,7 @@ class FramedRows:
 
 
 def column_keys(places, change):
-    """Place, shift and scale of every column: what tells columns in a frame apart."""
+    """Place, shift and scale of every column: what tells columns in a basis apart."""
     return zip(places, change.shift.tolist(), change.scale.tolist(), strict=True)
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from skmixed.likelihood.linalg.group_sums import GroupSums, interleave
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.products.basis import (
-    Frame,
+    Basis,
     fit_crudely,
     freeze_fixed,
     freeze_random,
-    same_frame,
+    same_basis,
 )
 from skmixed.likelihood.products.columns import (
     CHUNK_ROWS,
@@ -36,11 +36,11 @@ from skmixed.likelihood.products.rows import (
 
 @dataclass(frozen=True, eq=False)
 class CrossProducts:
-    """Weighted cross-products of [Z X y] in a frozen frame, with m = r + 1 columns.
+    """Weighted cross-products of [Z X y] in a frozen basis, with m = r + 1 columns.
 
     Parameters
     ----------
-    frame : Frame
+    basis : Basis
     factors : tuple of Factor
     gram : ndarray of shape (m, m)
         ``[X y]'W[X y]``.
@@ -56,7 +56,7 @@ class CrossProducts:
         it, and whether the covariance is diagonal.
     """
 
-    frame: Frame
+    basis: Basis
     factors: tuple[Factor, ...]
     gram: np.ndarray
     ZtZ: tuple[np.ndarray, ...]
@@ -90,10 +90,10 @@ class CrossProducts:
         return "\n".join(lines)
 
     def __add__(self, other):
-        if not same_frame(self.frame, other.frame):
+        if not same_basis(self.basis, other.basis):
             raise ValueError(
-                "Cross-products add only when they were accumulated in one frame: pass "
-                "`frame=first.frame` to cross_products for every further chunk."
+                "Cross-products add only when they were accumulated in one basis: pass "
+                "`basis=first.basis` to cross_products for every further chunk."
             )
         if [f.n_levels for f in self.factors] != [f.n_levels for f in other.factors]:
             raise ValueError(
@@ -112,14 +112,14 @@ class CrossProducts:
         )
 
 
-def cross_products(design, frame=None):
+def cross_products(design, basis=None):
     """Accumulate the cross-products of a design.
 
     Parameters
     ----------
     design : Design
         With ``X``, ``y``, ``offset``, ``weights``, ``constant`` and ``random``.
-    frame : Frame, optional
+    basis : Basis, optional
         Of an earlier chunk, where the result shall be added to that chunk's. Found from
         this design by default.
 
@@ -129,29 +129,29 @@ def cross_products(design, frame=None):
 
     Notes
     -----
-    One pass over the rows for the frame and one for the products, which are added up by
+    One pass over the rows for the basis and one for the products, which are added up by
     group without sorting: O(n k (k + m)) per grouping factor. A factor whose effects
     are also those of a factor within it is summed over that one's levels, not over
     rows. Z is never formed.
     """
     with blas_threads():
-        return accumulate(design, frame)
+        return accumulate(design, basis)
 
 
-def accumulate(design, frame):
+def accumulate(design, basis):
     """Carry :func:`cross_products` out."""
     y = without_offset(design)
     rows = GroupedRows.of(design.random)
     distinct = DistinctColumns.of(design.X, rows.z)
-    if frame is None:
-        frame = freeze(design, y, rows, distinct)
-    columns = FramedRows.of(distinct, frame)
+    if basis is None:
+        basis = freeze(design, y, rows, distinct)
+    columns = FramedRows.of(distinct, basis)
     parents = nesting(rows)
     meetings = find_meetings(rows, parents)
     gram, by_level, by_pair = add_up(design, y, columns, rows, parents, meetings)
     Xy = [range(len(gram))] * len(by_level)
     return CrossProducts(
-        frame=frame,
+        basis=basis,
         factors=rows.factors,
         gram=gram,
         ZtZ=tuple(map(GroupSums.block, by_level, columns.places, columns.places)),
@@ -169,7 +169,7 @@ def accumulate(design, frame):
 
 
 def freeze(design, y, rows, distinct):
-    """Choose the frame for a design: see :mod:`skmixed.likelihood.products.basis`.
+    """Choose the basis for a design: see :mod:`skmixed.likelihood.products.basis`.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def freeze(design, y, rows, distinct):
 
     Returns
     -------
-    Frame
+    Basis
     """
     X, weights = design.X, design.weights
     moments = Moments.of([*distinct.columns, y], weights)
@@ -193,7 +193,7 @@ def freeze(design, y, rows, distinct):
     y_shift = float(moments.mean[-1]) if constant.any() else 0.0
     crude_coef = fit_crudely(fixed, moments, y_shift, X, y, weights)
     y_rounding = 8 * np.finfo(float).eps * float(np.abs(y).max(initial=0.0))
-    return Frame(fixed, random, crude_coef, y_shift, constant, y_rounding)
+    return Basis(fixed, random, crude_coef, y_shift, constant, y_rounding)
 
 
 def find_meetings(rows, parents):
@@ -239,7 +239,7 @@ def add_up(design, y, columns, rows, parents, meetings):
     by_level, by_pair : list of GroupSums
         For every factor, and for every two.
     """
-    m, places = len(columns.frame.crude_coef) + 1, columns.places
+    m, places = len(columns.basis.crude_coef) + 1, columns.places
     by_level, by_pair = plan_sums(m, places, rows, parents, meetings)
     within = find_within(rows, places, parents)
     sums = [own for i, own in enumerate(by_level) if i not in within]

@@ -1,30 +1,28 @@
 """A basis of the random effects in which theta has no units."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.linalg import lapack
 
 from skmixed.likelihood.linalg.grouped import shared_left, shared_right
 from skmixed.likelihood.products.basis import orthogonalise
-from skmixed.likelihood.products.cross_products import CrossProducts
 
 # A column of z adds nothing to the ones before it when it is shorter than this, squared
 # and relative to its own length.
 COLLINEAR = 1e-12
 
 
-@dataclass(frozen=True, eq=False)
-class Preconditioned:
+def scale_free(A):
     """Cross-products in a basis where every term's mean Z'Z is the identity.
 
     Parameters
     ----------
-    original : CrossProducts
     A : CrossProducts
-        In the basis.
-    bases : tuple of ndarray of shape (k_j, k_j)
-        ``z = z_frame @ basis``; upper triangular, within terms.
+
+    Returns
+    -------
+    CrossProducts
 
     Notes
     -----
@@ -32,51 +30,11 @@ class Preconditioned:
     diagonal one only under scaling of each column. Start, steps and tolerances of the
     optimiser and the verdict on singularity are then free of the covariates' scales.
     """
-
-    original: CrossProducts
-    A: CrossProducts
-    bases: tuple[np.ndarray, ...]
-
-    @classmethod
-    def of(cls, A):
-        """Precondition some cross-products.
-
-        Parameters
-        ----------
-        A : CrossProducts
-
-        Returns
-        -------
-        Preconditioned
-        """
-        bases = tuple(
-            whitening(ZtZ.sum(axis=2) / A.n_obs, factor.template)
-            for ZtZ, factor in zip(A.ZtZ, A.factors, strict=True)
-        )
-        return cls(A, change_basis(A, bases), bases)
-
-    def rotated(self, rotations):
-        """Turn the basis further.
-
-        Parameters
-        ----------
-        rotations : sequence of ndarray of shape (k_j, k_j)
-            Orthogonal, within the free blocks of the templates.
-
-        Returns
-        -------
-        Preconditioned
-        """
-        bases = tuple(B @ Q for B, Q in zip(self.bases, rotations, strict=True))
-        return Preconditioned(self.original, change_basis(self.A, rotations), bases)
-
-    @property
-    def to_raw(self):
-        """Maps T with ``b_raw = T b``, of shape (k_j, k_j)."""
-        return [
-            frame.to_raw @ basis
-            for frame, basis in zip(self.A.frame.random, self.bases, strict=True)
-        ]
+    bases = [
+        whitening(ZtZ.sum(axis=2) / A.n_obs, factor.template)
+        for ZtZ, factor in zip(A.ZtZ, A.factors, strict=True)
+    ]
+    return change_basis(A, bases)
 
 
 def change_basis(A, bases):
@@ -93,6 +51,7 @@ def change_basis(A, bases):
     """
     return replace(
         A,
+        basis=A.basis.mixed(bases),
         ZtZ=tuple(
             shared_right(shared_left(B.T, block), B)
             for B, block in zip(bases, A.ZtZ, strict=True)

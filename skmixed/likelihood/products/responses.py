@@ -23,7 +23,7 @@ def with_responses(A, design, Y):
     Yields
     ------
     CrossProducts
-        In a frame of their own, that differs from A's in the crude fit of the response.
+        In a basis of their own, that differs from A's in the crude fit of the response.
 
     Notes
     -----
@@ -31,8 +31,8 @@ def with_responses(A, design, Y):
     its least-squares fit first, as a single response is.
     """
     rows = GroupedRows.of(design.random)
-    frame, p = A.frame, A.n_fixed
-    X = frame.fixed.apply(design.X)
+    basis, p = A.basis, A.n_fixed
+    X = basis.fixed.apply(design.X)
     weights = None if design.weights is None else design.weights[:, None]
     weighted = X if weights is None else X * weights
     Zt = [
@@ -42,7 +42,7 @@ def with_responses(A, design, Y):
             factor.n_levels,
         )
         for columns, z, codes, factor in zip(
-            frame.random, rows.z, rows.codes, rows.factors, strict=True
+            basis.random, rows.z, rows.codes, rows.factors, strict=True
         )
     ]
     for start in range(0, Y.shape[1], CHUNK):
@@ -50,7 +50,7 @@ def with_responses(A, design, Y):
         rounding = 8 * np.finfo(float).eps * np.abs(part).max(axis=0, initial=0.0)
         if design.offset is not None:
             part = part - design.offset[:, None]
-        shift = part.mean(axis=0) if frame.constant.any() else np.zeros(part.shape[1])
+        shift = part.mean(axis=0) if basis.constant.any() else np.zeros(part.shape[1])
         part = part - shift
         crude = np.linalg.lstsq(A.gram[:p, :p], weighted.T @ part, rcond=None)[0]
         part -= X @ crude
@@ -60,7 +60,7 @@ def with_responses(A, design, Y):
         Zty = [transposed @ part for transposed in Zt]
         for j in range(part.shape[1]):
             own = replace(
-                frame,
+                basis,
                 crude_coef=crude[:, j],
                 y_shift=float(shift[j]),
                 y_rounding=float(rounding[j]),
@@ -68,13 +68,13 @@ def with_responses(A, design, Y):
             yield put_response(A, own, Xty[:, j], squares[j], [z[:, j] for z in Zty])
 
 
-def put_response(A, frame, Xty, yty, Zty):
+def put_response(A, basis, Xty, yty, Zty):
     """Cross-products with another response.
 
     Parameters
     ----------
     A : CrossProducts
-    frame : Frame
+    basis : Basis
     Xty : ndarray of shape (p,)
     yty : float
     Zty : list of ndarray of shape (G_j k_j,)
@@ -93,4 +93,4 @@ def put_response(A, frame, Xty, yty, Zty):
         block = block.copy()
         block[:, p] = own.reshape(block.shape[2], len(block)).T
         ZtXy.append(block)
-    return replace(A, frame=frame, gram=gram, ZtXy=tuple(ZtXy))
+    return replace(A, basis=basis, gram=gram, ZtXy=tuple(ZtXy))

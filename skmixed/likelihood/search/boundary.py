@@ -153,7 +153,7 @@ def singular_terms(A, covariances, relative_factors):
     ----------
     A : CrossProducts
     covariances : list of ndarray of shape (k_j, k_j)
-        Relative covariances in the frame, where effects have unit root mean square.
+        Relative covariances in the basis, where effects have unit root mean square.
     relative_factors : list of ndarray of shape (k_j, k_j)
         Lambda on the scale of the user's columns.
 
@@ -171,6 +171,6 @@ def singular_terms(A, covariances, relative_factors):
         if smallest >= SINGULAR**2:
             continue
         lengths = np.linalg.norm(relative_factors[j][index], axis=1)
-        lengths = lengths * A.frame.random[j].scale[list(effects)]
+        lengths = lengths * A.basis.random[j].scale[list(effects)]
         found.append((term, tuple(np.flatnonzero(lengths < SINGULAR).tolist())))
     return tuple(found)

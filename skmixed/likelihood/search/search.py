@@ -7,7 +7,7 @@ import numpy as np
 from skmixed.likelihood.covariance.templates import lower_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import DENSE_EFFECTS, choose_elimination
-from skmixed.likelihood.products.precondition import Preconditioned
+from skmixed.likelihood.products.precondition import change_basis, scale_free
 from skmixed.likelihood.search.boundary import (
     leave_boundary,
     snap_to_boundary,
@@ -37,8 +37,8 @@ def search(A, reml, regime=None, **options):
 
     Returns
     -------
-    scale_free : Preconditioned
     deviance : ProfiledDeviance
+        In a scale-free basis.
     optimum : Optimum
 
     Notes
@@ -51,33 +51,32 @@ def search(A, reml, regime=None, **options):
     data do not tell the parameters apart; of its optima the one is taken that Newton's
     steps reach from unit variances, lme4's start.
     """
-    scale_free = Preconditioned.of(A)
-    deviance = deviance_of(scale_free, reml, regime)
-    optimum = minimise(deviance, starting_theta(scale_free.A), **options)
+    A = scale_free(A)
+    deviance = deviance_of(A, reml, regime)
+    optimum = minimise(deviance, starting_theta(A), **options)
     if not optimum.flat and not thin_directions(deviance, optimum.theta):
-        return scale_free, deviance, optimum
+        return deviance, optimum
     optimum = leave_boundary(deviance, optimum, **options)
     thin = thin_directions(deviance, optimum.theta)
     if not optimum.flat and not thin:
-        return scale_free, deviance, optimum
-    optimum = best_of_starts(scale_free, deviance, optimum, bool(thin), options)
+        return deviance, optimum
+    optimum = best_of_starts(deviance, optimum, bool(thin), options)
     spent = deviance.n_evaluations
     if covary(deviance):
-        scale_free, theta = eigenbasis(scale_free, deviance, optimum.theta)
+        A, theta = eigenbasis(deviance, optimum.theta)
         del deviance  # its buffers may be as large as those of the next one
-        deviance = deviance_of(scale_free, reml, regime)
+        deviance = deviance_of(A, reml, regime)
         optimum = descend(deviance, theta, options)
         spent += deviance.n_evaluations
     optimum = snap_to_boundary(deviance, optimum)
-    return scale_free, deviance, replace(optimum, n_iter=spent + 1)
+    return deviance, replace(optimum, n_iter=spent + 1)
 
 
-def best_of_starts(scale_free, deviance, optimum, thin, options):
+def best_of_starts(deviance, optimum, thin, options):
     """Best optimum that can be reached from other starts.
 
     Parameters
     ----------
-    scale_free : Preconditioned
     deviance : ProfiledDeviance
     optimum : Optimum
         The best one so far.
@@ -91,7 +90,7 @@ def best_of_starts(scale_free, deviance, optimum, thin, options):
     Optimum
     """
     if optimum.flat or is_flat(deviance, optimum.theta):
-        second = descend(deviance, unit_theta(scale_free, deviance), options)
+        second = descend(deviance, unit_theta(deviance), options)
         if second.value < optimum.value + SAME:
             optimum = second
     for theta in further_starts(deviance) if thin else ():
@@ -101,11 +100,11 @@ def best_of_starts(scale_free, deviance, optimum, thin, options):
     return optimum
 
 
-def deviance_of(scale_free, reml, regime):
-    """Deviance of a model in its scale-free basis."""
-    elimination = choose_elimination(scale_free.A, regime)
+def deviance_of(A, reml, regime):
+    """Deviance of a model in the basis of its cross-products."""
+    elimination = choose_elimination(A, regime)
     elimination.rough = True
-    return ProfiledDeviance(scale_free.A, elimination, reml)
+    return ProfiledDeviance(A, elimination, reml)
 
 
 def descend(deviance, theta, options):
@@ -156,27 +155,27 @@ def is_flat(deviance, theta):
     return NewtonStep(at.gradient, at.hessian).flat
 
 
-def unit_theta(scale_free, deviance):
+def unit_theta(deviance):
     """Theta of random effects that have the residual variance on the raw scale."""
     thetas = []
-    for T, template in zip(scale_free.to_raw, deviance.templates, strict=True):
-        root = np.linalg.pinv(T)
+    bases = deviance.A.basis.random
+    for basis, template in zip(bases, deviance.templates, strict=True):
+        root = np.linalg.pinv(basis.to_raw)
         thetas.append(template.nearest_theta(root @ root.T))
     return np.concatenate(thetas)
 
 
-def eigenbasis(scale_free, deviance, theta):
+def eigenbasis(deviance, theta):
     """Turn every free block of the random effects to its principal axes.
 
     Parameters
     ----------
-    scale_free : Preconditioned
     deviance : ProfiledDeviance
     theta : ndarray of shape (m,)
 
     Returns
     -------
-    scale_free : Preconditioned
+    A : CrossProducts
     theta : ndarray of shape (m,)
         The same covariances in the new basis.
     """
@@ -191,4 +190,4 @@ def eigenbasis(scale_free, deviance, theta):
             turned[block, block] = lower_root(np.diag(values))
         rotations.append(Q)
         thetas.append(turned[template.entries])
-    return scale_free.rotated(rotations), np.concatenate(thetas)
+    return change_basis(deviance.A, rotations), np.concatenate(thetas)

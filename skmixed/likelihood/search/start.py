@@ -22,7 +22,7 @@ def starting_theta(A):
     Parameters
     ----------
     A : CrossProducts
-        Preconditioned.
+        In a scale-free basis.
 
     Returns
     -------
