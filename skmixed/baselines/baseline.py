@@ -104,7 +104,7 @@ class BaselineRegressor(BaseFormulaRegressor):
 
     def _full_coef(self):
         """Coefficients of all columns of X, 0 for those left out."""
-        coef = np.zeros(len(self._spec.coef_names))
+        coef = np.zeros(len(self.spec_.coef_names))
         coef[self.result_.kept] = self._population_coef()
         return coef
 
@@ -121,7 +121,7 @@ class BaselineRegressor(BaseFormulaRegressor):
         return {
             group: pd.DataFrame(
                 np.tile(coef.to_numpy(), (size, 1)),
-                index=self._levels(group),
+                index=self.spec_.groups[group].to_index(),
                 columns=coef.index,
             )
             for group, size in self.n_groups_.items()

@@ -100,7 +100,7 @@ class InteractionLinearRegressor(BaselineRegressor):
 
     def _fit_design(self, design, y):
         pooled = least_squares(design.X, y, design.weights)
-        codes, names = self._one_factor(design), self._spec.coef_names
+        codes, names = self._one_factor(design), self.spec_.coef_names
         self.n_coefficients_ = int(pooled.kept.sum())
         if codes is None:
             self.result_ = pooled
@@ -120,7 +120,7 @@ class InteractionLinearRegressor(BaselineRegressor):
 
     def _keep_effects(self, design, y, fit, effects, common):
         """Regress what the groups leave of y on what they leave of the columns."""
-        weights, names = design.weights, self._spec.coef_names
+        weights, names = design.weights, self.spec_.coef_names
         independent = independent_of_groups(design.X[:, common], fit, weights)
         common = [j for j, kept in zip(common, independent, strict=True) if kept]
         S = fit.leftover[:-1, :-1][np.ix_(independent, independent)]
@@ -178,7 +178,7 @@ class InteractionLinearRegressor(BaselineRegressor):
         for group in self.n_groups_:
             table = pd.DataFrame(
                 self._effects_[:, :-1].T,
-                index=self._levels(group),
+                index=self.spec_.groups[group].to_index(),
                 columns=self._effect_names_,
             )
             names = list(dict.fromkeys([*fixed.index, *table.columns]))

@@ -90,7 +90,7 @@ class SeparateLinearRegressor(BaselineRegressor):
         if codes is None:
             codes = np.zeros(len(y), dtype=np.intp)
         weights = design.weights
-        centred = self._spec.coef_names[:1] == ("Intercept",)
+        centred = self.spec_.coef_names[:1] == ("Intercept",)
         fit = group_regressions(design.X.T, [y], codes, weights, centred=centred)
         kept = fit.determined.any(axis=1)
         pooled = least_squares(design.X[:, kept], y, weights)
@@ -137,7 +137,10 @@ class SeparateLinearRegressor(BaselineRegressor):
         names = self._kept_names()
         return {
             group: pd.DataFrame(
-                self._own_.T, index=self._levels(group), columns=names, copy=True
+                self._own_.T,
+                index=self.spec_.groups[group].to_index(),
+                columns=names,
+                copy=True,
             )
             for group in self.n_groups_
         }
@@ -147,7 +150,7 @@ class SeparateLinearRegressor(BaselineRegressor):
         """Groups with too few rows for a regression of their own."""
         check_is_fitted(self)
         return [
-            self._levels(group)[place]
+            self.spec_.groups[group].to_index()[place]
             for group in self.n_groups_
             for place in self._unfitted_
         ]

@@ -4,7 +4,6 @@ import dataclasses
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
@@ -70,21 +69,21 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         keep = self._choose_rows(columns, formula, y, weights)
         if not keep.all():
             columns = FrameColumns(frame, keep)
-        self._spec, design = DesignSpec.learn(formula, columns)
-        y = self._spec.read_response(columns) if y is None else y[keep]
+        self.spec_, design = DesignSpec.learn(formula, columns)
+        y = self.spec_.read_response(columns) if y is None else y[keep]
         if not np.isfinite(y).all():
             raise ValueError(
                 "Input y contains infinity or a value too large: the response is not "
                 f"finite in {int((~np.isfinite(y)).sum())} rows."
             )
-        self.formula_ = self._spec.formula_text
+        self.formula_ = self.spec_.formula_text
         self.n_obs_ = len(y)
         weights = None if weights is None else weights[keep]
         return dataclasses.replace(design, y=y, weights=weights)
 
     def _forget(self):
         """Remove an earlier fit, so that a failed one leaves nothing half new."""
-        for name in [n for n in vars(self) if n.endswith("_") or n == "_spec"]:
+        for name in [n for n in vars(self) if n.endswith("_")]:
             delattr(self, name)
 
     def _require_response_in(self, frame, formula):
@@ -137,9 +136,9 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         """
         frame = read_features(self, X, reset=False)
         columns = FrameColumns(frame)
-        needed = self._spec.columns_for(random_effects)
+        needed = self.spec_.columns_for(random_effects)
         missing = self._find_unpredictable(columns, needed)
-        design = self._spec.build(columns, random_effects=random_effects)
+        design = self.spec_.build(columns, random_effects=random_effects)
         if self.unseen_groups == "error":
             for block in design.random:
                 self._refuse_unseen(frame, block, (block.codes < 0) & ~missing)
@@ -156,7 +155,7 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
     def _refuse_unseen(self, frame, block, unseen):
         if not unseen.any():
             return
-        columns = list(self._spec.groups[block.group].columns)
+        columns = list(self.spec_.groups[block.group].columns)
         rows = frame.loc[unseen, columns].drop_duplicates().astype(str)
         labels = [":".join(row) for row in rows.itertuples(index=False)]
         more = ", ..." if len(labels) > 10 else ""
@@ -168,7 +167,7 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
 
     def _kept_names(self):
         check_is_fitted(self)
-        names = zip(self._spec.coef_names, self.result_.kept, strict=True)
+        names = zip(self.spec_.coef_names, self.result_.kept, strict=True)
         return [name for name, kept in names if kept]
 
     def _publish_coefficients(self, coef):
@@ -178,13 +177,7 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         self.intercept_ = float(coef[0]) if has_intercept else 0.0
         self.coef_ = np.array(coef[has_intercept:])
         self.coef_names_ = names[has_intercept:]
-        self.aliased_ = [c for c in self._spec.coef_names if c not in names]
-
-    def _levels(self, group):
-        index = self._spec.groups[group]
-        if len(index.columns) == 1:
-            return pd.Index(index.levels, name=group)
-        return pd.MultiIndex.from_arrays(index.levels, names=index.columns)
+        self.aliased_ = [c for c in self.spec_.coef_names if c not in names]
 
     def score(self, X, y=None, sample_weight=None):
         """Coefficient of determination (R2) of ``predict(X)``.
@@ -228,12 +221,12 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
 
     def _response_of(self, X):
         frame = read_features(self, X, reset=False)
-        if self._spec.formula.response is None:
+        if self.spec_.formula.response is None:
             raise ValueError(
                 "score() needs y: the formula has no left side to read it from X."
             )
-        self._require_response_in(frame, self._spec.formula)
-        return self._spec.read_response(frame)
+        self._require_response_in(frame, self.spec_.formula)
+        return self.spec_.read_response(frame)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,37 +1,43 @@
 """The fitted effects as labelled tables, made from arrays when asked for."""
 
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
+
+from skmixed.inference.opened.fitted import fitted
 
 
 class EffectsMixin:
-    """Label the arrays of ``result_`` with the names that the design knows.
+    """Label the arrays of ``fitted_`` with the names that the design knows.
 
     The estimator keeps arrays only, so that it can be stored anywhere and
     cross-validation does not pay for tables that nobody reads.
     """
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "result_")
+        return hasattr(self, "fitted_")
+
+    @property
+    def result_(self):
+        """The fit as arrays."""
+        return self.fitted_.result
 
     @property
     def fixed_effects_(self):
         """Fixed effects with the intercept (lme4: ``fixef``)."""
-        names = self._kept_names()
-        return pd.Series(self.result_.coef, index=names, name="estimate")
+        fit = fitted(self)
+        return pd.Series(fit.result.coef, index=fit.names, name="estimate")
 
     @property
     def fixed_effects_cov_(self):
         """Covariance matrix of the fixed effects (lme4: ``vcov``)."""
-        names = self._kept_names()
-        return pd.DataFrame(self.result_.coef_cov, index=names, columns=names)
+        fit = fitted(self)
+        return pd.DataFrame(fit.result.coef_cov, index=fit.names, columns=fit.names)
 
     @property
     def random_effects_(self):
         """Conditional modes of every grouping factor (lme4: ``ranef``)."""
         return {
-            group: pd.DataFrame(modes, index=self._levels(group), columns=effects)
-            for group, effects, modes in self._by_factor("modes")
+            group: pd.DataFrame(modes, self.spec_.groups[group].to_index(), effects)
+            for group, effects, modes in self._by_factor(fitted(self).result.modes)
         }
 
     @property
@@ -39,15 +45,16 @@ class EffectsMixin:
         """Covariance matrix of the effects of every factor (lme4: ``VarCorr``)."""
         return {
             group: pd.DataFrame(covariance, index=effects, columns=effects)
-            for group, effects, covariance in self._by_factor("covariances")
+            for group, effects, covariance in self._by_factor(
+                fitted(self).result.covariances
+            )
         }
 
     @property
     def conditional_cov_(self):
         """Covariances of the random effects given the data (lme4: ``condVar``)."""
-        return {
-            group: cov.copy() for group, _, cov in self._by_factor("mode_covariances")
-        }
+        covariances = fitted(self).mode_covariances
+        return {group: cov.copy() for group, _, cov in self._by_factor(covariances)}
 
     @property
     def group_coef_(self):
@@ -61,8 +68,6 @@ class EffectsMixin:
             )
         return tables
 
-    def _by_factor(self, attribute):
-        check_is_fitted(self)
-        values = getattr(self.result_, attribute)
-        effects = map(list, self.result_.effects)
-        return zip(self.result_.groups, effects, values, strict=True)
+    def _by_factor(self, values):
+        result = self.result_
+        return zip(result.groups, map(list, result.effects), values, strict=True)

@@ -178,8 +178,8 @@ class Writer:
     def __init__(self, model, estimates, digits):
         self.result = model.result_
         self.digits, self.with_estimates = digits, estimates
-        self.names = model._kept_names()
-        response = model._spec.formula.response or "y"
+        self.names = model.fitted_.names
+        response = model.spec_.formula.response or "y"
         self.rows = rows = INDICES[: len(self.result.groups)] + ROW
         self.response = self.variable(response, rows)
         self.residual = Symbol("ε", rows, r"\varepsilon")

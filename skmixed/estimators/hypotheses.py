@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from skmixed.formula.table.terms import fixed_terms
 from skmixed.inference.arguments import check_confidence_level, check_count
@@ -22,6 +21,7 @@ from skmixed.inference.fixed.contrasts import (
 )
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.hypothesis_text import read_hypotheses
+from skmixed.inference.opened.fitted import fitted
 
 
 def anova(model, *others, type=3, ddf="auto"):
@@ -74,13 +74,12 @@ def anova(model, *others, type=3, ddf="auto"):
         others, type = (), others[0]
     if others:
         return likelihood_ratio_test(model, *others)
-    check_is_fitted(model)
-    type = read_type(type)
-    method, reason = choose_degrees_of_freedom(model.result_, ddf)
-    alias = model._alias_weights_
+    fit, type = fitted(model, "anova"), read_type(type)
+    method, reason = choose_degrees_of_freedom(fit, ddf)
+    alias = fit.alias_weights
     if alias is not None:
-        alias = model.result_.A.basis.fixed.raw(alias)
-    table = anova_table(model.result_, method, fixed_terms(model._spec), type, alias)
+        alias = fit.result.A.basis.fixed.raw(alias)
+    table = anova_table(fit.result, method, fixed_terms(fit.spec), type, alias)
     table.attrs["note"] = f"Type {'I' * type} F tests. {reason}"
     return table
 
@@ -137,14 +136,14 @@ def contrast_test(model, L, rhs=None, *, joint=True, ddf="auto", confidence_leve
            estimate  std_error    df     t    p  lower  upper
     row 1     345.6       14.6  17.0  23.6  0.0  314.7  376.5
     """
-    check_is_fitted(model)
+    fit = fitted(model, "contrast_test")
     check_confidence_level(confidence_level)
-    matrix, names, written = read_contrasts(L, model._kept_names())
+    matrix, names, written = read_contrasts(L, fit.names)
     rhs = read_values(rhs, written, len(matrix))
     if joint:
         refuse_contradiction(matrix, rhs)
-    result = model.result_
-    method, reason = choose_degrees_of_freedom(result, ddf)
+    result = fit.result
+    method, reason = choose_degrees_of_freedom(fit, ddf)
     if joint:
         test = joint_test(result, method, matrix, rhs)
         row = {"num_df": test.num_df, "den_df": test.den_df}
@@ -255,10 +254,8 @@ def likelihood_ratio_test(*models, refit=True):
     """
     if len(models) < 2:
         raise ValueError("A likelihood-ratio test needs two models or more.")
-    for model in models:
-        check_is_fitted(model)
-    results = [model.result_ for model in models]
-    names = [model._kept_names() for model in models]
+    fits = [fitted(model, "likelihood_ratio_test") for model in models]
+    results, names = [fit.result for fit in fits], [fit.names for fit in fits]
     note = ""
     if refit:
         if any(result.reml for result in results):
@@ -328,11 +325,9 @@ def bootstrap_test(
     >>> float(bootstrap_test(null, slopes, 199, random_state=0)["p"])
     0.005
     """
-    for model in (null, alternative):
-        check_is_fitted(model)
+    fits = [fitted(model, "bootstrap_test") for model in (null, alternative)]
     n_resamples = check_count("n_resamples", n_resamples)
-    names = [model._kept_names() for model in (null, alternative)]
-    results = [null.result_, alternative.result_]
+    results, names = [fit.result for fit in fits], [fit.names for fit in fits]
     if not (all(r.reml for r in results) and set(names[0]) == set(names[1])):
         results = [by_maximum_likelihood(result) for result in results]
     formulas = (null.formula_, alternative.formula_)

@@ -107,7 +107,7 @@ def _read_array(estimator, X, reset):
     else:
         raise ValueError(
             f"X came as an array ({type(X).__name__}) without column names; the "
-            f"formula needs {sorted(estimator._spec.predictor_columns)}. Pass a data "
+            f"formula needs {sorted(estimator.spec_.predictor_columns)}. Pass a data "
             "frame, or call set_output(transform='pandas') on the step before."
         )
     # an array after a fit on a frame: by position (scikit-learn has warned)

@@ -15,7 +15,7 @@ from skmixed.estimators.many import refit_model
 from skmixed.estimators.prediction import PredictionMixin
 from skmixed.estimators.statements import StatementsMixin
 from skmixed.estimators.variance import VarianceMixin
-from skmixed.inference.fixed.reference_grid import alias_weights
+from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.fit import fit_linear
 from skmixed.likelihood.products.cross_products import cross_products
 from skmixed.likelihood.result import information_criteria
@@ -113,6 +113,10 @@ class MixedLinearRegressor(
         How the random effects were integrated out.
     result_ : FitResult
         The fit as arrays.
+    spec_ : DesignSpec
+        How tables become the model's arrays.
+    fitted_ : Fitted
+        Both, and what is said about them: what the functions of this package take.
     n_features_in_ : int
         Number of columns of `X` in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -209,14 +213,13 @@ class MixedLinearRegressor(
                 "solver='stochastic' is not available yet; use 'auto' or 'exact'."
             )
         design = self._learn_design(X, y, sample_weight)
-        warn_about_design(self._spec.formula, design)
+        warn_about_design(self.spec_.formula, design)
         result = self._fit_products(cross_products(design), self.verbose)
-        self._publish(result)
-        self._keep_rows_facts(design)
+        self._publish(Fitted.of(result, self.spec_, design))
         warn_about_result(
             result,
-            self._spec.formula,
-            [name for name in self.aliased_ if name not in self._spec.implied],
+            self.spec_.formula,
+            [name for name in self.aliased_ if name not in self.spec_.implied],
             tol=self.tol,
             max_iter=self.max_iter,
         )
@@ -263,14 +266,9 @@ class MixedLinearRegressor(
             verbose=verbose,
         )
 
-    def _keep_rows_facts(self, design):
-        """Keep what later methods need of the rows and ``result_`` does not hold."""
-        self._keep_moments(design)
-        self._alias_weights_ = alias_weights(self.result_, design)
-
-    def _publish(self, result):
+    def _publish(self, fit):
         """Set the fitted attributes that cost nothing."""
-        self.result_ = result
+        self.fitted_, result = fit, fit.result
         self._publish_coefficients(result.coef)
         self.sigma_, self.theta_ = result.sigma, result.theta
         self.loglik_, self.deviance_ = result.loglik, result.deviance

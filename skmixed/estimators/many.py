@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from skmixed.estimators.diagnostics import warn_about_design
 from skmixed.estimators.input import read_response, read_weights
+from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.products.cross_products import cross_products
 from skmixed.likelihood.products.responses import with_responses
 from skmixed.printing.progress import count_done
@@ -63,19 +64,19 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
             "them out of X, Y and sample_weight, so that all responses have the same "
             "rows."
         )
-    warn_about_design(first._spec.formula, design)
+    warn_about_design(first.spec_.formula, design)
     A = cross_products(design)
     products = with_responses(A, design, Y)
-    models = {}
+    models, fit = {}, None
     with count_done(len(names), "fit", "responses", verbose) as done:
         for name, own in zip(names, products, strict=True):
             result = first._fit_products(own)
-            if not models:
-                first._publish(result)
-                first._keep_rows_facts(design)
-            fitted = copy.copy(first)
-            fitted._publish(result)
-            models[name] = fitted
+            if fit is None:
+                fit = Fitted.of(result, first.spec_, design)
+            else:
+                fit = dataclasses.replace(fit, result=result)
+            models[name] = copy.copy(first)
+            models[name]._publish(fit)
             done()
     return models
 
@@ -101,8 +102,8 @@ def refit_model(model, X, y, sample_weight=None):
         raise ValueError("refit needs a response without missing or infinite values.")
     design = dataclasses.replace(design, y=y)
     fitted = copy.copy(model)
-    fitted._publish(model._fit_products(cross_products(design), model.verbose))
-    fitted._keep_rows_facts(design)
+    result = model._fit_products(cross_products(design), model.verbose)
+    fitted._publish(Fitted.of(result, model.spec_, design))
     fitted.n_obs_, fitted.n_dropped_ = len(y), 0
     return fitted
 

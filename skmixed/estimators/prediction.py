@@ -16,7 +16,7 @@ from skmixed.inference.prediction import mean_variance, predictive_distribution
 class PredictionMixin:
     """Predict, with standard errors and intervals, and simulate.
 
-    Needs ``result_``, ``_spec`` and the methods of `BaseFormulaRegressor`.
+    Needs ``fitted_`` and the methods of `BaseFormulaRegressor`.
     """
 
     def predict(self, X, *, random_effects=True, return_std=False):
@@ -83,7 +83,7 @@ class PredictionMixin:
             return self._predict_rows(*self._replay_design(X, chosen))
         design, missing = self._replay_all_effects(X, chosen)
         predicted = self._predict_rows(design, missing)
-        return predicted, _spread(self.result_, design, missing)
+        return predicted, _spread(self.fitted_, design, missing)
 
     def predict_interval(self, X, *, confidence_level=0.95, kind="prediction"):
         """Predict the response by intervals.
@@ -134,7 +134,7 @@ class PredictionMixin:
         complete = keep_rows(design, ~missing)
         half = np.full(len(predicted), np.nan)
         half[~missing] = predictive_distribution(
-            self.result_, complete, kind
+            self.fitted_, complete, kind
         ).half_width(confidence_level)
         return np.column_stack([predicted - half, predicted + half])
 
@@ -188,7 +188,7 @@ class PredictionMixin:
         drawn = np.repeat(mean[:, None], n_samples, axis=1)
         for group, z, codes, root in self._effects_to_draw(design, frame):
             rows = np.flatnonzero((codes < 0) & ~missing if fitted else ~missing)
-            columns = list(self._spec.groups[group].columns)
+            columns = list(self.spec_.groups[group].columns)
             levels = frame.iloc[rows].groupby(columns, observed=True).ngroup()
             shape = (levels.max() + 1 if len(rows) else 0, len(root), n_samples)
             effects = np.matmul(root, random.standard_normal(shape))
@@ -266,7 +266,7 @@ class PredictionMixin:
         """
         if chosen is True and (refuse_unseen or self.unseen_groups != "error"):
             return self._replay_design(X)
-        frame, spec = read_features(self, X, reset=False), self._spec
+        frame, spec = read_features(self, X, reset=False), self.spec_
         needed = [*spec.columns_for(chosen), *spec.design_columns_for(True)]
         missing = self._find_unpredictable(FrameColumns(frame), needed)
         unread = [c for c in spec.columns_for(True) if c not in needed]
@@ -318,10 +318,10 @@ def keep_rows(design, rows):
     return design if rows.all() else select_rows(design, rows)
 
 
-def _spread(result, design, missing):
+def _spread(fit, design, missing):
     """Standard errors of predicted means, NaN in the rows that are missing."""
     std = np.full(len(missing), np.nan)
-    std[~missing] = np.sqrt(mean_variance(result, keep_rows(design, ~missing)))
+    std[~missing] = np.sqrt(mean_variance(fit, keep_rows(design, ~missing)))
     return std
 
 

@@ -10,6 +10,7 @@ from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.report.summary import summarize
 from skmixed.inference.resample.bootstrap import bootstrap_replicates
 from skmixed.inference.variance.parameters import (
@@ -22,7 +23,7 @@ from skmixed.inference.variance.wald import wald_bounds
 
 
 class StatementsMixin:
-    """Methods that turn ``result_`` into tables; they never read rows."""
+    """Methods that turn ``fitted_`` into tables; they never read rows."""
 
     def summary(self, *, ddf="auto", confidence_level=0.95):
         """Tables of the fit, printed as lme4 and lmerTest print them.
@@ -75,13 +76,10 @@ class StatementsMixin:
         Tests of fixed effects use Satterthwaite's degrees of freedom.
         Converged (batched): one more step would lower the deviance by less than 1e-8.
         """
-        check_is_fitted(self)
+        fit = fitted(self)
         check_confidence_level(confidence_level)
         return summarize(
-            self.result_,
-            self.formula_,
-            self._kept_names(),
-            self.aliased_,
+            fit,
             n_dropped=self.n_dropped_,
             ddf=ddf,
             confidence_level=confidence_level,
@@ -272,7 +270,7 @@ class StatementsMixin:
         return self._profile(wanted, confidence_level, verbose)
 
     def _choose_parameters(self, names):
-        known = list_parameters(self.result_, self._kept_names())
+        known = list_parameters(self.result_, self.fitted_.names)
         return choose_parameters(known, names)
 
     def _require_random_effects(self, method):
@@ -289,18 +287,18 @@ class StatementsMixin:
         return profile_likelihood(result, parameters, z, verbose)
 
     def _wald_intervals(self, parameters, confidence_level, ddf):
-        result = self.result_
+        fit, result = self.fitted_, self.result_
         bounds = np.full((len(parameters), 2), np.nan)
         fixed = np.array([p.kind == "fixed" for p in parameters], dtype=bool)
         if fixed.any():
-            method, _ = choose_degrees_of_freedom(result, ddf)
+            method, _ = choose_degrees_of_freedom(fit, ddf)
             chosen = [p.effects[0] for p in parameters if p.kind == "fixed"]
             L = np.eye(len(result.coef))[chosen]
             table = estimate_table(result, method, L, chosen, confidence_level)
             bounds[fixed] = table[["lower", "upper"]]
         others = [p for p in parameters if p.kind != "fixed"]
         if others:
-            bounds[~fixed] = wald_bounds(result, others, confidence_level)
+            bounds[~fixed] = wald_bounds(fit, others, confidence_level)
         table = {
             "estimate": values_of(result, parameters),
             "lower": bounds[:, 0],

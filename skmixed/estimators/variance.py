@@ -1,26 +1,20 @@
 """How the variance of the response divides, as methods of the estimator."""
 
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from skmixed.inference.arguments import check_confidence_level
+from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.variance.variance_partition import (
-    RowMoments,
     VarianceComponents,
     correlation_table,
     design_effects,
-    has_column_sums,
     nakagawa_r2,
     partition_table,
 )
 
 
 class VarianceMixin:
-    """Intraclass correlations, R2, variance partition and design effects.
-
-    They need ``result_`` alone; fits with weights, and those without any constant
-    column, keep the moments of their rows in ``_row_moments_``.
-    """
+    """Intraclass correlations, R2, variance partition and design effects."""
 
     def icc(self, *, confidence_level=0.95):
         """Intraclass correlation coefficients.
@@ -66,14 +60,14 @@ class VarianceMixin:
         unadjusted_lower   0.121
         unadjusted_upper   0.230
         """
-        check_is_fitted(self)
+        fit = fitted(self)
         check_confidence_level(confidence_level)
-        if not self.result_.groups:
+        if not fit.result.groups:
             raise ValueError(
                 "The model has no random effects, so there is no intraclass "
                 "correlation; add for example (1 | group) to the formula."
             )
-        return correlation_table(self.result_, self._moments(), confidence_level)
+        return correlation_table(fit, confidence_level)
 
     def r2_nakagawa(self):
         """Marginal and conditional R2 of Nakagawa and Schielzeth.
@@ -99,7 +93,7 @@ class VarianceMixin:
         conditional    0.799
         Name: r2, dtype: float64
         """
-        marginal, conditional = nakagawa_r2(self._components())
+        marginal, conditional = nakagawa_r2(VarianceComponents.of(fitted(self)))
         return pd.Series({"marginal": marginal, "conditional": conditional}, name="r2")
 
     def variance_partition(self):
@@ -123,7 +117,7 @@ class VarianceMixin:
         sample            3.731  0.785           0.785
         Residual          0.302  0.064           0.064
         """
-        return partition_table(self._components())
+        return partition_table(VarianceComponents.of(fitted(self)))
 
     def design_effect(self):
         """Factor by which grouping inflates the variance of a mean of the response.
@@ -143,20 +137,4 @@ class VarianceMixin:
         school    13.7
         Name: design_effect, dtype: float64
         """
-        check_is_fitted(self)
-        return design_effects(self.result_, self._moments())
-
-    def _components(self):
-        check_is_fitted(self)
-        return VarianceComponents.of(self.result_, self._moments())
-
-    def _moments(self):
-        if self._row_moments_ is not None:
-            return self._row_moments_
-        return RowMoments.of_result(self.result_)
-
-    def _keep_moments(self, design):
-        """Keep the moments of the rows where the cross-products do not give them."""
-        known = design.weights is None and has_column_sums(self.result_.A)
-        basis = self.result_.A.basis
-        self._row_moments_ = None if known else RowMoments.of_design(design, basis)
+        return design_effects(fitted(self))

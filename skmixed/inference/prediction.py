@@ -1,6 +1,5 @@
 """Uncertainty of predictions: fixed effects, conditional modes and residual."""
 
-import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,50 +10,24 @@ from skmixed.inference.opened.curvature import (
     determined_inverse,
     exact_hessian,
     free_parameters,
-    reopen,
 )
+from skmixed.inference.opened.fitted import dense_columns
 from skmixed.inference.opened.posterior import Posterior
-from skmixed.likelihood.fit import largest_dense
 
 # Up to these sizes a few more factorisations, for the degrees of freedom, are cheap.
 CHEAP_DENSE = 1500
 CHEAP_EFFECTS = 200_000
-# With a larger dense matrix an open likelihood is too much memory to keep.
-LARGEST_KEPT = 4000
 # Half a step of the differences in theta, relative to theta and never below this.
 STEP = 1e-4
 LEAST_STEP = 1e-6
 
-_open = weakref.WeakKeyDictionary()
 
-
-def posterior_at_estimates(result):
-    """Open the likelihood of a fit at its estimates; keep it while the fit lives.
-
-    Not kept is one with a dense matrix of more than 4000 columns, 128 MB.
-
-    Parameters
-    ----------
-    result : FitResult
-
-    Returns
-    -------
-    Posterior
-    """
-    if result in _open:
-        return _open[result]
-    found = Posterior(result.reopen())
-    if dense_columns(result) <= LARGEST_KEPT:
-        _open[result] = found
-    return found
-
-
-def mean_variance(result, design):
+def mean_variance(fit, design):
     """Variance of predicted means: fixed effects and random effects, no residual.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
     design : Design
         Of the new rows, with every random term; a level of -1 is a new group.
 
@@ -67,14 +40,14 @@ def mean_variance(result, design):
 
     Notes
     -----
-    Cost O(n (k + p)^2) after one factorisation, which is kept for the next call in
-    the same process. Crossed factors add, for each pair of levels, the levels that the
-    one of the leading factor meets; levels that the fit did not see nested as they are
-    in the new rows add a back-substitution each.
+    Cost O(n (k + p)^2) after one factorisation, which is kept for the next call.
+    Crossed factors add, for each pair of levels, the levels that the one of the leading
+    factor meets; levels that the fit did not see nested as they are in the new rows add
+    a back-substitution each.
     """
-    if not result.A.factors:
-        return fixed_variance(result, design)
-    posterior = posterior_at_estimates(result)
+    if not fit.result.groups:
+        return fixed_variance(fit.result, design)
+    posterior = fit.open.posterior
     return posterior.variance(posterior.basis.rows(design))
 
 
@@ -106,12 +79,12 @@ class PredictiveDistribution:
         return quantile * np.sqrt(self.variance)
 
 
-def predictive_distribution(result, design, kind):
+def predictive_distribution(fit, design, kind):
     """Variance and degrees of freedom of predictions.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
     design : Design
         As in :func:`mean_variance`.
     kind : {"prediction", "mean"}
@@ -133,20 +106,23 @@ def predictive_distribution(result, design, kind):
     be long (crossed factors with a dense matrix beyond 1500 columns, or 200 000 random
     effects), the normal distribution stands in, which so many levels allow.
     """
+    result = fit.result
     residual = result.sigma**2 if kind == "prediction" else 0.0
     n = len(design.X)
     if not result.A.factors:
         variance = fixed_variance(result, design) + residual
         return PredictiveDistribution(variance, np.full(n, float(result.df_resid)))
     if not is_cheap(result):
-        variance = mean_variance(result, design) + residual
+        variance = mean_variance(fit, design) + residual
         return PredictiveDistribution(variance, np.full(n, np.inf))
-    deviance = reopen(result)
+    opened = fit.open
+    deviance = opened.fresh()
     rows = deviance.A.basis.rows(design)
     free = free_parameters(deviance)
     W = theta_covariance(deviance, free)
-    variance = mean_variance(result, design) + residual
+    variance = mean_variance(fit, design) + residual
     g, d = prediction_derivatives(deviance, free, rows, bool(residual))
+    opened.fresh()
     spread = np.einsum("in,ij,jn->n", g, W, g, optimize=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         df = 1.0 / (spread / (2.0 * variance**2) + 1.0 / deviance.nu)
@@ -158,11 +134,6 @@ def is_cheap(result):
     """Whether two more factorisations per parameter are done in a moment."""
     size = sum(factor.size for factor in result.A.factors)
     return dense_columns(result) <= CHEAP_DENSE and size <= CHEAP_EFFECTS
-
-
-def dense_columns(result):
-    """Columns of the dense matrix of crossed factors, else none."""
-    return largest_dense(result.A) if result.solver == "crossed" else 0
 
 
 def prediction_derivatives(deviance, free, rows, residual):

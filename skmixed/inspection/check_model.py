@@ -119,7 +119,7 @@ def check_model(estimator, X, y=None, *, sample_weight=None):
     response.
     """
     rows = Rows.read_fitted(estimator, X, y, sample_weight)
-    design, result = rows.design, estimator.result_
+    design, fit, result = rows.design, estimator.fitted_, estimator.result_
     found = [
         ask.check_convergence(estimator),
         ask.check_singularity(estimator),
@@ -130,24 +130,24 @@ def check_model(estimator, X, y=None, *, sample_weight=None):
     if result.groups:
         found.append(ask.check_constant_slopes(design, result))
     for factor, group in enumerate(result.groups):
-        labels = estimator._spec.groups[group].labels
-        found.append(ask.check_influence(design, result, factor, labels))
-    residuals, fitted = conditional_residuals(result, design)
+        labels = estimator.spec_.groups[group].labels
+        found.append(ask.check_influence(design, fit, factor, labels))
+    residuals, fitted = conditional_residuals(fit, design)
     found.append(ask.check_spread(residuals, fitted))
     found.append(ask.check_normality(residuals, "residuals", "residual normality"))
     found += [
         ask.check_normality(modes, f"effects `{effect}` of `{group}`", "random effects")
-        for group, effect, modes in standardised_modes(result)
+        for group, effect, modes in standardised_modes(fit)
     ]
     return ModelReport(tuple(found))
 
 
-def conditional_residuals(result, design):
+def conditional_residuals(fit, design):
     """Residuals of fixed and random effects, in units of sigma, and fitted values.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
     design : Design
 
     Returns
@@ -155,18 +155,18 @@ def conditional_residuals(result, design):
     residuals, fitted : ndarray of shape (n,)
     """
     y = without_offset(design)
-    rows = OpenRows.of(result, design)
+    result, rows = fit.result, OpenRows.of(fit, design)
     residuals = result.A.basis.response(y, rows.X) - rows.mean
     weights = 1.0 if design.weights is None else np.sqrt(design.weights)
     return weights * residuals / result.sigma, design.y - residuals
 
 
-def standardised_modes(result):
+def standardised_modes(fit):
     """Conditional modes over their own standard deviations.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
 
     Yields
     ------
@@ -174,9 +174,10 @@ def standardised_modes(result):
     modes : ndarray of shape (G,)
         NaN where the standard deviation is zero.
     """
+    result = fit.result
     for factor, group in enumerate(result.groups):
         variances = np.diag(result.covariances[factor])
-        conditional = np.diagonal(result.mode_covariances[factor], axis1=1, axis2=2)
+        conditional = np.diagonal(fit.mode_covariances[factor], axis1=1, axis2=2)
         modes = standardise_modes(result.modes[factor], variances, conditional)
         for effect, column in zip(result.effects[factor], modes.T, strict=True):
             yield group, effect, column

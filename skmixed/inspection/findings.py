@@ -77,7 +77,7 @@ def check_singularity(estimator):
     """Whether a variance is zero, or a correlation -1 or +1."""
     result = estimator.result_
     if result.singular:
-        sentence = describe_boundary(result, estimator._spec.formula)
+        sentence = describe_boundary(result, estimator.spec_.formula)
         return Finding("singular fit", "note", sentence)
     if not result.terms:
         sentence = "There are no random effects."
@@ -167,8 +167,9 @@ def check_constant_slopes(design, result):
     return Finding("constant slopes", "ok", sentence)
 
 
-def check_influence(design, result, factor, labels):
+def check_influence(design, fit, factor, labels):
     """Whether a single group moves the fixed effects."""
+    result = fit.result
     group, n_levels = result.groups[factor], result.n_levels[factor]
     if len(result.groups) > 1 and n_levels > MOST_DELETIONS:
         sentence = (
@@ -176,7 +177,7 @@ def check_influence(design, result, factor, labels):
             "to other factors; not checked."
         )
         return Finding("influence", "ok", sentence)
-    deletion = delete_groups(result, design, factor, refit=False)
+    deletion = delete_groups(fit, design, factor, refit=False)
     distance = np.nan_to_num(deletion.cooks_distance(result), nan=np.inf)
     worst = int(distance.argmax())
     status = judge(distance[worst], COOK_BOUNDS)

@@ -39,9 +39,9 @@ def group_lines(estimator, frame, x, codes, chosen):
     first[member[::-1]] = row[::-1]
     ends = own_ends(frame[x].to_numpy(dtype=float)[row], member, len(chosen))
     along = points_between(estimator, frame, x, ends)
-    needed = list(estimator._spec.predictor_columns)
+    needed = list(estimator.spec_.predictor_columns)
     table = frame.iloc[np.repeat(first, along.shape[1])][needed].reset_index(drop=True)
-    for column in set(needed) - {x, *estimator._spec.group_columns}:
+    for column in set(needed) - {x, *estimator.spec_.group_columns}:
         values = frame[column]
         own, of_first = values.iloc[row].to_numpy(), values.iloc[first[member]]
         if (own != of_first.to_numpy()).any():
@@ -103,7 +103,7 @@ def population_line(estimator, frame, x, ends, *, fixed=None):
         return None
     along = points_between(estimator, frame, x, np.array([ends], dtype=float))[0]
     table = {x: along}
-    for column in estimator._spec.columns_for(False):
+    for column in estimator.spec_.columns_for(False):
         if column != x:
             values = frame[column]
             if fixed and column in fixed:
@@ -136,4 +136,4 @@ def held(estimator, values, length):
 def is_coded(estimator, column):
     """Whether the formula takes a column for categories: ``factor(x)``, ``C(x)``."""
     alias = column_alias(column, "category")
-    return any(alias in call for call in estimator._spec.transform_state)
+    return any(alias in call for call in estimator.spec_.transform_state)

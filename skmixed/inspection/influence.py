@@ -130,13 +130,15 @@ def influence(
     rows = Rows.read_fitted(estimator, X, y, sample_weight)
     result, design = estimator.result_, rows.design
     if level == "observation":
-        deletion, index = delete_rows(result, design), rows.index
+        deletion, index = delete_rows(estimator.fitted_, design), rows.index
         counts = np.ones(len(index), dtype=int)
     else:
         group = choose_factor(estimator, level)
         factor = result.groups.index(group)
-        deletion = delete_groups(result, design, factor, refit=refit, verbose=verbose)
-        index = estimator._levels(group)
+        deletion = delete_groups(
+            estimator.fitted_, design, factor, refit=refit, verbose=verbose
+        )
+        index = estimator.spec_.groups[group].to_index()
         codes = next(block.codes for block in design.random if block.group == group)
         counts = np.bincount(codes, minlength=len(index))
     table = {

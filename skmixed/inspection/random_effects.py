@@ -133,7 +133,7 @@ class RandomEffectsDisplay:
         columns = [names.index(effect) for effect in effects]
         estimates = estimator.result_.modes[factor][:, columns]
         variances = np.diagonal(
-            estimator.result_.mode_covariances[factor], axis1=1, axis2=2
+            estimator.fitted_.mode_covariances[factor], axis1=1, axis2=2
         )[:, columns]
         order = np.argsort(estimates[:, 0], kind="stable")
         covariance = estimator.result_.covariances[factor]
@@ -141,7 +141,7 @@ class RandomEffectsDisplay:
             estimates=estimates[order],
             std_errors=np.sqrt(np.maximum(variances[order], 0.0)),
             sd=np.sqrt(np.diag(covariance)[columns]),
-            labels=estimator._spec.groups[group].labels[order],
+            labels=estimator.spec_.groups[group].labels[order],
             effects=tuple(effects),
             group=group,
             confidence_level=confidence_level,

@@ -132,7 +132,7 @@ class ResidualsDisplay:
             sd = marginal_sd(estimator, X, weights)
         residuals = (y - fitted) * np.sqrt(weights) / sd
         codes = labels = None
-        if estimator._spec.groups:
+        if estimator.spec_.groups:
             group = choose_factor(estimator, group)
             codes, labels = group_codes(estimator, X, group)
         known = ~np.isnan(residuals)

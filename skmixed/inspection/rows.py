@@ -136,7 +136,7 @@ def choose_factor(estimator, group):
         Where the model has no such factor, or none at all.
     """
     check_is_fitted(estimator)
-    known = list(estimator._spec.groups)
+    known = list(estimator.spec_.groups)
     if not known:
         raise ValueError(f"The formula `{estimator.formula_}` has no random effects.")
     if group is None:
@@ -163,7 +163,7 @@ def group_codes(estimator, X, group):
         -1 for groups that `fit` did not see.
     labels : ndarray of shape (G,)
     """
-    index = estimator._spec.groups[group]
+    index = estimator.spec_.groups[group]
     return index.encode(read_features(estimator, X, reset=False)), index.labels
 
 
@@ -194,7 +194,7 @@ def read_along(estimator, X, y, x, group):
     frame = read_features(estimator, X, reset=False)
     codes, labels = group_codes(estimator, frame, group)
     x = slope_column(estimator, frame, group, x)
-    y_name = estimator._spec.formula.response or getattr(y, "name", None) or "y"
+    y_name = estimator.spec_.formula.response or getattr(y, "name", None) or "y"
     y = estimator._response_of(frame) if y is None else read_response(y, len(frame))
     names = {"x_name": x, "y_name": y_name, "group_name": group}
     return frame, y, codes, labels, names
@@ -292,7 +292,7 @@ def slope_column(estimator, frame, group, x):
     if x is not None:
         require_column(frame, x, "x")
         return x
-    formula, own = estimator._spec.formula, estimator._spec.groups[group].columns
+    formula, own = estimator.spec_.formula, estimator.spec_.groups[group].columns
     slopes = [t for r in formula.random if set(r.columns) == set(own) for t in r.terms]
     for column in columns_of([*slopes, *formula.fixed]):
         if pd.api.types.is_numeric_dtype(frame[column]):

@@ -127,7 +127,7 @@ class ShrinkageDisplay:
             shrunk=result.modes[factor][:, columns] + fixed,
             population=fixed,
             covariance=covariance[np.ix_(columns, columns)],
-            labels=estimator._spec.groups[group].labels,
+            labels=estimator.spec_.groups[group].labels,
             effects=effects,
             group=group,
         )

@@ -112,7 +112,7 @@ def simulated_residuals(
     generator = check_random_state(random_state)
     rows = Rows.read_fitted(estimator, X, y, sample_weight)
     result, design = estimator.result_, rows.design
-    residuals, basis = rotate_residuals(result, design)
+    residuals, basis = rotate_residuals(estimator.fitted_, design)
     found = scale_by_simulation(residuals, basis, n_simulations, generator, verbose)
     fitted = design.X[:, result.kept] @ result.coef
     if design.offset is not None:

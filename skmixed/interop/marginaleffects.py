@@ -1,9 +1,9 @@
 """The package marginaleffects on our models, through its own base class."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.inference.opened.fitted import fitted
 
 
 def as_marginaleffects(model, X):
@@ -42,7 +42,7 @@ def as_marginaleffects(model, X):
     >>> wrapped = as_marginaleffects(model, frame)  # doctest: +SKIP
     >>> marginaleffects.avg_comparisons(wrapped, variables="gender")  # doctest: +SKIP
     """
-    check_is_fitted(model)
+    fitted(model, "as_marginaleffects")
     try:
         import polars as pl
         from marginaleffects.classes.model import (
@@ -72,10 +72,10 @@ def as_marginaleffects(model, X):
     frame = X[columns].dropna().reset_index(drop=True)
     vault = ModelVault(
         coef=np.array(model.result_.coef),
-        coefnames=np.array(model._kept_names()),
+        coefnames=np.array(model.fitted_.names),
         formula=plain_formula(columns),
         modeldata=pl.DataFrame(
-            {c: as_polars(pl, frame[c], model._spec) for c in columns}
+            {c: as_polars(pl, frame[c], model.spec_) for c in columns}
         ),
         package="skmixed",
         variable_names=columns,
@@ -85,7 +85,7 @@ def as_marginaleffects(model, X):
 
 def used_columns(model):
     """Response, if it is a column of the table, and the fixed part's columns."""
-    formula = model._spec.formula
+    formula = model.spec_.formula
     if not formula.response_is_column:
         raise ValueError(
             f"marginaleffects needs a response that is a column; the formula has "
@@ -114,7 +114,7 @@ class FixedEffectsAdapter:
 
     def get_exog(self, newdata):
         """Columns of the kept fixed effects, and the offset as one more."""
-        design = self.model._spec.build(self.read(newdata), random_effects=False)
+        design = self.model.spec_.build(self.read(newdata), random_effects=False)
         X = design.X[:, self.model.result_.kept]
         offset = np.zeros(len(X)) if design.offset is None else design.offset
         return np.column_stack([X, offset])
@@ -122,7 +122,7 @@ class FixedEffectsAdapter:
     def read(self, newdata):
         """Turn a polars table to pandas, with the levels that the model learnt."""
         frame = newdata.to_pandas()
-        for column, levels in self.model._spec.levels.items():
+        for column, levels in self.model.spec_.levels.items():
             if isinstance(levels, list) and column in frame:
                 names = {str(level): level for level in levels}
                 frame[column] = frame[column].astype(str).map(names)
@@ -133,7 +133,7 @@ class FixedEffectsAdapter:
         if vcov is False:
             return None
         if isinstance(vcov, str):
-            return choose_degrees_of_freedom(self.model.result_, vcov)[0].covariance
+            return choose_degrees_of_freedom(self.model.fitted_, vcov)[0].covariance
         return np.array(self.model.result_.coef_cov)
 
     @staticmethod

@@ -1,16 +1,11 @@
 """The fitted parameters, and what follows from them and the cross-products alone."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from skmixed.likelihood.covariance.templates import block_entries
-from skmixed.likelihood.criterion.profiled import ProfiledDeviance
-from skmixed.likelihood.elimination.regime import choose_elimination
-from skmixed.likelihood.linalg.grouped import shared_left, shared_right
 from skmixed.likelihood.products.cross_products import CrossProducts
-from skmixed.likelihood.products.precondition import scale_free
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,55 +124,6 @@ class FitResult:
             rows, cols = np.transpose(block_entries(0, len(effects), diagonal))
             parts.append(self.relative_factors[j][np.ix_(effects, effects)][rows, cols])
         return np.concatenate(parts)
-
-    def reopen(self):
-        """Set the likelihood up again at the estimates, for inference.
-
-        Returns
-        -------
-        ProfiledDeviance
-            Evaluated at the estimates, in a scale-free basis.
-        """
-        A = scale_free(self.A)
-        deviance = ProfiledDeviance(A, choose_elimination(A), self.reml)
-        thetas = [
-            template.nearest_theta(root @ root.T)
-            for template, root in (
-                (factor.template, np.linalg.lstsq(basis.to_raw, L, rcond=None)[0])
-                for factor, basis, L in zip(
-                    A.factors, A.basis.random, self.relative_factors, strict=True
-                )
-            )
-        ]
-        deviance.evaluate(np.concatenate(thetas))
-        return deviance
-
-    @cached_property
-    def mode_covariances(self):
-        """Conditional covariances of the random effects given theta and beta.
-
-        Returns
-        -------
-        tuple of ndarray of shape (G_j, k_j, k_j)
-            ``sigma^2 (Psi - Psi P_gg Psi)`` with P = Z'V^-1 Z: lme4's condVar.
-        """
-        if not self.A.factors:
-            return ()
-        deviance = self.reopen()
-        deviance.elimination.solve()
-        found = []
-        for P, Lambda, basis in zip(
-            deviance.elimination.diagonal(),
-            deviance.Lambdas,
-            deviance.A.basis.random,
-            strict=True,
-        ):
-            T = basis.to_raw
-            Psi = Lambda @ Lambda.T
-            within = Psi[:, :, None] - shared_left(Psi, shared_right(P, Psi))
-            raw = shared_left(T, shared_right(within, T.T))
-            found.append(self.sigma**2 * raw.transpose(2, 0, 1))
-        return tuple(found)
 
 
 def lme4_order(n_levels):

@@ -1,5 +1,7 @@
 """Predictions with their uncertainty, and simulated responses."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,8 +19,7 @@ from skmixed.datasets import (
     make_mixed_regression,
 )
 from skmixed.inference import prediction as uncertainty
-from skmixed.inference.opened import posterior
-from skmixed.likelihood import result as likelihood_result
+from skmixed.inference.opened import open_fit, posterior
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.products.cross_products import GroupedRows
@@ -79,7 +80,7 @@ def loadings(design, covariances):
 def henderson_variance(model, train, new):
     """Var(x'beta_hat + z'b_hat - x'beta - z'b) from V in full."""
     result = model.result_
-    old, new = (model._spec.build(frame) for frame in (train, new))
+    old, new = (model.spec_.build(frame) for frame in (train, new))
     Z, D = loadings(old, result.covariances)
     Z_new, _ = loadings(new, result.covariances)
     X, X_new = old.X[:, result.kept], new.X[:, result.kept]
@@ -93,8 +94,8 @@ def henderson_variance(model, train, new):
 def shuffled(model, frame):
     """Rows whose groups meet in other combinations, some of them new."""
     new = frame.sample(frac=0.5, random_state=0).reset_index(drop=True)
-    group = model._spec.group_columns[-1]
-    if group in model._spec.design_columns_for(True):
+    group = model.spec_.group_columns[-1]
+    if group in model.spec_.design_columns_for(True):
         return new
     random = np.random.default_rng(0)
     new[group] = random.permutation(new[group].astype(object))
@@ -126,22 +127,20 @@ def test_every_regime_gives_the_same_standard_errors(name, regime, monkeypatch):
     model, frame = fit(name)
     new = shuffled(model, frame)
     _, expected = model.predict(new, return_std=True)
-    uncertainty._open.clear()
     monkeypatch.setattr(
-        likelihood_result, "choose_elimination", lambda A: choose_elimination(A, regime)
+        open_fit, "choose_elimination", lambda A: choose_elimination(A, regime)
     )
     monkeypatch.setattr(posterior, "CHUNK_DIRECTIONS", 2)
     monkeypatch.setattr(posterior, "CHUNK_ROWS", 17)
-    _, std = model.predict(new, return_std=True)
-    uncertainty._open.clear()
+    _, std = copy.deepcopy(model).predict(new, return_std=True)
     np.testing.assert_allclose(std, expected, rtol=SAME_DENSE)
 
 
 def test_conditional_sds_are_the_standard_errors_given_beta():
     model, frame = fit("slopes")
     row = pd.DataFrame({"Days": 0.0, "Subject": frame["Subject"].unique()})
-    found = uncertainty.posterior_at_estimates(model.result_)
-    rows = found.basis.rows(model._spec.build(row))
+    found = model.fitted_.open.posterior
+    rows = found.basis.rows(model.spec_.build(row))
     given_beta = found.within_factors(rows)
     w = found.loadings(rows)[0][0]
     u = rows.X - np.einsum("na,apn->np", w, found.F[0])
@@ -242,8 +241,8 @@ def test_degrees_of_freedom_of_a_balanced_design_are_satterthwaites():
     a, b = (1 + 1 / groups) / size, -1 / size
     v = a * between + b * within
     spread = (a * between) ** 2 / (groups - 1) + (b * within) ** 2 / groups
-    design = model._spec.build(pd.DataFrame({"sample": ["new"]}))
-    found = uncertainty.predictive_distribution(model.result_, design, "mean")
+    design = model.spec_.build(pd.DataFrame({"sample": ["new"]}))
+    found = uncertainty.predictive_distribution(model.fitted_, design, "mean")
     np.testing.assert_allclose(found.variance[0], v, rtol=SAME_DEVIANCE)
     np.testing.assert_allclose(found.df[0], v**2 / spread, rtol=SAME_THETA)
 
@@ -273,21 +272,17 @@ def test_wrong_arguments_of_intervals_are_named(options, message):
 
 def test_too_many_new_combinations_are_refused(monkeypatch):
     model, frame = fit("nested")
-    uncertainty._open.clear()
     monkeypatch.setattr(
-        likelihood_result,
-        "choose_elimination",
-        lambda A: choose_elimination(A, "nested"),
+        open_fit, "choose_elimination", lambda A: choose_elimination(A, "nested")
     )
     monkeypatch.setattr(posterior, "MOST_WORK", 10)
     model.predict(frame, return_std=True)
-    swapped = model._spec.build(frame)
+    swapped = model.spec_.build(frame)
     for block in swapped.random:
         if block.n_levels == 10:
             block.codes[:] = block.codes[::-1].copy()
     with pytest.raises(ValueError, match="Predict fewer rows at a time"):
-        uncertainty.mean_variance(model.result_, swapped)
-    uncertainty._open.clear()
+        uncertainty.mean_variance(model.fitted_, swapped)
 
 
 def test_covariances_between_levels_are_the_same_by_columns():

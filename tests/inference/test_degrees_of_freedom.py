@@ -12,7 +12,8 @@ from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_pastes, load_penicillin, load_sleepstudy
 from skmixed.inference.fixed import degrees_of_freedom
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
-from skmixed.inference.opened.curvature import Curvature, exact_hessian, reopen
+from skmixed.inference.opened.curvature import exact_hessian
+from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.fit import fit_linear
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "inference.json"
@@ -115,9 +116,9 @@ def test_units_of_a_predictor_do_not_matter(unbalanced, ddf, factor):
 )
 def test_differences_of_gradients_are_the_exact_hessian(load, formula, regime):
     A = fit(formula, load().frame).result_.A
-    exact = Curvature.of(fit_linear(A)).covariance
+    exact = Fitted(fit_linear(A)).open.curvature.covariance
     result = fit_linear(A, solver=regime)
-    deviance = reopen(result)
+    deviance = Fitted(result).open.deviance
     hessian = exact_hessian(deviance, np.arange(2))
     deviance.elimination.exact = False
     differences = exact_hessian(deviance, np.arange(2))
@@ -158,9 +159,10 @@ def test_without_random_effects_tests_are_exact(unbalanced):
 
 
 def test_residual_and_normal(unbalanced):
-    result = fit("Reaction ~ Days + (1 | Subject)", unbalanced).result_
+    fitted = fit("Reaction ~ Days + (1 | Subject)", unbalanced).fitted_
+    result = fitted.result
     for name, df in (("residual", result.df_resid), ("normal", np.inf)):
-        method, reason = choose_degrees_of_freedom(result, name)
+        method, reason = choose_degrees_of_freedom(fitted, name)
         np.testing.assert_array_equal(method.df(np.eye(2)), [df, df])
         assert name in reason
 

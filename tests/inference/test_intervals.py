@@ -19,7 +19,6 @@ from skmixed.datasets import (
     load_penicillin,
     load_sleepstudy,
 )
-from skmixed.inference.opened.curvature import Curvature
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.refit import Refitter
 from skmixed.inference.variance.constraints import HeldParameter
@@ -63,7 +62,7 @@ def test_profile_intervals_are_those_of_lme4(name):
 
 def test_held_parameters_are_held(slopes):
     result = slopes.result_
-    for parameter in list_parameters(result, slopes._kept_names()):
+    for parameter in list_parameters(result, slopes.fitted_.names):
         held = HeldParameter(result, parameter)
         estimate = values_of(result, [parameter])[0]
         value = 0.9 * estimate
@@ -83,7 +82,7 @@ def test_held_parameters_are_held(slopes):
 @pytest.mark.parametrize("kind", ["sd", "correlation", "sigma", "fixed"])
 def test_derivatives_of_restricted_deviances(slopes, kind):
     result = slopes.result_
-    parameters = list_parameters(result, slopes._kept_names())
+    parameters = list_parameters(result, slopes.fitted_.names)
     parameter = [p for p in parameters if p.kind == kind][-1]
     held = HeldParameter(result, parameter)
     deviance = held.hold(values_of(result, [parameter])[0] * 1.1 + 0.01)
@@ -155,8 +154,8 @@ def test_profile_is_an_object_to_plot(slopes):
 def test_standard_errors_of_variances_are_those_of_lmer_test(slopes):
     # delta method from lmerTest's vcov_varpar: 288.8 and 14.8
     result = slopes.result_
-    curvature = Curvature.of(result)
-    parameters = list_parameters(result, slopes._kept_names())
+    curvature = slopes.fitted_.open.curvature
+    parameters = list_parameters(result, slopes.fitted_.names)
     found = {}
     for parameter in parameters:
         if parameter.kind == "sd":
@@ -225,7 +224,7 @@ def textbook_law(model, frame):
     """[Z X] and the mean and covariance of y, all in the frame of the refitter."""
     refitter = Refitter(model.result_)
     A = refitter.A
-    design = model._spec.build(frame.reset_index(drop=True))
+    design = model.spec_.build(frame.reset_index(drop=True))
     X = A.basis.fixed.apply(design.X)
     columns, covariance = [], np.eye(len(X))
     for j, factor in enumerate(A.factors):
@@ -279,7 +278,7 @@ def test_drawn_cross_products_have_the_law_of_the_model(load, formula):
 def test_refits_find_the_optimum(slopes):
     refitter = Refitter(slopes.result_)
     fit = refitter.fit(refitter.A)
-    at_estimates = slopes.result_.reopen().at.value
+    at_estimates = slopes.fitted_.open.deviance.at.value
     assert fit.criterion == pytest.approx(at_estimates, abs=SAME_DEVIANCE)
     np.testing.assert_allclose(fit.coef, slopes.fixed_effects_, rtol=SAME_THETA)
 

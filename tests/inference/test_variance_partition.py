@@ -12,7 +12,7 @@ from test_reference import fit_case
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import fetch_reisby, load_london_schools, load_pastes
-from skmixed.inference.variance.variance_partition import RowMoments
+from skmixed.inference.opened.row_facts import RowMoments
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "variance_components.json"
 CASES = json.loads(REFERENCE.read_text())["cases"]
@@ -68,7 +68,7 @@ def test_partition_adds_up(case):
 
 def test_cross_products_hold_the_moments_of_the_rows():
     _, frame, model = fit_case("exam_rs")
-    design = model._spec.build(frame)
+    design = model.spec_.build(frame)
     rows = RowMoments.of_design(design, model.result_.A.basis)
     sums = RowMoments.of_result(model.result_)
     np.testing.assert_allclose(sums.fixed, rows.fixed, atol=SAME_ALGEBRA)

@@ -152,7 +152,7 @@ def test_groups_of_several_factors_at_held_variances():
     frame = X.assign(y=y)
     model = fit("y ~ x0 + x1 + (1 | group/subgroup)", frame)
     design = Rows.read_fitted(model, frame).design
-    found = delete_groups(model.result_, design, 0, refit=False)
+    found = delete_groups(model.fitted_, design, 0, refit=False)
     coef, std_error, _ = dense_deletion(model, design, design.random[0].codes == 5)
     np.testing.assert_allclose(found.coef[5], coef, rtol=SAME_DENSE)
     np.testing.assert_allclose(found.std_error[5], std_error, rtol=SAME_DENSE)

@@ -78,7 +78,7 @@ def test_rotation_is_a_root_of_the_inverse_covariance(random, weighted):
     model = MixedLinearRegressor("y ~ x0 + x1" + random, tol=1e-11)
     model.fit(frame, sample_weight=weights)
     design = Rows.read_fitted(model, frame, sample_weight=weights).design
-    residuals, basis = rotate_residuals(model.result_, design)
+    residuals, basis = rotate_residuals(model.fitted_, design)
     np.testing.assert_allclose(basis.T @ basis, np.eye(3), atol=SAME_DENSE)
     np.testing.assert_allclose(basis.T @ residuals, 0.0, atol=SAME_DENSE)
     assert abs(residuals @ residuals / model.df_resid_ - 1.0) < SAME_DENSE

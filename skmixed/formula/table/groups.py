@@ -110,6 +110,12 @@ class GroupIndex:
         joined = [":".join(map(str, key)) for key in zip(*self.levels, strict=True)]
         return np.array(joined, dtype=object)
 
+    def to_index(self):
+        """Levels as a pandas Index, of several columns a MultiIndex."""
+        if len(self.columns) == 1:
+            return pd.Index(self.levels, name=self.name)
+        return pd.MultiIndex.from_arrays(self.levels, names=self.columns)
+
     def encode(self, frame):
         """Find the group of each row of a table.
 

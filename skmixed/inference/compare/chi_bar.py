@@ -6,9 +6,7 @@ from scipy.optimize import nnls
 
 from skmixed.inference.compare.nesting import factor_key
 from skmixed.inference.fixed.kenward_roger import trace_terms
-from skmixed.likelihood.criterion.profiled import ProfiledDeviance
-from skmixed.likelihood.elimination.regime import choose_elimination
-from skmixed.likelihood.products.precondition import scale_free
+from skmixed.inference.opened.open_fit import open_at
 from skmixed.likelihood.search.start import symmetric_units
 
 # Draws for the weights of a mixture that has no closed form.
@@ -92,21 +90,9 @@ def cone_metric(small, large, difference):
     shapes : list of tuple (size, diagonal)
         The cone: a product of covariance matrices.
     """
-    A = scale_free(large.A)
-    elimination = choose_elimination(A)
-    deviance = ProfiledDeviance(A, elimination, False)
-    Psi = embed(small, large)
-    inverses = [basis.coordinates for basis in A.basis.random]
-    deviance.evaluate(
-        np.concatenate(
-            [
-                template.nearest_theta(inverse @ block @ inverse.T)
-                for template, inverse, block in zip(
-                    deviance.templates, inverses, Psi, strict=True
-                )
-            ]
-        )
-    )
+    deviance = open_at(large.A, False, embed(small, large))
+    inverses = [basis.coordinates for basis in deviance.A.basis.random]
+    elimination = deviance.elimination
     f = deviance.scores(elimination.solve())
     units, inside, shapes = raw_units(large, difference, inverses)
     if not elimination.exact:
@@ -122,15 +108,15 @@ def cone_metric(small, large, difference):
 
 
 def embed(small, large):
-    """Relative covariances of the smaller model in the places of the larger one."""
+    """Relative factors of the smaller model in the places of the larger one."""
     blocks = [np.zeros((len(effects), len(effects))) for effects in large.effects]
     places = {factor_key(group): j for j, group in enumerate(large.groups)}
-    for group, effects, covariance in zip(
-        small.groups, small.effects, small.covariances, strict=True
+    for group, effects, Lambda in zip(
+        small.groups, small.effects, small.relative_factors, strict=True
     ):
         j = places[factor_key(group)]
         index = [large.effects[j].index(effect) for effect in effects]
-        blocks[j][np.ix_(index, index)] = covariance / small.sigma**2
+        blocks[j][np.ix_(index, index)] = Lambda
     return blocks
 
 

@@ -40,12 +40,12 @@ class NestedPair:
         coef = np.zeros(len(large.coef))
         coef[places] = small.coef
         beta = large.A.basis.coef_from_raw(coef)
-        Lambdas = []
-        bases = self.large.A.basis.random
-        for Psi, basis in zip(embed(small, large), bases, strict=True):
-            values, vectors = np.linalg.eigh(Psi)
-            root = vectors * np.sqrt(np.maximum(values, 0.0))
-            Lambdas.append(lower_root(basis.coordinates @ root))
+        Lambdas = [
+            lower_root(basis.coordinates @ root)
+            for root, basis in zip(
+                embed(small, large), self.large.A.basis.random, strict=True
+            )
+        ]
         return ResponseLaw(self.large.A, beta, Lambdas, small.sigma)
 
     def fixed_map(self, small, large, places):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from skmixed.inference.prediction import mean_variance, posterior_at_estimates
+from skmixed.inference.prediction import mean_variance
 from skmixed.likelihood.products.rows import without_offset
 
 # A unit whose leverage is nearer to 1 determines an effect alone.
@@ -68,12 +68,12 @@ class Deletion:
         return (result.coef - self.coef) / self.std_error
 
 
-def delete_rows(result, design):
+def delete_rows(fit, design):
     """Delete single rows, the relative variances held at their estimates.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
     design : Design
         The rows of the fit, with response and weights.
 
@@ -92,12 +92,12 @@ def delete_rows(result, design):
     exactly (Haslett, 1999, J. R. Stat. Soc. B 61(3)). (P y)_i is the weighted
     conditional residual and ``P_ii = w_i (1 - h_i)`` with h_i lme4's hat value.
     """
+    result, rows = fit.result, OpenRows.of(fit, design)
     basis = result.A.basis
-    rows = OpenRows.of(result, design)
     w = np.ones(len(rows.X)) if design.weights is None else design.weights
     y = without_offset(design)
     residual = basis.response(y, rows.X) - rows.mean
-    hat = w * mean_variance(result, design) / result.sigma**2
+    hat = w * mean_variance(fit, design) / result.sigma**2
     rest = np.where(hat < 1.0 - DETERMINES, 1.0 - hat, np.nan)
     C = np.linalg.inv(rows.RX @ rows.RX.T) if len(rows.RX) else rows.RX
     moved = rows.VX @ C
@@ -139,25 +139,25 @@ class OpenRows:
     RX: np.ndarray
 
     @classmethod
-    def of(cls, result, design):
+    def of(cls, fit, design):
         """Open the rows of a design.
 
         Parameters
         ----------
-        result : FitResult
+        fit : Fitted
         design : Design
 
         Returns
         -------
         OpenRows
         """
-        A = result.A
+        A = fit.result.A
         if not A.factors:
             X = A.basis.fixed.apply(design.X)
             RX = np.linalg.cholesky(A.gram[:-1, :-1])
             beta = np.linalg.solve(A.gram[:-1, :-1], A.gram[:-1, -1])
             return cls(X, X, X @ beta, RX)
-        posterior = posterior_at_estimates(result)
+        posterior = fit.open.posterior
         rows = posterior.basis.rows(design)
         VX = rows.X.copy()
         for (w, codes), F in zip(posterior.loadings(rows), posterior.F, strict=True):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from skmixed.inference.diagnose.deletion import Deletion, OpenRows
-from skmixed.inference.prediction import posterior_at_estimates
+from skmixed.inference.opened.open_fit import reopen
 from skmixed.likelihood.fit import finish, largest_dense
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.products.cross_products import cross_products
@@ -21,12 +21,12 @@ TOLERANCE = 1e-11
 SINGULAR = 1e-12
 
 
-def delete_groups(result, design, factor, *, refit=True, verbose=None):
+def delete_groups(fit, design, factor, *, refit=True, verbose=None):
     """Delete the groups of a factor, one at a time.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
     design : Design
         The rows of the fit, with response and weights.
     factor : int
@@ -45,9 +45,9 @@ def delete_groups(result, design, factor, *, refit=True, verbose=None):
     refit reads no rows but the group's, and it starts at the estimates of all. Of one
     factor with variances held, all groups are deleted at once: see `hold_variances`.
     """
-    codes = GroupedRows.of(design.random).codes[factor]
+    result, codes = fit.result, GroupedRows.of(design.random).codes[factor]
     if not refit and len(result.groups) == 1:
-        return hold_variances(result, design, codes)
+        return hold_variances(fit, design, codes)
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=result.n_levels[factor])
     found = []
@@ -62,7 +62,7 @@ def delete_groups(result, design, factor, *, refit=True, verbose=None):
         coef=np.array(coef),
         std_error=np.array(std_error),
         sigma=np.array(sigma),
-        leverage=group_leverage(result, design, codes),
+        leverage=group_leverage(fit, design, codes),
         covariances=list(covariances) if refit else None,
     )
 
@@ -149,7 +149,7 @@ def estimates(start, refit):
         nothing = np.full(p, np.nan)
         unknown = tuple(np.full_like(one, np.nan) for one in start.covariances)
         return nothing, nothing, np.nan, unknown
-    deviance = start.reopen()
+    deviance = reopen(start)
     if refit:
         optimum = minimise(deviance, deviance.theta, tol=TOLERANCE)
         found = deviance, optimum
@@ -174,9 +174,9 @@ def determined(gram):
     return np.linalg.eigvalsh(unit)[..., 0] > SINGULAR
 
 
-def group_leverage(result, design, codes):
+def group_leverage(fit, design, codes):
     """Leverage of the rows on the fixed effects, summed by group: (G,)."""
-    rows = OpenRows.of(result, design)
+    rows = OpenRows.of(fit, design)
     whitened = np.linalg.solve(rows.RX @ rows.RX.T, rows.VX.T)
     leverage = np.einsum("ni,in->n", rows.X, whitened)
     if design.weights is not None:
@@ -184,12 +184,12 @@ def group_leverage(result, design, codes):
     return np.bincount(codes, leverage)
 
 
-def hold_variances(result, design, codes):
+def hold_variances(fit, design, codes):
     """Delete all groups of the only factor, the relative variances held.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
     design : Design
     codes : ndarray of shape (n,)
 
@@ -205,7 +205,7 @@ def hold_variances(result, design, codes):
 
     and without it ``(S - S_g)_XX (beta_g - beta) = -(S_g)_Xe``.
     """
-    posterior = posterior_at_estimates(result)
+    result, posterior = fit.result, fit.open.posterior
     A, p = posterior.A, posterior.A.n_fixed
     beta, Lambda = posterior.beta, posterior.Lambdas[0]
     own = own_products(A.basis, design, codes, beta)
@@ -227,7 +227,7 @@ def hold_variances(result, design, codes):
     std_error = sigma[:, None] * np.sqrt(variances)
     for values in (coef, std_error, sigma):
         values[~known] = np.nan
-    return Deletion(coef, std_error, sigma, group_leverage(result, design, codes))
+    return Deletion(coef, std_error, sigma, group_leverage(fit, design, codes))
 
 
 def own_scores(ZtXy, beta):

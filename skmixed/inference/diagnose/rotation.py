@@ -4,19 +4,18 @@ import numpy as np
 from scipy import sparse
 
 from skmixed.inference.diagnose.deletion import OpenRows
-from skmixed.inference.prediction import posterior_at_estimates
 from skmixed.likelihood.products.rows import transposed_z, without_offset
 
 # Several factors are rotated by a dense eigendecomposition of this size at most.
 MOST_EFFECTS = 3_000
 
 
-def rotate_residuals(result, design):
+def rotate_residuals(fit, design):
     """Residuals of the fixed effects, rotated by the inverse root of their covariance.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
     design : Design
         The rows of the fit, with response and weights.
 
@@ -42,13 +41,13 @@ def rotate_residuals(result, design):
 
     per group where there is one factor.
     """
-    y = without_offset(design)
+    result, y = fit.result, without_offset(design)
     if not result.A.factors:
-        rows = OpenRows.of(result, design)
+        rows = OpenRows.of(fit, design)
         RX, e = rows.RX, result.A.basis.response(y, rows.X) - rows.mean
         rotated = weigh(np.column_stack([rows.X, e]), design.weights)
     else:
-        posterior = posterior_at_estimates(result)
+        posterior = fit.open.posterior
         rows, RX = posterior.basis.rows(design), posterior.RX
         e = result.A.basis.response(y, rows.X) - rows.X @ posterior.beta
         columns = weigh(np.column_stack([rows.X, e]), design.weights)

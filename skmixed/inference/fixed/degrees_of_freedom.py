@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmixed.inference.fixed.kenward_roger import KenwardRoger
+from skmixed.inference.fixed.kenward_roger import kenward_roger
 from skmixed.inference.fixed.satterthwaite import Satterthwaite
 
 METHODS = ("auto", "satterthwaite", "kenward-roger", "normal", "residual")
@@ -40,12 +40,12 @@ class Constant:
         return 1.0, self.value
 
 
-def choose_degrees_of_freedom(result, ddf="auto"):
+def choose_degrees_of_freedom(fit, ddf="auto"):
     """Choose how fixed effects are tested.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
     ddf : {"auto", "satterthwaite", "kenward-roger", "normal", "residual"}
         "auto" is Satterthwaite's while that is cheap, else the normal distribution.
         Case does not matter; "kr", "asymptotic" and "z" are understood.
@@ -66,15 +66,15 @@ def choose_degrees_of_freedom(result, ddf="auto"):
     ddf = read_method(ddf)
     if ddf not in METHODS:
         raise ValueError(f"ddf={ddf!r} should be one of {', '.join(METHODS)}.")
-    why = ""
+    result, why = fit.result, ""
     if not result.groups and ddf not in ("normal", "residual"):
         ddf, why = "residual", "exact without random effects"
     elif ddf == "auto":
         ddf, why = cheap_method(result)
     if ddf == "satterthwaite":
-        method = Satterthwaite(result)
+        method = Satterthwaite(fit)
     elif ddf == "kenward-roger":
-        method = KenwardRoger(result)
+        method = kenward_roger(fit)
     else:
         method = Constant(result, ddf)
     reason = f"Tests of fixed effects use {method.label}"

@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.multiplicity import adjust_p, check_adjust, critical_values
 from skmixed.inference.fixed.reference_grid import ReferenceGrid
+from skmixed.inference.opened.fitted import fitted
 
 CONTRASTS = ("pairwise", "trt.vs.ctrl", "consec", "eff")
 MEANS = ("estimate", "std_error", "df", "lower", "upper")
@@ -83,18 +83,13 @@ def emmeans(
     1    A - C   -13.917      2.177  10.0  0.000
     2    B - C    -5.950      2.177  10.0  0.051
     """
-    check_is_fitted(model)
-    if not hasattr(model, "r2_nakagawa"):
-        raise ValueError(
-            f"emmeans needs a mixed model; {type(model).__name__} is none. Leave its "
-            "random part out of a MixedLinearRegressor instead."
-        )
+    fit = fitted(model, "emmeans")
     confidence_level = check_confidence_level(confidence_level)
     specs, by = read_specs(specs, by)
-    grid = ReferenceGrid(model, specs, by, at or {})
-    method, reason = choose_degrees_of_freedom(model.result_, ddf)
+    grid = ReferenceGrid(fit, specs, by, at or {})
+    method, reason = choose_degrees_of_freedom(fit, ddf)
     check_adjust(adjust, pairwise=True)
-    return MarginalMeans(model.result_, grid, method, reason, adjust, confidence_level)
+    return MarginalMeans(fit.result, grid, method, reason, adjust, confidence_level)
 
 
 def read_specs(specs, by):

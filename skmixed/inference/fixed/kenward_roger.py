@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmixed.inference.opened.curvature import directions, reopen, whitening_root
+from skmixed.inference.opened.curvature import directions, whitening_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.dense import DenseElimination
 from skmixed.likelihood.search.start import symmetric_units
@@ -18,14 +18,8 @@ class KenwardRoger:
 
     Parameters
     ----------
-    result : FitResult
-        By REML, with at least one random term.
-
-    Raises
-    ------
-    ValueError
-        For a fit by maximum likelihood, and for designs that are too large; see
-        :func:`refusal`.
+    opened : OpenFit
+        By REML; see :func:`refusal`.
 
     Notes
     -----
@@ -48,16 +42,12 @@ class KenwardRoger:
     name = "kenward-roger"
     label = "Kenward and Roger's degrees of freedom and standard errors"
 
-    def __init__(self, result):
-        reason = refusal(result)
-        if reason:
-            raise ValueError(reason)
-        deviance = reopen(result)
+    def __init__(self, opened):
+        result, deviance = opened.result, opened.fresh()
         if not deviance.elimination.exact:
-            theta = deviance.theta
             dense = DenseElimination(deviance.A)
             deviance = ProfiledDeviance(deviance.A, dense, result.reml)
-            deviance.evaluate(theta)
+            deviance.evaluate(opened.theta)
         self.root = whitening_root(result, deviance.at.RX)
         self.N, self.W, adjustment = information(deviance)
         self.covariance = (
@@ -102,6 +92,29 @@ class KenwardRoger:
         A1 = float(traces @ self.W @ traces)
         A2 = float(np.einsum("ij,iqs,jsq->", self.W, projected, projected))
         return match_moments(q, A1, A2)
+
+
+def kenward_roger(fit):
+    """Kenward and Roger's method for a fit, prepared once.
+
+    Parameters
+    ----------
+    fit : Fitted
+        With at least one random term.
+
+    Returns
+    -------
+    KenwardRoger
+
+    Raises
+    ------
+    ValueError
+        For a fit by maximum likelihood, and for designs that are too large.
+    """
+    reason = refusal(fit.result)
+    if reason:
+        raise ValueError(reason)
+    return fit.open.part(KenwardRoger)
 
 
 def match_moments(q, A1, A2):

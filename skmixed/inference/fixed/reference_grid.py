@@ -16,8 +16,7 @@ class ReferenceGrid:
 
     Parameters
     ----------
-    model : MixedLinearRegressor
-        Fitted.
+    fit : Fitted
     specs, by : list of str
         Columns that the means are for.
     at : dict of str to list
@@ -37,8 +36,8 @@ class ReferenceGrid:
     response : str or None
     """
 
-    def __init__(self, model, specs, by, at):
-        spec = model._spec
+    def __init__(self, fit, specs, by, at):
+        spec = fit.spec
         check_columns(specs, by, at, spec.typical)
         self.specs, self.by, self.response = specs, by, spec.formula.response
         values = {c: choose_values(c, at, *spec.typical[c]) for c in spec.typical}
@@ -61,8 +60,8 @@ class ReferenceGrid:
         offset = np.zeros(len(grid)) if design.offset is None else design.offset
         self.offset = offset.reshape(n_cells, n_others).mean(axis=1)
         X = design.X.reshape(n_cells, n_others, -1).mean(axis=1)
-        self.L = X[:, model.result_.kept]
-        self.L[~estimable(model, X)] = np.nan
+        self.L = X[:, fit.result.kept]
+        self.L[~estimable(fit, X)] = np.nan
 
 
 def check_columns(specs, by, at, known):
@@ -121,41 +120,21 @@ def cross(values, names):
     return pd.DataFrame([row[::-1] for row in rows], columns=names)
 
 
-def estimable(model, X):
+def estimable(fit, X):
     """Tell which combinations of all columns the kept ones determine.
 
     Parameters
     ----------
-    model : MixedLinearRegressor
+    fit : Fitted
     X : ndarray of shape (g, p)
 
     Returns
     -------
     ndarray of bool of shape (g,)
     """
-    weights = model._alias_weights_
+    result, weights = fit.result, fit.alias_weights
     if weights is None:
         return np.ones(len(X), dtype=bool)
-    gap = X[:, ~model.result_.kept] - model.result_.A.basis.fixed.apply(X) @ weights
+    gap = X[:, ~result.kept] - result.A.basis.fixed.apply(X) @ weights
     size = 1.0 + np.abs(X).max(axis=1, initial=0.0)
     return np.abs(gap).max(axis=1) <= ESTIMABLE * size
-
-
-def alias_weights(result, design):
-    """Weights with which the kept columns give the aliased ones.
-
-    Parameters
-    ----------
-    result : FitResult
-    design : Design
-        Of the fit.
-
-    Returns
-    -------
-    ndarray of shape (r, p - r) or None
-        Of the kept columns in the frame; None where no column is aliased.
-    """
-    if result.kept.all():
-        return None
-    columns = result.A.basis.fixed.apply(design.X)
-    return np.linalg.lstsq(columns, design.X[:, ~result.kept], rcond=None)[0]

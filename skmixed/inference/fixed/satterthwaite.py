@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from skmixed.inference.opened.curvature import Curvature
-
 # Degrees of freedom that differ by less are one number, as in lmerTest.
 SAME = 1e-8
 
@@ -13,7 +11,7 @@ class Satterthwaite:
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
         With at least one random term.
 
     Notes
@@ -28,9 +26,9 @@ class Satterthwaite:
     name = "satterthwaite"
     label = "Satterthwaite's degrees of freedom"
 
-    def __init__(self, result):
-        self.covariance = result.coef_cov
-        self.curvature = Curvature.of(result)
+    def __init__(self, fit):
+        self.covariance = fit.result.coef_cov
+        self.curvature = fit.open.curvature
 
     def df(self, L):
         """Degrees of freedom of single contrasts.

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmixed.likelihood.covariance.templates import lower_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance, whiten
 
 # Columns of Lambda shorter than this are at the boundary, as in the fit.
@@ -53,13 +52,12 @@ class Curvature:
     root: np.ndarray
 
     @classmethod
-    def of(cls, result):
-        """Open a fit up.
+    def of(cls, opened):
+        """Look around the optimum of an opened fit.
 
         Parameters
         ----------
-        result : FitResult
-            With at least one random term.
+        opened : OpenFit
 
         Returns
         -------
@@ -70,7 +68,7 @@ class Curvature:
         One evaluation where the regime has the exact Hessian (one factor, or a small
         design); else two gradients per parameter.
         """
-        deviance = reopen(result)
+        deviance = opened.fresh()
         free = free_parameters(deviance)
         hessian = exact_hessian(deviance, free)
         d, slopes = directions(deviance)[1:]
@@ -85,34 +83,8 @@ class Curvature:
             free=free,
             covariance=2.0 * determined_inverse(joint),
             slopes=slopes,
-            root=whitening_root(result, deviance.at.RX),
+            root=whitening_root(opened.result, deviance.at.RX),
         )
-
-
-def reopen(result):
-    """Set the likelihood up again, with zero variances exactly zero.
-
-    Parameters
-    ----------
-    result : FitResult
-
-    Returns
-    -------
-    ProfiledDeviance
-        Evaluated at the estimates.
-    """
-    deviance = result.reopen()
-    if not result.singular:
-        return deviance
-    thetas = []
-    for Lambda, template in zip(deviance.Lambdas, deviance.templates, strict=True):
-        exact = np.zeros_like(Lambda)
-        for block in template.free_blocks():
-            U, values, _ = np.linalg.svd(Lambda[block, block])
-            exact[block, block] = lower_root(U * np.where(values < ZERO, 0.0, values))
-        thetas.append(exact[template.entries])
-    deviance.evaluate(np.concatenate(thetas))
-    return deviance
 
 
 def free_parameters(deviance):

@@ -4,9 +4,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
-from skmixed.inference.report.summary import random_effects_table
+from skmixed.inference.opened.fitted import fitted
+from skmixed.inference.report.summary import (
+    fixed_effects_table,
+    random_effects_table,
+)
+from skmixed.inference.variance.variance_partition import (
+    VarianceComponents,
+    nakagawa_r2,
+    partition_table,
+)
 from skmixed.likelihood.result import information_criteria
 from skmixed.printing.render import (
     STYLE,
@@ -75,14 +83,14 @@ def compare_table(models, names=None, *, statistic="std_error", digits=3):
     Standard errors in parentheses.
     Fitted by REML: compare AIC only between models with the same fixed effects.
     """
-    headings, models = read_models(models, names)
+    headings, fits = read_models(models, names)
     if statistic not in ("std_error", "interval", "p"):
         raise ValueError(
             f"statistic={statistic!r} should be 'std_error', 'interval' or 'p'."
         )
-    columns = [describe(model, statistic) for model in models]
+    columns = [describe(fit, statistic) for fit in fits]
     frame = pd.concat(columns, axis=1, keys=headings).reindex(row_order(columns))
-    reml = [model.result_.reml for model in models]
+    reml = [fit.result.reml for fit in fits]
     return ModelTable(frame, headings, statistic, digits, fit_note(reml))
 
 
@@ -97,7 +105,7 @@ def fit_note(reml):
 
 
 def read_models(models, names):
-    """Headings and fitted models from the arguments of :func:`compare_table`."""
+    """Headings and fits from the arguments of :func:`compare_table`."""
     if isinstance(models, dict):
         names, models = list(models) if names is None else names, models.values()
     models = [models] if hasattr(models, "get_params") else list(models)
@@ -109,13 +117,7 @@ def read_models(models, names):
             f"compare_table needs one or more models with a heading each; given are "
             f"{len(models)} models and the headings {names}."
         )
-    for model in models:
-        check_is_fitted(model)
-        if not hasattr(model, "r2_nakagawa"):
-            raise ValueError(
-                f"compare_table shows mixed models; {type(model).__name__} is none."
-            )
-    return names, models
+    return names, [fitted(model, "compare_table") for model in models]
 
 
 def row_order(columns):
@@ -125,12 +127,12 @@ def row_order(columns):
     return pd.MultiIndex.from_tuples(rows, names=["section", "row"])
 
 
-def describe(model, statistic):
+def describe(fit, statistic):
     """All numbers of one model.
 
     Parameters
     ----------
-    model : MixedLinearRegressor
+    fit : Fitted
     statistic : {"std_error", "interval", "p"}
 
     Returns
@@ -139,36 +141,37 @@ def describe(model, statistic):
         Index (section, row); columns ``value`` and what `statistic` needs.
     """
     beside = ["lower", "upper"] if statistic == "interval" else [statistic]
-    fixed = fixed_rows(model, statistic)[["estimate", *beside]]
+    fixed = fixed_rows(fit, statistic)[["estimate", *beside]]
     fixed = fixed.rename(columns={"estimate": "value"})
     fixed.index = [("fixed effects", name) for name in fixed.index]
-    others = pd.DataFrame({"value": dict(scalar_rows(model))}, dtype=float)
+    others = pd.DataFrame({"value": dict(scalar_rows(fit))}, dtype=float)
     table = pd.concat([fixed, others])
     table.index = pd.MultiIndex.from_tuples(table.index)
     return table
 
 
-def fixed_rows(model, statistic):
+def fixed_rows(fit, statistic):
     """Fixed effects; tests only where they are asked for, for they may be slow."""
     ddf = "normal" if statistic == "std_error" else "auto"
-    return model.summary(ddf=ddf).fixed
+    return fixed_effects_table(fit, ddf)[0]
 
 
-def scalar_rows(model):
+def scalar_rows(fit):
     """Yield the numbers of a model that stand alone, by (section, row)."""
-    result = model.result_
+    result = fit.result
     random = random_effects_table(result)
     for row in random.to_dict("records"):
         where = f"{row['group']}: {row['effect']}" if row["effect"] else row["group"]
         yield ("random effects", f"var {where}"), row["variance"]
     yield from correlation_rows(result)
+    components = VarianceComponents.of(fit)
     if result.groups:
-        icc = model.variance_partition()["adjusted_share"]
+        icc = partition_table(components)["adjusted_share"]
         for group in result.groups:
             yield ("shares", f"ICC {group}"), icc[group]
-    r2 = model.r2_nakagawa()
-    yield ("shares", "R² marginal"), r2["marginal"]
-    yield ("shares", "R² conditional"), r2["conditional"]
+    marginal, conditional = nakagawa_r2(components)
+    yield ("shares", "R² marginal"), marginal
+    yield ("shares", "R² conditional"), conditional
     aic, bic = information_criteria(result)
     yield ("fit", "log-likelihood"), result.loglik
     yield ("fit", "AIC"), aic

@@ -74,14 +74,12 @@ class Summary:
         return summary_html(self)
 
 
-def fixed_effects_table(result, names, ddf="auto", confidence_level=0.95):
+def fixed_effects_table(fit, ddf="auto", confidence_level=0.95):
     """Estimates, tests and intervals of the fixed effects.
 
     Parameters
     ----------
-    result : FitResult
-    names : sequence of str of length r
-        Names of the columns that were kept.
+    fit : Fitted
     ddf : str, default="auto"
         Of :func:`skmixed.inference.fixed.degrees_of_freedom.choose_degrees_of_freedom`.
     confidence_level : float, default=0.95
@@ -93,9 +91,10 @@ def fixed_effects_table(result, names, ddf="auto", confidence_level=0.95):
     reason : str
         Which tests these are, and why.
     """
-    method, reason = choose_degrees_of_freedom(result, ddf)
+    result = fit.result
+    method, reason = choose_degrees_of_freedom(fit, ddf)
     identity = np.eye(len(result.coef))
-    table = estimate_table(result, method, identity, names, confidence_level)
+    table = estimate_table(result, method, identity, fit.names, confidence_level)
     return table, reason
 
 
@@ -167,27 +166,12 @@ def fit_table(result):
     return pd.DataFrame([row])
 
 
-def summarize(
-    result,
-    formula,
-    names,
-    aliased=(),
-    *,
-    n_dropped=0,
-    ddf="auto",
-    confidence_level=0.95,
-):
+def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95):
     """Gather the tables of a fitted model.
 
     Parameters
     ----------
-    result : FitResult
-    formula : str
-        The formula, as the heading shows it.
-    names : sequence of str
-        Names of the fixed-effects columns that were kept.
-    aliased : sequence of str, default=()
-        Names of those that were left out.
+    fit : Fitted
     n_dropped : int, default=0
         Rows left out for missing values.
     ddf : str, default="auto"
@@ -199,12 +183,13 @@ def summarize(
     -------
     Summary
     """
+    result, aliased = fit.result, fit.aliased
     kind = "Linear mixed model" if result.groups else "Linear model"
     method = "REML" if result.reml else "maximum likelihood"
-    fixed, reason = fixed_effects_table(result, names, ddf, confidence_level)
+    fixed, reason = fixed_effects_table(fit, ddf, confidence_level)
     footing = [reason] if len(fixed) else []
     footing += dropped_line(n_dropped)
-    if len(aliased):
+    if aliased:
         footing.append(f"Columns left out (rank deficiency): {', '.join(aliased)}")
     if result.singular:
         footing.append(
@@ -217,7 +202,7 @@ def summarize(
         random=random_effects_table(result),
         fit=fit_table(result),
         n_groups=dict(zip(result.groups, result.n_levels, strict=True)),
-        heading=(f"{kind} fit by {method}", f"Formula: {formula}"),
+        heading=(f"{kind} fit by {method}", f"Formula: {fit.spec.formula_text}"),
         footing=tuple(footing),
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmixed.inference.opened.curvature import reopen
+from skmixed.inference.opened.open_fit import reopen
 from skmixed.likelihood.search.boundary import leave_boundary
 from skmixed.likelihood.search.optimize import minimise
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from skmixed.inference.opened.open_fit import theta_of
 from skmixed.likelihood.criterion.profiled import Derivatives, ProfiledDeviance
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.products.precondition import change_basis, scale_free
@@ -197,16 +198,8 @@ class HeldParameter:
 
     def estimates(self):
         """(theta, log sigma) of the fit in this basis."""
-        thetas = []
-        for basis, L, template in zip(
-            self.bases,
-            self.result.relative_factors,
-            self.deviance.templates,
-            strict=True,
-        ):
-            root = basis.coordinates @ L
-            thetas.append(template.nearest_theta(root @ root.T))
-        return np.concatenate([*thetas, [np.log(self.result.sigma)]])
+        theta = theta_of(self.deviance, self.result.relative_factors)
+        return np.append(theta, np.log(self.result.sigma))
 
     def restrict(self):
         """Choose the coordinates that are left when the parameter is held."""

@@ -6,86 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from skmixed.inference.opened.curvature import Curvature, reopen
-
 # Components below this share of the residual variance are at their boundary.
 ZERO_SHARE = 1e-8
 # The profile of one variance is followed up to this relative standard deviation.
 LARGEST_THETA = 1e4
-
-
-@dataclass(frozen=True, eq=False)
-class RowMoments:
-    """Second moments of the rows, each row counting once, in the basis of a fit.
-
-    Parameters
-    ----------
-    fixed : ndarray of shape (r, r)
-        Covariance matrix of the fixed-effects columns, with divisor n - 1.
-    random : tuple of ndarray of shape (k_j, k_j)
-        Mean of z z' per grouping factor.
-    """
-
-    fixed: np.ndarray
-    random: tuple[np.ndarray, ...]
-
-    @classmethod
-    def of_design(cls, design, basis):
-        """Read them from the rows: where weights hide them, or no column is constant.
-
-        Parameters
-        ----------
-        design : Design
-        basis : Basis
-
-        Returns
-        -------
-        RowMoments
-        """
-        rows, n = basis.rows(design), len(design.X)
-        about = rows.X - rows.X.mean(axis=0)
-        fixed = about.T @ about / max(n - 1, 1)
-        return cls(fixed, tuple(z.T @ z / n for z in rows.z))
-
-    @classmethod
-    def of_result(cls, result):
-        """Take them from the cross-products of a fit without weights.
-
-        Parameters
-        ----------
-        result : FitResult
-
-        Returns
-        -------
-        RowMoments or None
-            None where neither X nor the random effects hold a constant, whose products
-            with the columns are their sums.
-        """
-        A, r, n = result.A, result.A.n_fixed, result.n_obs
-        sums = column_sums(A)
-        if sums is None:
-            return None
-        scatter = A.gram[:r, :r] - np.outer(sums, sums) / n
-        return cls(scatter / max(n - 1, 1), tuple(ZtZ.sum(axis=2) / n for ZtZ in A.ZtZ))
-
-
-def has_column_sums(A):
-    """Whether cross-products without weights give the sums of the columns."""
-    constant = A.basis.constant.any() or not A.n_fixed
-    return constant or any("Intercept" in factor.effects for factor in A.factors)
-
-
-def column_sums(A):
-    """Sums of the fixed-effects columns in the frame, of shape (r,), or None."""
-    r, constant = A.n_fixed, A.basis.constant
-    if not r:
-        return np.zeros(0)
-    if constant.any():
-        return A.gram[:r, :r] @ A.basis.one
-    for factor, ZtXy in zip(A.factors, A.ZtXy, strict=True):
-        if "Intercept" in factor.effects:
-            return ZtXy[factor.effects.index("Intercept"), :r].sum(axis=1)
-    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,18 +41,18 @@ class VarianceComponents:
     fixed_gradient: np.ndarray
 
     @classmethod
-    def of(cls, result, moments):
+    def of(cls, fit):
         """Compute them.
 
         Parameters
         ----------
-        result : FitResult
-        moments : RowMoments
+        fit : Fitted
 
         Returns
         -------
         VarianceComponents
         """
+        result, moments = fit.result, fit.moments
         into = result.A.basis.fixed.coordinates
         coef = into @ result.coef
         slope = moments.fixed @ coef
@@ -209,14 +133,13 @@ def partition_table(components):
     )
 
 
-def correlation_table(result, moments, confidence_level):
+def correlation_table(fit, confidence_level):
     """Intraclass correlations with their intervals.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
         With at least one grouping factor.
-    moments : RowMoments
     confidence_level : float
 
     Returns
@@ -233,13 +156,13 @@ def correlation_table(result, moments, confidence_level):
     parameter the adjusted interval inverts the profile of the criterion instead, which
     holds at its boundary too. Elsewhere a component at its boundary has no upper bound.
     """
-    components = VarianceComponents.of(result, moments)
-    delta = LogitDelta(result, moments, components, confidence_level)
+    components = VarianceComponents.of(fit)
+    delta = LogitDelta(fit, components, confidence_level)
     q = len(components.random)
     members = [[j] for j in range(q)] + ([list(range(q))] if q > 1 else [])
     rows = [(*delta.adjusted(m), *delta.unadjusted(m)) for m in members]
-    if result.n_theta == 1:
-        bounds = profile_bounds(result, moments, confidence_level)
+    if fit.result.n_theta == 1:
+        bounds = profile_bounds(fit, confidence_level)
         rows[0] = (rows[0][0], *bounds, *rows[0][3:])
     names = [*components.groups, *(["all"] if q > 1 else [])]
     columns = ["adjusted", "lower", "upper"]
@@ -252,21 +175,20 @@ class LogitDelta:
 
     Parameters
     ----------
-    result : FitResult
-    moments : RowMoments
+    fit : Fitted
     components : VarianceComponents
     confidence_level : float
     """
 
-    def __init__(self, result, moments, components, confidence_level):
+    def __init__(self, fit, components, confidence_level):
         self.quantile = stats.norm.ppf(0.5 + confidence_level / 2.0)
-        self.coef_cov = result.coef_cov
+        self.coef_cov = fit.result.coef_cov
         self.v = components.random / components.residual
         self.fixed = components.fixed / components.residual
         self.fixed_gradient = components.fixed_gradient / components.residual
-        curvature = Curvature.of(result)
-        self.covariance = curvature.covariance
-        self.gradients = relative_gradients(result, moments, curvature)
+        opened = fit.open
+        self.covariance = opened.curvature.covariance
+        self.gradients = relative_gradients(opened, fit.moments)
 
     def adjusted(self, members):
         """Share of some factors in what the fixed effects leave, with bounds."""
@@ -302,32 +224,30 @@ def expit(logit):
     return float(1.0 / (1.0 + np.exp(-logit)))
 
 
-def relative_gradients(result, moments, curvature):
+def relative_gradients(opened, moments):
     """Derivatives of each factor's relative variance in the free theta, (q, m)."""
-    deviance = curvature.deviance
-    moments = scale_free_moments(result, moments, deviance)
+    deviance, moments = opened.deviance, scale_free_moments(opened, moments)
     gradients = np.zeros((len(moments), deviance.n_theta))
     for j, (S, Lambda, entries, span) in enumerate(
         zip(moments, deviance.Lambdas, deviance.entries, deviance.spans, strict=True)
     ):
         gradients[j, span] = 2.0 * (S @ Lambda)[entries]
-    return gradients[:, curvature.free]
+    return gradients[:, opened.curvature.free]
 
 
-def scale_free_moments(result, moments, deviance):
+def scale_free_moments(opened, moments):
     """Mean of z z' in the basis of a reopened likelihood."""
-    own, other = result.A.basis.random, deviance.A.basis.random
+    own, other = opened.result.A.basis.random, opened.deviance.A.basis.random
     bases = [new.mixture(old) for old, new in zip(own, other, strict=True)]
     return [B.T @ S @ B for B, S in zip(bases, moments.random, strict=True)]
 
 
-def profile_bounds(result, moments, confidence_level):
+def profile_bounds(fit, confidence_level):
     """Bounds of the adjusted ICC of a model with one variance parameter.
 
     Parameters
     ----------
-    result : FitResult
-    moments : RowMoments
+    fit : Fitted
     confidence_level : float
 
     Returns
@@ -335,8 +255,8 @@ def profile_bounds(result, moments, confidence_level):
     lower, upper : float
         Where the criterion exceeds its minimum by the quantile of chi-square(1).
     """
-    deviance = reopen(result)
-    S = scale_free_moments(result, moments, deviance)[0][0, 0]
+    opened = fit.open
+    deviance, S = opened.fresh(), scale_free_moments(opened, fit.moments)[0][0, 0]
     best, theta = deviance.at.value, abs(float(deviance.theta[0]))
     bound = best + stats.chi2.ppf(confidence_level, 1)
 
@@ -349,16 +269,16 @@ def profile_bounds(result, moments, confidence_level):
     while excess(upper) < 0 and upper < LARGEST_THETA:
         upper *= 2.0
     upper = optimize.brentq(excess, theta, upper) if excess(upper) > 0 else np.inf
+    opened.fresh()
     return tuple(1.0 - 1.0 / (1.0 + bound**2 * S) for bound in (lower, upper))
 
 
-def design_effects(result, moments):
+def design_effects(fit):
     """Factor by which grouping inflates the variance of a mean.
 
     Parameters
     ----------
-    result : FitResult
-    moments : RowMoments
+    fit : Fitted
 
     Returns
     -------
@@ -371,7 +291,7 @@ def design_effects(result, moments):
     -----
     Kish (1965), Survey Sampling, section 5.4. With weights, sizes are sums of weights.
     """
-    components = VarianceComponents.of(result, moments)
+    result, components = fit.result, VarianceComponents.of(fit)
     rest = components.random.sum() + components.residual
     effects = []
     for factor, ZtZ, variance in zip(

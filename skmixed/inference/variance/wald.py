@@ -3,15 +3,13 @@
 import numpy as np
 from scipy import stats
 
-from skmixed.inference.opened.curvature import Curvature
 
-
-def wald_bounds(result, parameters, confidence_level=0.95):
+def wald_bounds(fit, parameters, confidence_level=0.95):
     """Intervals of variance parameters from the curvature of the criterion.
 
     Parameters
     ----------
-    result : FitResult
+    fit : Fitted
         Without random terms sigma is the only parameter, and its interval exact.
     parameters : list of Parameter
         None of them a fixed effect.
@@ -28,9 +26,10 @@ def wald_bounds(result, parameters, confidence_level=0.95):
     normal (Pinheiro & Bates 2000, section 2.4.3); their standard errors follow from
     those of (theta, log sigma) by the delta method.
     """
+    result = fit.result
     if not result.groups:
         return residual_bounds(result, confidence_level)
-    curvature = Curvature.of(result)
+    curvature = fit.open.curvature
     z = stats.norm.ppf(0.5 + confidence_level / 2.0)
     bounds = np.full((len(parameters), 2), np.nan)
     for row, parameter in enumerate(parameters):

@@ -1,0 +1,142 @@
+"""The one door to a fitted mixed model, for everything that is said about it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skmixed.formula.table.design import DesignSpec
+from skmixed.inference.opened.open_fit import OpenFit
+from skmixed.inference.opened.row_facts import (
+    RowMoments,
+    alias_weights,
+    has_column_sums,
+)
+from skmixed.likelihood.fit import largest_dense
+from skmixed.likelihood.result import FitResult
+
+# With a larger dense matrix an open likelihood is too much memory to keep.
+LARGEST_KEPT = 4000
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted mixed model without its rows.
+
+    Parameters
+    ----------
+    result : FitResult
+    spec : DesignSpec, optional
+        How tables become designs; not needed by what speaks of parameters alone.
+    alias_weights : ndarray of shape (r, p - r), optional
+        Weights with which the kept columns in the basis give the aliased ones.
+    row_moments : RowMoments, optional
+        Where the cross-products do not give them.
+
+    Notes
+    -----
+    ``open`` is kept with the object, but is no part of its state: pickles and copies
+    are small, and open the likelihood anew when they are asked.
+    """
+
+    result: FitResult
+    spec: DesignSpec | None = None
+    alias_weights: np.ndarray | None = None
+    row_moments: RowMoments | None = None
+
+    @classmethod
+    def of(cls, result, spec, design):
+        """Keep what the rows of a fit tell.
+
+        Parameters
+        ----------
+        result : FitResult
+        spec : DesignSpec
+        design : Design
+            Of the fit, with weights.
+
+        Returns
+        -------
+        Fitted
+        """
+        known = design.weights is None and has_column_sums(result.A)
+        return cls(
+            result,
+            spec,
+            alias_weights(result, design),
+            None if known else RowMoments.of_design(design, result.A.basis),
+        )
+
+    @property
+    def names(self):
+        """Names of the fixed effects that were kept, a list of length r."""
+        names = zip(self.spec.coef_names, self.result.kept, strict=True)
+        return [name for name, kept in names if kept]
+
+    @property
+    def aliased(self):
+        """Names of those that earlier columns determine."""
+        kept = set(self.names)
+        return [name for name in self.spec.coef_names if name not in kept]
+
+    @property
+    def moments(self):
+        """Second moments of the rows, `RowMoments`."""
+        if self.row_moments is not None:
+            return self.row_moments
+        return RowMoments.of_result(self.result)
+
+    @property
+    def open(self):
+        """The likelihood at the estimates, `OpenFit`: made once, and kept.
+
+        Not kept is one with a dense matrix of more than 4000 columns, 128 MB.
+        """
+        if "_open" in vars(self):
+            return self._open
+        opened = OpenFit(self.result)
+        if dense_columns(self.result) <= LARGEST_KEPT:
+            object.__setattr__(self, "_open", opened)
+        return opened
+
+    @property
+    def mode_covariances(self):
+        """Conditional covariances of the random effects; see `OpenFit`."""
+        return self.open.mode_covariances if self.result.groups else ()
+
+    def __getstate__(self):
+        return {name: part for name, part in vars(self).items() if name != "_open"}
+
+
+def fitted(model, asked="This"):
+    """Fetch what a mixed model has estimated.
+
+    Parameters
+    ----------
+    model : estimator
+    asked : str
+        Who asks, for the message.
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        Where the estimator is no mixed model.
+    """
+    check_is_fitted(model)
+    found = getattr(model, "fitted_", None)
+    if isinstance(found, Fitted):
+        return found
+    raise ValueError(
+        f"{asked} needs a mixed model; {type(model).__name__} is none. Leave the "
+        "random part out of the formula of a MixedLinearRegressor instead."
+    )
+
+
+def dense_columns(result):
+    """Columns of the dense matrix of crossed factors, else none."""
+    return largest_dense(result.A) if result.solver == "crossed" else 0

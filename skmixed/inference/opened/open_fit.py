@@ -1,0 +1,149 @@
+"""The likelihood of a fit, set up again at its estimates, and what is known there."""
+
+from functools import cached_property
+
+import numpy as np
+
+from skmixed.inference.opened.curvature import ZERO, Curvature
+from skmixed.inference.opened.posterior import Posterior
+from skmixed.likelihood.covariance.templates import lower_root
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.elimination.regime import choose_elimination
+from skmixed.likelihood.linalg.grouped import shared_left, shared_right
+from skmixed.likelihood.products.precondition import scale_free
+
+
+class OpenFit:
+    """A fit's likelihood at the estimates; each part of it is made once.
+
+    Parameters
+    ----------
+    result : FitResult
+        With at least one random term.
+
+    Attributes
+    ----------
+    deviance : ProfiledDeviance
+        Evaluated at the estimates, in a scale-free basis. Who evaluates it elsewhere
+        brings it back.
+    """
+
+    def __init__(self, result):
+        self.result = result
+        self.deviance = reopen(result)
+        self.theta = self.deviance.theta
+        self.parts = {}
+
+    def fresh(self):
+        """Return the deviance, evaluated at the estimates just now."""
+        self.deviance.evaluate(self.theta)
+        return self.deviance
+
+    @cached_property
+    def curvature(self):
+        """The criterion around its optimum."""
+        return Curvature.of(self)
+
+    @cached_property
+    def posterior(self):
+        """The random effects given the data."""
+        return Posterior(reopen(self.result))
+
+    @cached_property
+    def mode_covariances(self):
+        """Conditional covariances of the random effects given theta and beta.
+
+        Returns
+        -------
+        tuple of ndarray of shape (G_j, k_j, k_j)
+            ``sigma^2 (Psi - Psi P_gg Psi)`` with P = Z'V^-1 Z: lme4's condVar.
+        """
+        found = []
+        for P, Lambda, basis in zip(
+            self.posterior.blocks,
+            self.posterior.Lambdas,
+            self.posterior.basis.random,
+            strict=True,
+        ):
+            Psi = Lambda @ Lambda.T
+            within = Psi[:, :, None] - shared_left(Psi, shared_right(P, Psi))
+            raw = basis.raw_covariance(within.transpose(2, 0, 1))
+            found.append(self.result.sigma**2 * raw)
+        return tuple(found)
+
+    def part(self, make):
+        """Return ``make(self)``, made at the first call.
+
+        Parameters
+        ----------
+        make : callable
+
+        Returns
+        -------
+        object
+        """
+        if make not in self.parts:
+            self.parts[make] = make(self)
+        return self.parts[make]
+
+
+def reopen(result):
+    """Set the likelihood of a fit up again, with zero variances exactly zero.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    ProfiledDeviance
+        Evaluated at the estimates, in a scale-free basis.
+    """
+    deviance = open_at(result.A, result.reml, result.relative_factors)
+    if result.singular:
+        deviance.evaluate(at_boundary(deviance))
+    return deviance
+
+
+def open_at(A, reml, roots):
+    """Set a likelihood up at some relative covariances.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    reml : bool
+    roots : sequence of ndarray of shape (k_j, k_j)
+        Any square roots of the raw random effects' covariances, relative to sigma^2.
+
+    Returns
+    -------
+    ProfiledDeviance
+        Evaluated there, in a scale-free basis.
+    """
+    A = scale_free(A)
+    deviance = ProfiledDeviance(A, choose_elimination(A), reml)
+    deviance.evaluate(theta_of(deviance, roots))
+    return deviance
+
+
+def theta_of(deviance, roots):
+    """Theta that stands for some roots of the raw covariances, of shape (m,)."""
+    parts = []
+    for template, basis, raw in zip(
+        deviance.templates, deviance.A.basis.random, roots, strict=True
+    ):
+        root = basis.coordinates @ raw
+        parts.append(template.nearest_theta(root @ root.T))
+    return np.concatenate(parts)
+
+
+def at_boundary(deviance):
+    """Theta with what the fit found to be zero exactly zero, of shape (m,)."""
+    parts = []
+    for Lambda, template in zip(deviance.Lambdas, deviance.templates, strict=True):
+        exact = np.zeros_like(Lambda)
+        for block in template.free_blocks():
+            U, values, _ = np.linalg.svd(Lambda[block, block])
+            exact[block, block] = lower_root(U * np.where(values < ZERO, 0.0, values))
+        parts.append(exact[template.entries])
+    return np.concatenate(parts)
