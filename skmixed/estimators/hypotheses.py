@@ -5,14 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from skmixed.estimators.many import replay_rows
 from skmixed.formula.table.terms import fixed_terms
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import (
     by_maximum_likelihood,
     likelihood_ratio_table,
 )
-from skmixed.inference.compare.nesting import difference, refuse_different_data
+from skmixed.inference.compare.nesting import difference, refuse_worse
 from skmixed.inference.compare.null_ratios import null_ratios
+from skmixed.inference.compare.same_rows import refuse_different_data
 from skmixed.inference.fixed.anova import anova_table
 from skmixed.inference.fixed.contrasts import (
     estimate_table,
@@ -230,13 +232,21 @@ def likelihood_ratio_test(*models, refit=True):
         ``df``, ``p``, ``p_mixture`` and ``reference``. ``p`` takes the ratio for
         chi-square; where a variance is tested at zero, the boundary of what it can be,
         that is too large, and ``p_mixture`` is right for large samples. Its mixture is
-        named by ``reference``. ``attrs["note"]`` says what was refitted.
+        named by ``reference``. ``attrs["note"]`` says what was refitted, and where
+        column spaces had to show that models are nested.
 
     Raises
     ------
     ValueError
         For models of different rows, responses or weights, for models that are not
-        nested, and for REML fits with different fixed effects unless `refit`.
+        nested, for a larger model that fits worse, and for REML fits with different
+        fixed effects unless `refit`.
+
+    Notes
+    -----
+    Models are nested where the names of their terms show it, or where the smaller one's
+    columns and covariances lie in the spaces of the larger one's, which fits keep a few
+    random sums of their rows for.
 
     Examples
     --------
@@ -269,8 +279,9 @@ def likelihood_ratio_test(*models, refit=True):
             "with reml=True. Leave refit=True to compare likelihoods."
         )
     formulas = [model.formula_ for model in models]
-    table = likelihood_ratio_table(results, formulas, names)
-    table.attrs["note"] = note
+    sketches = [fit.sketch for fit in fits]
+    table = likelihood_ratio_table(results, formulas, names, sketches)
+    table.attrs["note"] = " ".join([*[note][: bool(note)], *table.attrs.pop("decided")])
     return table
 
 
@@ -279,6 +290,8 @@ def bootstrap_test(
     alternative,
     n_resamples=999,
     *,
+    X=None,
+    sample_weight=None,
     n_jobs=None,
     random_state=None,
     verbose=None,
@@ -296,6 +309,9 @@ def bootstrap_test(
         without random effects. REML criteria are
         compared where both are REML fits with the same fixed effects, else likelihoods.
     n_resamples : int, default=999
+    X, sample_weight : data frame, array-like, default=None
+        The rows of the fit and their weights, only needed for several grouping factors
+        with thousands of levels: responses are then drawn row by row.
     n_jobs : int, default=None
         Processes, as joblib counts them. Results do not depend on it.
     random_state : int, Generator or None, default=None
@@ -332,12 +348,22 @@ def bootstrap_test(
         results = [by_maximum_likelihood(result) for result in results]
     formulas = (null.formula_, alternative.formula_)
     refuse_different_data(results, formulas)
-    added = difference(*results, formulas, tuple(names))
+    sketches = tuple(fit.sketch for fit in fits)
+    added = difference(*results, formulas, tuple(names), sketches)
+    refuse_worse(*results, formulas)
     observed = max(results[0].deviance - results[1].deviance, 0.0)
+    designs = (
+        None
+        if X is None
+        else tuple(
+            replay_rows(model, X, sample_weight) for model in (null, alternative)
+        )
+    )
     ratios = null_ratios(
-        *results,
-        names,
+        tuple(results),
+        added,
         n_resamples,
+        designs=designs,
         n_jobs=n_jobs,
         random_state=random_state,
         verbose=verbose,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SAME_ALGEBRA, SAME_DEVIANCE, SAME_THETA
+from conftest import SAME_ALGEBRA, SAME_DENSE, SAME_DEVIANCE, SAME_THETA
 from joblib import parallel_config
 from scipy import stats
 from test_reference import fit_case
@@ -15,6 +15,7 @@ from skmixed import MixedLinearRegressor, fit_many
 from skmixed.datasets import (
     load_dyestuff,
     load_london_schools,
+    load_machines,
     load_pastes,
     load_penicillin,
     load_sleepstudy,
@@ -28,6 +29,8 @@ from skmixed.inference.variance.wald import working_scale
 REFERENCE = Path(__file__).parents[1] / "reference" / "inference.json"
 CASES = json.loads(REFERENCE.read_text())["cases"]
 PROFILES = [name for name, case in CASES.items() if "profile" in case]
+# As numpy has it, before a test turns its vectors.
+EIGH = np.linalg.eigh
 # lme4 interpolates its profiles.
 INTERPOLATED = 0.01
 
@@ -374,3 +377,45 @@ def test_responses_that_do_not_fit_are_refused(sleep):
     Y[3, 1] = np.nan
     with pytest.raises(ValueError, match=r"\['y1'\] have missing"):
         fit_many(model, sleep, Y)
+
+
+def turned_eigenvectors(matrices):
+    """Eigenvectors as another processor finds them: turned where values are equal."""
+    values, vectors = EIGH(matrices)
+    random = np.random.default_rng(7)
+    for own, basis in zip(
+        values.reshape(-1, values.shape[-1]),
+        vectors.reshape(-1, *vectors.shape[-2:]),
+        strict=True,
+    ):
+        group = np.cumsum(np.diff(own, prepend=own[0]) > 1e-9 * np.abs(own).max())
+        for k in np.unique(group):
+            equal = np.flatnonzero(group == k)
+            turn = np.linalg.qr(random.normal(size=(len(equal), len(equal))))[0]
+            basis[:, equal] = basis[:, equal] @ turn
+    return values, vectors
+
+
+@pytest.mark.parametrize(
+    ("load", "formula"),
+    [
+        (load_pastes, "strength ~ 1 + (1 | batch/cask)"),
+        (load_penicillin, "diameter ~ 1 + (1 | plate) + (1 | sample)"),
+        (load_machines, "score ~ Machine + (0 + Machine | Worker)"),
+        (load_sleepstudy, "Reaction ~ Days + (Days | Subject)"),
+    ],
+)
+def test_draws_do_not_depend_on_the_choice_of_eigenvectors(load, formula, monkeypatch):
+    model = MixedLinearRegressor(formula).fit(load().frame)
+    refitter = Refitter(model.result_)
+
+    def draw():
+        law = ResponseLaw(
+            refitter.A, refitter.beta, refitter.Lambdas, model.result_.sigma
+        )
+        drawn = law.draw(5, np.random.default_rng(0))
+        return np.concatenate([*map(np.ravel, [*drawn.Zty, drawn.Xty, drawn.yty])])
+
+    first = draw()
+    monkeypatch.setattr(np.linalg, "eigh", turned_eigenvectors)
+    np.testing.assert_allclose(draw(), first, rtol=0, atol=SAME_DENSE * np.ptp(first))

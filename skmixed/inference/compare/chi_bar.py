@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import nnls
 
-from skmixed.inference.compare.nesting import factor_key
+from skmixed.inference.compare.nesting import embed
 from skmixed.inference.fixed.kenward_roger import trace_terms
 from skmixed.inference.opened.open_fit import open_at
 from skmixed.likelihood.search.start import symmetric_units
@@ -90,7 +90,7 @@ def cone_metric(small, large, difference):
     shapes : list of tuple (size, diagonal)
         The cone: a product of covariance matrices.
     """
-    deviance = open_at(large.A, False, embed(small, large))
+    deviance = open_at(large.A, False, embed(small, large, difference))
     inverses = [basis.coordinates for basis in deviance.A.basis.random]
     elimination = deviance.elimination
     f = deviance.scores(elimination.solve())
@@ -105,19 +105,6 @@ def cone_metric(small, large, difference):
     rest = np.linalg.pinv(K[np.ix_(outside, outside)], rcond=1e-10)
     across = K[np.ix_(inside, outside)]
     return 0.5 * (K[np.ix_(inside, inside)] - across @ rest @ across.T), shapes
-
-
-def embed(small, large):
-    """Relative factors of the smaller model in the places of the larger one."""
-    blocks = [np.zeros((len(effects), len(effects))) for effects in large.effects]
-    places = {factor_key(group): j for j, group in enumerate(large.groups)}
-    for group, effects, Lambda in zip(
-        small.groups, small.effects, small.relative_factors, strict=True
-    ):
-        j = places[factor_key(group)]
-        index = [large.effects[j].index(effect) for effect in effects]
-        blocks[j][np.ix_(index, index)] = Lambda
-    return blocks
 
 
 def raw_units(large, difference, inverses):

@@ -6,7 +6,8 @@ import pandas as pd
 from scipy import stats
 
 from skmixed.inference.compare.chi_bar import mixture_survival, mixture_weights
-from skmixed.inference.compare.nesting import difference, refuse_different_data
+from skmixed.inference.compare.nesting import difference, interior, refuse_worse
+from skmixed.inference.compare.same_rows import refuse_different_data
 from skmixed.likelihood.fit import fit_linear
 from skmixed.likelihood.result import information_criteria
 
@@ -25,7 +26,7 @@ def by_maximum_likelihood(result):
     return fit_linear(result.A, reml=False) if result.reml else result
 
 
-def likelihood_ratio_table(results, names, coef_names):
+def likelihood_ratio_table(results, names, coef_names, sketches):
     """Compare each model with the next larger one.
 
     Parameters
@@ -36,11 +37,13 @@ def likelihood_ratio_table(results, names, coef_names):
         Formulas.
     coef_names : sequence of list of str
         Names of the kept fixed effects.
+    sketches : sequence of RowSketch or None
 
     Returns
     -------
     DataFrame
-        A row per model, from the smallest.
+        A row per model, from the smallest. ``attrs["decided"]`` lists what column
+        spaces had to show.
 
     Raises
     ------
@@ -48,25 +51,31 @@ def likelihood_ratio_table(results, names, coef_names):
         If the models are of different data, or not nested.
     """
     order = sorted(range(len(results)), key=lambda i: results[i].n_parameters)
-    results, names, coef_names = (
-        [sequence[i] for i in order] for sequence in (results, names, coef_names)
+    results, names, coef_names, sketches = (
+        [sequence[i] for i in order]
+        for sequence in (results, names, coef_names, sketches)
     )
     refuse_different_data(results, names)
-    rows = [describe(results[0], names[0])]
+    rows, decided = [describe(results[0], names[0])], []
     for small, large in itertools.pairwise(range(len(results))):
         added = difference(
             results[small],
             results[large],
             (names[small], names[large]),
             (coef_names[small], coef_names[large]),
+            (sketches[small], sketches[large]),
         )
+        decided += [added.decided] if added.decided else []
         if not added.n_parameters:
             raise ValueError(
                 f"`{names[small]}` and `{names[large]}` have the same parameters."
             )
+        refuse_worse(results[small], results[large], (names[small], names[large]))
         row = describe(results[large], names[large])
         rows.append(row | ratio_test(results[small], results[large], added))
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.attrs["decided"] = decided
+    return table
 
 
 def describe(result, name):
@@ -98,12 +107,13 @@ def ratio_test(small, large, added):
     # two searches of one optimum may differ by their tolerance
     statistic = max(small.deviance - large.deviance, 0.0)
     weights, simulated = mixture_weights(small, large, added)
+    bound = "" if interior(small, large, added) else " at the most"
     return {
         "chi2": statistic,
         "df": added.n_parameters,
         "p": float(stats.chi2.sf(statistic, added.n_parameters)),
         "p_mixture": mixture_survival(statistic, weights),
-        "reference": write_mixture(weights, simulated),
+        "reference": write_mixture(weights, simulated) + bound,
     }
 
 

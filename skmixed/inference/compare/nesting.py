@@ -1,14 +1,21 @@
 """Whether one fitted model is a special case of another, and by what they differ."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-# Two sums of squares of one response agree to this, relative.
-SAME_SUM = 1e-8
+from skmixed.inference.compare.same_rows import different_columns, same_order
+from skmixed.inference.opened.row_sketch import directions, entries
+
+# Columns lie in a space when their distance from it, relative to their spread, is less.
+IN_SPAN = 1e-6
+# A larger model may have a larger deviance by what two searches may differ.
+WORSE = 1e-3
+# Eigenvalues of a correlation matrix below this are at the boundary.
+AT_BOUNDARY = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Difference:
     """What a model has beyond a smaller one.
 
@@ -21,11 +28,21 @@ class Difference:
     blocks : tuple of tuple (factor, effects, diagonal)
         Random effects whose variances the smaller model holds at zero: a factor of the
         larger one, positions of its effects, and whether they are independent.
+    coef_map : ndarray of shape (r_large, r_small), optional
+        The smaller model's columns are the larger one's times this.
+    covariance_map : ndarray of shape (m_large, m_small), optional
+        Free covariances of the larger model that those of the smaller one amount to,
+        where names do not show it.
+    decided : str, default=""
+        What was found from column spaces, for the reader.
     """
 
     n_fixed: int
     n_free: int
     blocks: tuple
+    coef_map: np.ndarray | None = None
+    covariance_map: np.ndarray | None = None
+    decided: str = ""
 
     @property
     def n_parameters(self):
@@ -41,63 +58,7 @@ class Difference:
         )
 
 
-def response_sum(A):
-    """Weighted sum of squares of the raw response, offset taken off.
-
-    Parameters
-    ----------
-    A : CrossProducts
-
-    Returns
-    -------
-    float
-    """
-    basis, p = A.basis, A.n_fixed
-    full = np.append(basis.crude_coef, 1.0)
-    moved = A.gram @ full
-    total = float(full @ moved)
-    if basis.constant.any():
-        one = basis.one
-        total += 2.0 * basis.y_shift * float(one @ moved[:p])
-        total += basis.y_shift**2 * float(one @ A.gram[:p, :p] @ one)
-    return total
-
-
-def refuse_different_data(results, names):
-    """Raise unless models were fitted to the same response and weights.
-
-    Parameters
-    ----------
-    results : sequence of FitResult
-    names : sequence of str
-        Formulas, for the message.
-
-    Raises
-    ------
-    ValueError
-    """
-    first, label = results[0], names[0]
-    for other, name in zip(results[1:], names[1:], strict=True):
-        if other.n_obs != first.n_obs:
-            raise ValueError(
-                f"The models were fitted to different data: `{label}` to {first.n_obs} "
-                f"rows, `{name}` to {other.n_obs}. Were rows dropped for missing "
-                "values? Leave out the same rows for both."
-            )
-        sums = response_sum(first.A), response_sum(other.A)
-        weights = first.A.sum_log_weights, other.A.sum_log_weights
-        if not (
-            np.isclose(*sums, rtol=SAME_SUM, atol=0.0)
-            and np.isclose(*weights, rtol=SAME_SUM, atol=SAME_SUM)
-        ):
-            raise ValueError(
-                f"`{label}` and `{name}` were fitted to different responses, offsets "
-                f"or weights: their weighted sums of squares are {sums[0]:.8g} and "
-                f"{sums[1]:.8g}."
-            )
-
-
-def difference(small, large, names, coef_names):
+def difference(small, large, names, coef_names, sketches=(None, None)):
     """Find what a model has beyond a smaller one that is a special case of it.
 
     Parameters
@@ -107,6 +68,9 @@ def difference(small, large, names, coef_names):
         Formulas, for the message.
     coef_names : tuple of two lists of str
         Names of the kept fixed effects.
+    sketches : tuple of two RowSketch, optional
+        Where they are of the same rows in the same order, column spaces decide;
+        else names.
 
     Returns
     -------
@@ -116,19 +80,57 @@ def difference(small, large, names, coef_names):
     ------
     ValueError
         If the smaller model has a fixed effect, a random effect or a covariance that
-        the larger one lacks. Only names are compared.
+        the larger one cannot express.
     """
-    lacking = [name for name in coef_names[0] if name not in coef_names[1]]
     old, new = free_entries(small), free_entries(large)
-    lacking += [write_entry(entry) for entry in sorted(set(old) - set(new))]
-    if lacking:
-        raise ValueError(
-            f"`{names[0]}` is not nested in `{names[1]}`, which lacks: "
-            f"{', '.join(lacking)}. A likelihood-ratio test needs every term of the "
-            "smaller model in the larger one, in the same coding; compare models that "
-            "are not nested by AIC or cross-validation."
-        )
-    added = set(new) - set(old)
+    coef_map, lacking = coefficients(small, large, names, coef_names, sketches)
+    covariance_map, missing = None, sorted(set(old) - set(new))
+    if small.terms and same_order(*sketches) and enough_forms(sketches, large):
+        found = covariance_span(sketches, small, large)
+        if found is None and not missing:
+            refuse_other_columns(names, "the random effects")
+        if found is not None and missing and keeps_sign(found, small, large):
+            covariance_map, missing = found, []
+    if lacking or missing:
+        refuse_not_nested(names, [*lacking, *map(write_entry, missing)])
+    n_fixed = len(coef_names[1]) - len(coef_names[0])
+    if covariance_map is None:
+        found = by_names(large, n_fixed, set(new) - set(old))
+    else:
+        found = Difference(n_fixed, len(new) - len(old), ())
+    by_span = covariance_map is not None or not set(coef_names[0]) <= set(coef_names[1])
+    decided = f"Column spaces show that `{names[0]}` is nested in `{names[1]}`."
+    return replace(
+        found,
+        coef_map=coef_map,
+        covariance_map=covariance_map,
+        decided=decided if by_span else "",
+    )
+
+
+def coefficients(small, large, names, coef_names, sketches):
+    """Express the smaller model's columns by the larger one's.
+
+    Returns
+    -------
+    weights : ndarray of shape (r_large, r_small) or None
+    lacking : list of str
+        Columns that the larger model lacks.
+    """
+    picked = name_map(*coef_names)
+    if not same_order(*sketches):
+        others = different_columns((small, large), coef_names)
+        if others:
+            refuse_other_columns(names, ", ".join(f"`{name}`" for name in others))
+        return picked, [name for name in coef_names[0] if name not in coef_names[1]]
+    if picked is None:
+        return span_map(sketches, coef_names[0])
+    refuse_other_values(sketches, coef_names, names, picked)
+    return picked, []
+
+
+def by_names(large, n_fixed, added):
+    """Divide the added covariances into new effects and new covariances of old ones."""
     zero = {(group, a) for group, a, b in added if a == b}
     blocks = []
     for j, effects, diagonal in large.terms:
@@ -136,9 +138,246 @@ def difference(small, large, names, coef_names):
         fresh = tuple(e for e in effects if (key, large.effects[j][e]) in zero)
         if fresh:
             blocks.append((j, fresh, diagonal or len(fresh) == 1))
-    n_fixed = len(coef_names[1]) - len(coef_names[0])
     found = Difference(n_fixed, 0, tuple(blocks))
     return Difference(n_fixed, len(added) - found.n_cone, tuple(blocks))
+
+
+def name_map(small, large):
+    """Weights that pick the smaller model's columns by name, None if some lack."""
+    if not set(small) <= set(large):
+        return None
+    picked = np.zeros((len(large), len(small)))
+    picked[[large.index(name) for name in small], np.arange(len(small))] = 1.0
+    return picked
+
+
+def span_map(sketches, coef_names):
+    """Weights that give the smaller model's columns from the larger one's.
+
+    Parameters
+    ----------
+    sketches : tuple of two RowSketch
+    coef_names : list of str
+        Of the smaller model.
+
+    Returns
+    -------
+    weights : ndarray of shape (r_large, r_small)
+    lacking : list of str
+        Columns outside of their span; all where the sketch is too small to tell.
+    """
+    small, large = sketches
+    if len(large.X) < large.X.shape[1] + 2:
+        return None, coef_names
+    size = np.linalg.norm(large.X, axis=0)
+    weights = np.linalg.lstsq(large.X / size, small.X, rcond=None)[0] / size[:, None]
+    far = outside(large.X @ weights - small.X, small)
+    return weights, [n for n, is_far in zip(coef_names, far, strict=True) if is_far]
+
+
+def refuse_other_values(sketches, coef_names, names, picked):
+    """Raise where columns of one name have different values in the two models."""
+    small, large = sketches
+    far = outside(large.X @ picked - small.X, small)
+    others = [f"`{n}`" for n, is_far in zip(coef_names[0], far, strict=True) if is_far]
+    if others:
+        refuse_other_columns(names, ", ".join(others))
+
+
+def outside(gap, sketch):
+    """Tell which columns differ by more than rounding, given their gap."""
+    size = np.linalg.norm(sketch.X, axis=0)
+    one = sketch.one / np.linalg.norm(sketch.one)
+    spread = np.linalg.norm(sketch.X - np.outer(one, one @ sketch.X), axis=0)
+    spread = np.where(spread > IN_SPAN**2 * size, spread, size)
+    rounding = 100.0 * np.finfo(float).eps * size
+    return np.linalg.norm(gap, axis=0) > IN_SPAN * spread + rounding
+
+
+def enough_forms(sketches, large):
+    """Whether the sketches hold more forms than the larger model has covariances."""
+    n_forms = min((len(f) for s in sketches for f in s.forms), default=0)
+    return n_forms >= large.n_theta + 2
+
+
+def covariance_span(sketches, small, large):
+    """Express the smaller model's covariances by the larger one's.
+
+    Returns
+    -------
+    ndarray of shape (m_large, m_small) or None
+        None where that cannot be done.
+    """
+    n_forms = min(len(f) for s in sketches for f in s.forms)
+    old, new = (
+        directions(sketch, result.terms, n_forms)
+        for sketch, result in zip(sketches, (small, large), strict=True)
+    )
+    size = np.linalg.norm(new, axis=0)
+    size[size == 0.0] = 1.0
+    found = np.linalg.lstsq(new / size, old, rcond=1e-10)[0] / size[:, None]
+    gap = np.linalg.norm(new @ found - old, axis=0)
+    return None if (gap > IN_SPAN * np.linalg.norm(old, axis=0)).any() else found
+
+
+def keeps_sign(covariance_map, small, large):
+    """Whether covariances of the smaller model are covariances in the larger one.
+
+    Covariances of rank one generate all of them: units and some others are tried.
+    """
+    random = np.random.default_rng(2)
+    for j, effects, diagonal in small.terms:
+        k = len(effects)
+        vectors = (
+            np.eye(k)
+            if diagonal
+            else np.vstack([np.eye(k), random.normal(size=(4 * k, k))])
+        )
+        for v in vectors:
+            blocks = [np.zeros((len(e), len(e))) for e in small.effects]
+            blocks[j][np.ix_(effects, effects)] = np.outer(v, v)
+            into = unpack(covariance_map @ pack(blocks, small), large)
+            if not all(is_covariance(block) for block in into):
+                return False
+    return True
+
+
+def pack_identity(result):
+    """Free entries of identity matrices, of shape (m,)."""
+    parts = []
+    for _, effects, diagonal in result.terms:
+        rows, cols = entries(len(effects), diagonal)
+        parts.append((rows == cols).astype(float))
+    return np.concatenate(parts)
+
+
+def pack(covariances, result):
+    """Free entries of covariances per factor, of shape (m,)."""
+    parts = [np.zeros(0)]
+    for j, effects, diagonal in result.terms:
+        rows, cols = entries(len(effects), diagonal)
+        parts.append(covariances[j][np.ix_(effects, effects)][rows, cols])
+    return np.concatenate(parts)
+
+
+def unpack(values, result):
+    """Covariances per factor from their free entries."""
+    blocks = [np.zeros((len(effects), len(effects))) for effects in result.effects]
+    start = 0
+    for j, effects, diagonal in result.terms:
+        rows, cols = (
+            np.asarray(effects)[index] for index in entries(len(effects), diagonal)
+        )
+        part = values[start : start + len(rows)]
+        blocks[j][rows, cols] = blocks[j][cols, rows] = part
+        start += len(rows)
+    return blocks
+
+
+def is_covariance(matrix, least=-AT_BOUNDARY):
+    """Whether the eigenvalues of a matrix, relative to its diagonal, are not negative.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (k, k)
+    least : float
+        Smallest eigenvalue that will do.
+    """
+    diagonal = np.diag(matrix)
+    if diagonal.min() < -AT_BOUNDARY * np.abs(matrix).max():
+        return False
+    scale = np.sqrt(np.maximum(diagonal, AT_BOUNDARY * diagonal.max()))
+    scale[scale == 0.0] = 1.0
+    unit = matrix / np.outer(scale, scale)
+    return bool(np.linalg.eigvalsh(unit)[0] >= least)
+
+
+def embed(small, large, difference):
+    """Relative factors of the smaller model in the places of the larger one.
+
+    Parameters
+    ----------
+    small, large : FitResult
+    difference : Difference
+
+    Returns
+    -------
+    list of ndarray of shape (k_j, k_j)
+        Square roots of the covariances of the larger model's raw effects.
+    """
+    if difference.covariance_map is not None:
+        own = [L @ L.T for L in small.relative_factors]
+        blocks = unpack(difference.covariance_map @ pack(own, small), large)
+        return [symmetric_root(block) for block in blocks]
+    blocks = [np.zeros((len(effects), len(effects))) for effects in large.effects]
+    places = {factor_key(group): j for j, group in enumerate(large.groups)}
+    for group, effects, Lambda in zip(
+        small.groups, small.effects, small.relative_factors, strict=True
+    ):
+        j = places[factor_key(group)]
+        index = [large.effects[j].index(effect) for effect in effects]
+        blocks[j][np.ix_(index, index)] = Lambda
+    return blocks
+
+
+def symmetric_root(matrix):
+    """Root of a positive semidefinite matrix, up to rounding."""
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+
+
+def interior(small, large, difference):
+    """Whether a smaller model is inside of what the larger one's covariances can be."""
+    if difference.covariance_map is None:
+        return True
+    blocks = unpack(difference.covariance_map @ pack_identity(small), large)
+    return all(
+        is_covariance(block[np.ix_(effects, effects)], AT_BOUNDARY)
+        and np.diag(block)[list(effects)].min() > 0.0
+        for block, effects in ((blocks[j], effects) for j, effects, _ in large.terms)
+    )
+
+
+def refuse_worse(small, large, names):
+    """Raise where a larger model fits worse, which a nested one cannot.
+
+    Parameters
+    ----------
+    small, large : FitResult
+        By the same criterion.
+    names : tuple of two str
+
+    Raises
+    ------
+    ValueError
+    """
+    gap = large.deviance - small.deviance
+    if gap > WORSE:
+        raise ValueError(
+            f"`{names[1]}` fits worse than `{names[0]}`, by {gap:.4g} in the deviance, "
+            "though it has more parameters: nested models of the same data cannot do "
+            "that. Were they fitted to other rows, or to other values of a column? "
+            "If not, the larger fit is no optimum: fit it again with a smaller tol, or "
+            "with standardised columns."
+        )
+
+
+def refuse_not_nested(names, lacking):
+    """Say what the larger model lacks."""
+    raise ValueError(
+        f"`{names[0]}` is not nested in `{names[1]}`, which lacks: "
+        f"{', '.join(lacking)}. A likelihood-ratio test needs a smaller model that is "
+        "a special case of the larger one; compare models that are not nested by AIC "
+        "or cross-validation."
+    )
+
+
+def refuse_other_columns(names, which):
+    """Say that what has one name in two models is not the same there."""
+    raise ValueError(
+        f"`{names[0]}` and `{names[1]}` were fitted to different values of {which} "
+        "under the same names. Fit both to the same rows of the same table."
+    )
 
 
 def factor_key(group):

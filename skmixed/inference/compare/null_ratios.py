@@ -3,13 +3,13 @@
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from skmixed.inference.compare.chi_bar import embed
-from skmixed.inference.compare.nesting import factor_key
+from skmixed.inference.compare.nesting import embed, factor_key
 from skmixed.inference.resample.bootstrap import in_chunks
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.refit import LeastSquares, Refitter
+from skmixed.inference.resample.row_draws import RowLaw
 from skmixed.likelihood.covariance.templates import lower_root
-from skmixed.likelihood.products.responses import put_response
+from skmixed.likelihood.products.responses import CHUNK, put_response
 from skmixed.printing.progress import ignore
 
 
@@ -23,32 +23,29 @@ class NestedPair:
     ----------
     small, large : FitResult
         By the same criterion; ``small`` nested in ``large``.
-    coef_names : tuple of two lists of str
-        Names of the kept fixed effects.
+    added : Difference
+        Without a covariance map.
     """
 
-    def __init__(self, small, large, coef_names):
+    def __init__(self, small, large, added):
         self.small = (Refitter if small.groups else LeastSquares)(small)
         self.large = Refitter(large)
-        places = [coef_names[1].index(name) for name in coef_names[0]]
-        self.law = self.null_law(small, large, places)
-        self.columns, self.response = self.fixed_map(small, large, places)
+        self.law = self.null_law(small, large, added)
+        self.columns, self.response = self.fixed_map(small, large, added.coef_map)
         self.effects = self.random_map(small, large)
 
-    def null_law(self, small, large, places):
+    def null_law(self, small, large, added):
         """Law of the larger model's cross-products under the null model."""
-        coef = np.zeros(len(large.coef))
-        coef[places] = small.coef
-        beta = large.A.basis.coef_from_raw(coef)
+        beta = large.A.basis.coef_from_raw(added.coef_map @ small.coef)
         Lambdas = [
             lower_root(basis.coordinates @ root)
             for root, basis in zip(
-                embed(small, large), self.large.A.basis.random, strict=True
+                embed(small, large, added), self.large.A.basis.random, strict=True
             )
         ]
         return ResponseLaw(self.large.A, beta, Lambdas, small.sigma)
 
-    def fixed_map(self, small, large, places):
+    def fixed_map(self, small, large, coef_map):
         """How the null model's columns and response follow from the larger model's.
 
         Returns
@@ -58,7 +55,7 @@ class NestedPair:
             ``y_small = y_large + X_large @ response``.
         """
         one, other = small.A.basis, large.A.basis
-        columns = one.contrasts(other.fixed.coordinates[:, places])
+        columns = one.contrasts(other.fixed.coordinates @ coef_map)
         response = other.crude_coef - columns @ one.crude_coef
         return columns, response + (other.y_shift - one.y_shift) * other.one
 
@@ -72,6 +69,10 @@ class NestedPair:
             raw = self.large.A.basis.random[j].coordinates[:, index]
             maps.append((j, self.small.A.basis.random[i].contrasts(raw)))
         return maps
+
+    def ratios(self, n_draws, rng):
+        """Yield the likelihood ratios of responses drawn from the null model."""
+        return map(self.ratio, self.law.stream(n_draws, rng))
 
     def ratio(self, A):
         """Likelihood ratio of one drawn response.
@@ -100,12 +101,39 @@ class NestedPair:
         return self.small.fit(null).criterion - self.large.fit(A).criterion
 
 
+class RowPair:
+    """The same from the rows of the fits, for designs of any size.
+
+    Parameters
+    ----------
+    small, large : FitResult
+        By the same criterion; ``small`` nested in ``large``.
+    designs : tuple of two Design
+        The rows of the fits, with their weights.
+    """
+
+    def __init__(self, small, large, designs):
+        self.fits, self.laws = [], []
+        for result, design in zip((small, large), designs, strict=True):
+            fit = (Refitter if result.groups else LeastSquares)(result)
+            self.fits.append(fit)
+            self.laws.append(RowLaw(result, fit.A, design))
+
+    def ratios(self, n_draws, rng):
+        """Yield the likelihood ratios of responses drawn from the null model."""
+        for start in range(0, n_draws, CHUNK):
+            Y = self.laws[0].draw(min(CHUNK, n_draws - start), rng)
+            for one, other in zip(*(law.products(Y) for law in self.laws), strict=True):
+                small, large = self.fits
+                yield small.fit(one).criterion - large.fit(other).criterion
+
+
 def null_ratios(
-    small,
-    large,
-    coef_names,
+    results,
+    added,
     n_resamples,
     *,
+    designs=None,
     n_jobs=None,
     random_state=None,
     verbose=None,
@@ -114,20 +142,33 @@ def null_ratios(
 
     Parameters
     ----------
-    small, large : FitResult
-    coef_names : tuple of two lists of str
+    results : tuple of two FitResult
+        The null model and the larger one.
+    added : Difference
     n_resamples : int
+    designs : tuple of two Design, optional
+        The rows of the fits, to draw from rows.
     n_jobs, random_state, verbose
         As :func:`skmixed.inference.resample.bootstrap.bootstrap_replicates`.
 
     Returns
     -------
     ndarray of shape (n_resamples,)
+
+    Raises
+    ------
+    ValueError
+        For covariances that are nested by their spaces alone, without rows.
     """
+    if designs is None and added.covariance_map is not None:
+        raise ValueError(
+            "Only column spaces show that these random effects are nested; pass the "
+            "rows of the fit as X to draw from rows."
+        )
     chunks = in_chunks(
         ratio_chunk,
-        (small, large),
-        coef_names,
+        (*results, designs),
+        added,
         n_resamples,
         n_jobs,
         random_state,
@@ -136,13 +177,17 @@ def null_ratios(
     return np.maximum(np.concatenate(chunks), 0.0)
 
 
-def ratio_chunk(results, coef_names, n_resamples, seed, done=ignore):
+def ratio_chunk(models, added, n_resamples, seed, done=ignore):
     """Draw some likelihood ratios, of shape (n_resamples,)."""
+    small, large, designs = models
     with threadpool_limits(1, user_api="blas"):
-        pair = NestedPair(*results, coef_names)
-        drawn = pair.law.stream(n_resamples, np.random.default_rng(seed))
-        ratios = []
-        for A in drawn:
-            ratios.append(pair.ratio(A))
+        pair = (
+            NestedPair(small, large, added)
+            if designs is None
+            else RowPair(small, large, designs)
+        )
+        found = []
+        for ratio in pair.ratios(n_resamples, np.random.default_rng(seed)):
+            found.append(ratio)
             done()
-        return np.array(ratios)
+        return np.array(found)

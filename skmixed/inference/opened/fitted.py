@@ -12,6 +12,7 @@ from skmixed.inference.opened.row_facts import (
     alias_weights,
     has_column_sums,
 )
+from skmixed.inference.opened.row_sketch import RowSketch
 from skmixed.likelihood.fit import largest_dense
 from skmixed.likelihood.result import FitResult
 
@@ -32,6 +33,8 @@ class Fitted:
         Weights with which the kept columns in the basis give the aliased ones.
     row_moments : RowMoments, optional
         Where the cross-products do not give them.
+    sketch : RowSketch, optional
+        Random sums of the rows, by which other models' columns are known.
 
     Notes
     -----
@@ -43,6 +46,7 @@ class Fitted:
     spec: DesignSpec | None = None
     alias_weights: np.ndarray | None = None
     row_moments: RowMoments | None = None
+    sketch: RowSketch | None = None
 
     @classmethod
     def of(cls, result, spec, design):
@@ -65,6 +69,7 @@ class Fitted:
             spec,
             alias_weights(result, design),
             None if known else RowMoments.of_design(design, result.A.basis),
+            RowSketch.of(design, result.kept),
         )
 
     @property

@@ -158,8 +158,10 @@ class GroupedErrors:
 
     Notes
     -----
-    Per group Z'e = R xi with R R' = Z'Z; given those, X'e has mean
+    Per group Z'e = R xi with R = (Z'Z)^(1/2); given those, X'e has mean
     sum X'Z (Z'Z)^- Z'e and the covariance of what of X is not in the groups' span.
+    Symmetric roots are unique; eigenvectors are not where eigenvalues are equal, as in
+    balanced designs, and draws made of them would depend on the processor.
     """
 
     def __init__(self, A):
@@ -168,14 +170,15 @@ class GroupedErrors:
         kept = values > RANK * values[:, -1:]
         root = np.sqrt(np.where(kept, values, 0.0))
         inverse = np.divide(1.0, root, out=np.zeros_like(root), where=kept)
-        self.R = vectors * root[:, None]
-        self.kept = kept
+        back = vectors.transpose(0, 2, 1)
+        self.R = (vectors * root[:, None]) @ back
+        self.span = (vectors * kept[:, None]) @ back
         # (G, k, p): what the groups' xi add to X'e
-        within = np.einsum("gak,apg->gkp", vectors, A.ZtXy[0][:, :p], optimize=True)
-        self.slopes = inverse[:, :, None] * within
+        inverse = (vectors * inverse[:, None]) @ back
+        self.slopes = inverse @ A.ZtXy[0][:, :p].transpose(2, 0, 1)
         flat = self.slopes.reshape(kept.size, p)
-        self.rest = semidefinite_root(A.gram[:p, :p] - flat.T @ flat, A.gram[:p, :p])
-        self.n_left = A.n_obs - int(kept.sum()) - self.rest.shape[1]
+        self.rest = SymmetricRoot(A.gram[:p, :p] - flat.T @ flat, A.gram[:p, :p])
+        self.n_left = A.n_obs - int(kept.sum()) - self.rest.rank
 
     def draw(self, n_draws, rng):
         """Draw errors; see :meth:`ResponseLaw.draw`.
@@ -186,13 +189,11 @@ class GroupedErrors:
             Z'e of shape (k, G, B) and X'e of shape (p, B).
         ete : ndarray of shape (B,)
         """
-        xi = rng.standard_normal((*self.kept.shape, n_draws)) * self.kept[:, :, None]
-        zeta = rng.standard_normal((self.rest.shape[1], n_draws))
+        xi = self.span @ rng.standard_normal((*self.R.shape[:2], n_draws))
+        Xte, squares = self.rest.draw(n_draws, rng)
         Zte = np.einsum("gak,gkn->agn", self.R, xi)
-        Xte = (
-            np.einsum("gkp,gkn->pn", self.slopes, xi, optimize=True) + self.rest @ zeta
-        )
-        ete = np.einsum("gkn,gkn->n", xi, xi) + np.einsum("kn,kn->n", zeta, zeta)
+        Xte = np.einsum("gkp,gkn->pn", self.slopes, xi, optimize=True) + Xte
+        ete = np.einsum("gkn,gkn->n", xi, xi) + squares
         return [Zte, Xte], ete + chi_square(self.n_left, n_draws, rng)
 
 
@@ -215,20 +216,19 @@ class DenseErrors:
         self.shapes = [shape(A, j) for j in range(len(sizes))]
         self.ends = np.cumsum([0, *sizes])
         full = dense_products(A, self.ends)
-        self.root = semidefinite_root(full, full)
-        self.n_left = A.n_obs - self.root.shape[1]
+        self.root = SymmetricRoot(full, full)
+        self.n_left = A.n_obs - self.root.rank
 
     def draw(self, n_draws, rng):
         """Draw errors; see :meth:`GroupedErrors.draw`."""
-        xi = rng.standard_normal((self.root.shape[1], n_draws))
-        stacked = self.root @ xi
+        stacked, squares = self.root.draw(n_draws, rng)
         h = [
             stacked[a:b].reshape(G, k, n_draws).transpose(1, 0, 2)
             for (k, G), a, b in zip(
                 self.shapes, self.ends[:-1], self.ends[1:], strict=True
             )
         ]
-        ete = np.einsum("kn,kn->n", xi, xi) + chi_square(self.n_left, n_draws, rng)
+        ete = squares + chi_square(self.n_left, n_draws, rng)
         return [*h, stacked[self.ends[-1] :]], ete
 
 
@@ -262,8 +262,8 @@ def dense_products(A, ends):
     return full
 
 
-def semidefinite_root(matrix, scale):
-    """R of full column rank with R R' = matrix, up to rounding.
+class SymmetricRoot:
+    """The symmetric root of a covariance, and the space that it spans.
 
     Parameters
     ----------
@@ -272,14 +272,36 @@ def semidefinite_root(matrix, scale):
     scale : ndarray of shape (k, k)
         Whose diagonal says what is zero.
 
-    Returns
-    -------
-    ndarray of shape (k, rank)
+    Attributes
+    ----------
+    rank : int
     """
-    unit = np.sqrt(np.maximum(np.diag(scale), np.finfo(float).tiny))
-    values, vectors = np.linalg.eigh(matrix / np.outer(unit, unit))
-    kept = values > RANK * max(values.max(initial=0.0), 1.0)
-    return unit[:, None] * vectors[:, kept] * np.sqrt(values[kept])
+
+    def __init__(self, matrix, scale):
+        unit = np.sqrt(np.maximum(np.diag(scale), np.finfo(float).tiny))
+        values, vectors = np.linalg.eigh(matrix / np.outer(unit, unit))
+        kept = values > RANK * max(values.max(initial=0.0), 1.0)
+        values, vectors = values[kept], vectors[:, kept]
+        self.root = unit[:, None] * ((vectors * np.sqrt(values)) @ vectors.T)
+        self.span = vectors @ vectors.T
+        self.rank = int(kept.sum())
+
+    def draw(self, n_draws, rng):
+        """Draw normal vectors of that covariance.
+
+        Parameters
+        ----------
+        n_draws : int
+        rng : Generator
+
+        Returns
+        -------
+        drawn : ndarray of shape (k, n_draws)
+        squares : ndarray of shape (n_draws,)
+            Squared lengths of the standard normal vectors that they are made of.
+        """
+        xi = self.span @ rng.standard_normal((len(self.root), n_draws))
+        return self.root @ xi, np.einsum("kn,kn->n", xi, xi)
 
 
 def chi_square(df, n_draws, rng):

@@ -44,8 +44,20 @@ class RowLaw:
             In the basis of A, with a drawn response in the place of y.
         """
         for start in range(0, n_draws, CHUNK):
-            Y = self.draw(min(CHUNK, n_draws - start), rng)
-            yield from with_responses(self.A, self.design, Y)
+            yield from self.products(self.draw(min(CHUNK, n_draws - start), rng))
+
+    def products(self, Y):
+        """Put responses in the place of y.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n, m)
+
+        Yields
+        ------
+        CrossProducts
+        """
+        return with_responses(self.A, self.design, Y)
 
     def draw(self, n_draws, rng):
         """Draw responses, of shape (n, n_draws)."""

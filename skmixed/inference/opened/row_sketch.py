@@ -1,0 +1,142 @@
+"""A few random sums over the rows of a fit: enough to compare column spaces later."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+# Sums over the rows, at the most; less than half the rows, so that none can be told.
+MOST_SUMS = 256
+# Rows of one pass of the random weights, in buckets.
+PASSES = 16
+# Quadratic forms of every covariance, at the least, and more than its parameters by.
+LEAST_FORMS, MORE_FORMS = 12, 4
+# Rows for the quadratic forms: all up to so many, else pieces of them.
+MOST_ROWS, PIECE = 1024, 128
+
+
+@dataclass(frozen=True, eq=False)
+class RowSketch:
+    """Random sums over the rows, with weights that depend on a row's place alone.
+
+    Parameters
+    ----------
+    X : ndarray of shape (s, r)
+        Sums of the kept fixed-effects columns.
+    one : ndarray of shape (s,)
+        Sums of a constant.
+    y : ndarray of shape (s,)
+    forms : tuple of ndarray of shape (K, k, k)
+        Per random term ``sum_g s_g s_g'`` with s_g the sum of a z over the rows of a
+        group, for K random vectors a.
+
+    Notes
+    -----
+    For generic weights S, columns X_0 lie in the span of X if and only if S X_0 lies in
+    that of S X, as long as S has more rows than X has columns; that they do not is
+    certain from any S. So are the covariances Z E Z' in the span of others if and only
+    if the forms a'Z E Z'a are, for generic vectors a.
+    """
+
+    X: np.ndarray
+    one: np.ndarray
+    y: np.ndarray
+    forms: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, design, kept):
+        """Sum over the rows of a design.
+
+        Parameters
+        ----------
+        design : Design
+        kept : ndarray of bool of shape (p,)
+
+        Returns
+        -------
+        RowSketch
+        """
+        n = len(design.X)
+        X, one, y = (
+            bucket_sums(part, n)
+            for part in (design.X[:, kept], np.ones((n, 1)), design.y[:, None])
+        )
+        m = sum(n_entries(b.z.shape[1], b.diagonal) for b in design.random)
+        rows = sampled_rows(n)
+        vectors = random_vectors(max(LEAST_FORMS, m + MORE_FORMS), len(rows))
+        forms = tuple(
+            quadratic_forms(block.z[rows], block.codes[rows], vectors)
+            for block in design.random
+        )
+        return cls(X, one[:, 0], y[:, 0], forms)
+
+
+def n_entries(k, diagonal):
+    """Free entries of a covariance of k effects."""
+    return k if diagonal else k * (k + 1) // 2
+
+
+def bucket_sums(columns, n):
+    """Weighted sums over buckets of rows, of shape (s, c)."""
+    s = min(MOST_SUMS, max(n // 2, 1))
+    weights = random_weights(PASSES * s)
+    whole, c = n // len(weights), columns.shape[1]
+    rest = columns[whole * len(weights) :]
+    total = columns[: n - len(rest)].reshape(whole, len(weights), c).sum(axis=0)
+    total[: len(rest)] += rest
+    return (weights[:, None] * total).reshape(PASSES, s, c).sum(axis=0)
+
+
+@lru_cache(maxsize=8)
+def random_weights(n):
+    """Weights of the buckets' rows, of shape (n,)."""
+    return np.random.default_rng(0).standard_normal(n)
+
+
+@lru_cache(maxsize=8)
+def random_vectors(n_forms, n):
+    """Vectors of the quadratic forms, the same whatever their number."""
+    return np.random.default_rng(1).random((n_forms, n)) - 0.5
+
+
+def sampled_rows(n):
+    """All rows, or pieces of neighbours spread over them."""
+    if n <= MOST_ROWS:
+        return np.arange(n)
+    starts = np.linspace(0, n - PIECE, MOST_ROWS // PIECE).astype(int)
+    return (starts[:, None] + np.arange(PIECE)).ravel()
+
+
+def quadratic_forms(z, codes, vectors):
+    """``sum_g s_g s_g'`` of every vector, of shape (K, k, k)."""
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    weighted = vectors[:, order, None] * z[order]
+    sums = np.add.reduceat(weighted, starts, axis=1)
+    return np.einsum("Kga,Kgb->Kab", sums, sums, optimize=True)
+
+
+def directions(sketch, terms, n_forms):
+    """Forms of the free covariances, a column each.
+
+    Parameters
+    ----------
+    sketch : RowSketch
+    terms : sequence of tuple (factor, effects, diagonal)
+    n_forms : int
+
+    Returns
+    -------
+    ndarray of shape (n_forms, m)
+    """
+    columns = [np.zeros((n_forms, 0))]
+    for forms, (_, effects, diagonal) in zip(sketch.forms, terms, strict=True):
+        rows, cols = entries(len(effects), diagonal)
+        twice = np.where(rows == cols, 1.0, 2.0)
+        columns.append(twice * forms[:n_forms, rows, cols])
+    return np.hstack(columns)
+
+
+def entries(k, diagonal):
+    """Rows and columns of the free entries of a covariance, upper triangle."""
+    return (np.arange(k), np.arange(k)) if diagonal else np.triu_indices(k)
