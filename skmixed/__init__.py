@@ -9,7 +9,7 @@ from skmixed.baselines import (
     five_approaches,
     naive_vs_mixed,
 )
-from skmixed.estimators import MixedLinearRegressor
+from skmixed.estimators import MixedEffectsRegressor, MixedLinearRegressor
 from skmixed.estimators.hypotheses import (
     anova,
     bootstrap_test,
@@ -36,6 +36,7 @@ __all__ = [
     "AggregatedLinearRegressor",
     "FormulaError",
     "InteractionLinearRegressor",
+    "MixedEffectsRegressor",
     "MixedLinearRegressor",
     "PooledLinearRegressor",
     "RankDeficiencyWarning",
