@@ -202,17 +202,18 @@ class PredictionMixin:
 
     def _predict_rows(self, design, missing):
         """Fixed effects, offset and the conditional modes of known groups."""
+        result = self.fitted_.result
         coef = np.zeros(design.X.shape[1])
-        coef[self.result_.kept] = self.result_.coef
+        coef[result.kept] = result.coef
         predicted = design.X @ coef
         if design.offset is not None:
             predicted += design.offset
-        for block, effects in zip(
-            design.random, self._effects_of(design.random), strict=True
-        ):
-            # code -1 (unseen) finds the row of zeros at the end
-            padded = np.vstack([effects, np.zeros(effects.shape[1])])
-            predicted += np.einsum("ij,ij->i", block.z, padded[block.codes])
+        wanted = {block.group for block in design.random}
+        terms = [term for term in result.terms if result.groups[term[0]] in wanted]
+        for block, (factor, positions, _) in zip(design.random, terms, strict=True):
+            effects = result.modes[factor][block.codes][:, list(positions)]
+            added = np.einsum("ij,ij->i", block.z, effects)
+            predicted += np.where(block.codes < 0, 0.0, added)
         predicted[missing] = np.nan
         return predicted
 
@@ -228,16 +229,6 @@ class PredictionMixin:
                 f"the model's grouping factors, which are {known}."
             )
         return tuple(named)
-
-    def _effects_of(self, blocks):
-        """Conditional modes of the terms of some factors, in the order of `blocks`."""
-        result = self.result_
-        wanted = {block.group for block in blocks}
-        return [
-            result.modes[factor][:, list(positions)]
-            for factor, positions, _ in result.terms
-            if result.groups[factor] in wanted
-        ]
 
     def _effects_to_draw(self, design, frame):
         """Group, columns, codes and covariance root of every random term."""

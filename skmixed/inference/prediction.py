@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 from scipy.linalg import solve_triangular
+from scipy.special import ndtri, stdtrit
 
 from skmixed.inference.opened.curvature import (
     determined_inverse,
     exact_hessian,
     free_parameters,
 )
-from skmixed.inference.opened.fitted import dense_columns
-from skmixed.inference.opened.posterior import Posterior
+from skmixed.inference.opened.fitted import LARGEST_KEPT, dense_columns
+from skmixed.inference.opened.posterior import Posterior, PosteriorStack
 
 # Up to these sizes a few more factorisations, for the degrees of freedom, are cheap.
 CHEAP_DENSE = 1500
@@ -75,7 +75,10 @@ class PredictiveDistribution:
 
     def half_width(self, confidence_level):
         """Half the width of a two-sided interval, of shape (n,)."""
-        quantile = stats.t.ppf((1.0 + confidence_level) / 2.0, self.df)
+        level = (1.0 + confidence_level) / 2.0
+        normal = np.isinf(self.df)
+        quantile = stdtrit(np.where(normal, 1.0, self.df), level)
+        quantile[normal] = ndtri(level)
         return quantile * np.sqrt(self.variance)
 
 
@@ -102,7 +105,8 @@ def predictive_distribution(fit, design, kind):
     the covariance of theta (Kackar and Harville, 1984, JASA 79(388), equation 2.3). The
     degrees of freedom are Satterthwaite's, ``2 v^2 / Var(v)``, with
     ``Var(v) = g' W g + 2 v^2 / nu`` along the profile of sigma. Derivatives are
-    central differences in the scale-free basis: 2m factorisations. Where those would
+    central differences in the scale-free basis: 2m factorisations, kept for the next
+    call. Where those would
     be long (crossed factors with a dense matrix beyond 1500 columns, or 200 000 random
     effects), the normal distribution stands in, which so many levels allow.
     """
@@ -115,19 +119,15 @@ def predictive_distribution(fit, design, kind):
     if not is_cheap(result):
         variance = mean_variance(fit, design) + residual
         return PredictiveDistribution(variance, np.full(n, np.inf))
-    opened = fit.open
-    deviance = opened.fresh()
-    rows = deviance.A.basis.rows(design)
-    free = free_parameters(deviance)
-    W = theta_covariance(deviance, free)
-    variance = mean_variance(fit, design) + residual
-    g, d = prediction_derivatives(deviance, free, rows, bool(residual))
-    opened.fresh()
-    spread = np.einsum("in,ij,jn->n", g, W, g, optimize=True)
+    near = Neighbours.of(fit)
+    rows, W = near.stack.posteriors[0].basis.rows(design), near.covariance
+    sigma2 = near.stack.sigma2[:, None] if residual else 0.0
+    variances = near.stack.variance(rows) + sigma2
+    g, d = near.differentiate(variances), near.differentiate(near.stack.mean(rows))
+    variance, nu = variances[0], result.df_resid if result.reml else result.n_obs
     with np.errstate(divide="ignore", invalid="ignore"):
-        df = 1.0 / (spread / (2.0 * variance**2) + 1.0 / deviance.nu)
-    variance = variance + np.einsum("in,ij,jn->n", d, W, d, optimize=True)
-    return PredictiveDistribution(variance, df)
+        df = 1.0 / ((g * (W @ g)).sum(axis=0) / (2.0 * variance**2) + 1.0 / nu)
+    return PredictiveDistribution(variance + (d * (W @ d)).sum(axis=0), df)
 
 
 def is_cheap(result):
@@ -136,38 +136,49 @@ def is_cheap(result):
     return dense_columns(result) <= CHEAP_DENSE and size <= CHEAP_EFFECTS
 
 
-def prediction_derivatives(deviance, free, rows, residual):
-    """Derivatives in theta of the predictions' variances and of the predictions.
+class Neighbours:
+    """The posterior at the estimates, and half a step to both sides in every theta.
 
     Parameters
     ----------
-    deviance : ProfiledDeviance
-        Evaluated at the estimates; afterwards it is elsewhere.
+    opened : OpenFit
+
+    Attributes
+    ----------
     free : ndarray of int of shape (m,)
         The parameters that are not at the boundary.
-    rows : BasisRows of n rows
-    residual : bool
-        Whether the variance includes that of a residual.
-
-    Returns
-    -------
-    g, d : ndarray of shape (m, n)
+    covariance : ndarray of shape (m, m)
+        Of the free parameters, sigma profiled out.
     """
-    theta = deviance.theta
-    g, d = np.empty((2, len(free), len(rows)))
-    for i, parameter in enumerate(free):
-        step = max(STEP * abs(theta[parameter]), LEAST_STEP)
-        sides = []
+
+    def __init__(self, opened):
+        self.free = free_parameters(opened.deviance)
+        self.covariance = theta_covariance(opened.fresh(), self.free)
+        theta, posteriors = opened.theta, [opened.posterior]
+        self.steps = np.maximum(STEP * np.abs(theta[self.free]), LEAST_STEP)
         for sign in (1.0, -1.0):
-            moved = theta.copy()
-            moved[parameter] += sign * step
-            deviance.evaluate(moved)
-            posterior = Posterior(deviance)
-            variance = posterior.variance(rows) + residual * posterior.sigma2
-            sides.append((variance, posterior.mean(rows)))
-        (v_up, m_up), (v_down, m_down) = sides
-        g[i], d[i] = (v_up - v_down) / (2 * step), (m_up - m_down) / (2 * step)
-    return g, d
+            for parameter, step in zip(self.free, self.steps, strict=True):
+                moved = theta.copy()
+                moved[parameter] += sign * step
+                posteriors.append(Posterior(opened.elsewhere(moved)))
+        self.stack = PosteriorStack(posteriors)
+
+    @classmethod
+    def of(cls, fit):
+        """Those of a fit, kept with it unless they are too much memory to keep."""
+        opened, result = fit.open, fit.result
+        entries = (2 * result.n_theta + 1) * dense_columns(result) ** 2
+        return opened.part(cls) if entries <= LARGEST_KEPT**2 else cls(opened)
+
+    def differentiate(self, at):
+        """Derivatives in the free theta of what the stack gives, (m, n).
+
+        Parameters
+        ----------
+        at : ndarray of shape (2 m + 1, n)
+        """
+        m = len(self.free)
+        return (at[1 : m + 1] - at[m + 1 :]) / (2.0 * self.steps[:, None])
 
 
 def theta_covariance(deviance, free):

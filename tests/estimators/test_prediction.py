@@ -141,7 +141,7 @@ def test_conditional_sds_are_the_standard_errors_given_beta():
     row = pd.DataFrame({"Days": 0.0, "Subject": frame["Subject"].unique()})
     found = model.fitted_.open.posterior
     rows = found.basis.rows(model.spec_.build(row))
-    given_beta = found.within_factors(rows)
+    given_beta = found.alone.within_factors(rows)[0]
     w = found.loadings(rows)[0][0]
     u = rows.X - np.einsum("na,apn->np", w, found.F[0])
     given_beta -= (np.linalg.solve(found.RX, u.T) ** 2).sum(axis=0)

@@ -1,5 +1,7 @@
 """Grouping factors: who the groups are, as sorted levels and integer codes."""
 
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 
@@ -145,24 +147,43 @@ class GroupIndex:
         """Find the codes of one column."""
         column, levels = self.columns[place], self.column_levels[place]
         check_kind(frame[column], levels, column)
-        return encode_keys(frame[column], levels, self.find_index(place))
+        return encode_keys(frame[column], self.lookup(place))
 
-    def find_index(self, place):
-        """Return a function that makes the hash table of a column's levels, once."""
-        cache = self.__dict__.setdefault("_indexes", {})
-
-        def index():
-            if place not in cache:
-                cache[place] = pd.Index(self.column_levels[place])
-            return cache[place]
-
-        return index
+    def lookup(self, place):
+        """What finds a column's keys among its levels, made once."""
+        found = self.__dict__.setdefault("_lookups", {})
+        if place not in found:
+            found[place] = Levels(self.column_levels[place])
+        return found[place]
 
     def __getstate__(self):
-        return {k: v for k, v in self.__dict__.items() if k != "_indexes"}
+        return {k: v for k, v in self.__dict__.items() if k != "_lookups"}
 
     def __repr__(self):
         return f"GroupIndex({self.name!r}, n_levels={self.n_levels})"
+
+
+class Levels:
+    """Levels of one column, and what finds keys among them.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (G,)
+    """
+
+    def __init__(self, levels):
+        self.levels = levels
+
+    @cached_property
+    def index(self):
+        """Hash table of the levels."""
+        return pd.Index(self.levels)
+
+    @cached_property
+    def ascending_integers(self):
+        """Whether the levels are integers that ascend; those of categories need not."""
+        levels = self.levels
+        return levels.dtype.kind in "iu" and bool((levels[:-1] <= levels[1:]).all())
 
 
 def pair_up(codes, more_codes, n_more):
@@ -301,23 +322,24 @@ def match_integers(keys, levels):
     return np.where(inside, table[steps], np.int32(-1))
 
 
-def encode_keys(series, levels, index):
-    """Return the code of each key among the levels, -1 if it is not there."""
+def encode_keys(series, lookup):
+    """Return the code of each key among the levels, -1 if it is not there.
+
+    Parameters
+    ----------
+    series : Series of length n
+    lookup : Levels
+    """
     if isinstance(series.dtype, pd.CategoricalDtype):
         codes, categories = series.array.codes, series.array.categories
         if len(codes) < len(categories):
             used, codes = compact(codes, codes < 0)
             categories = categories[used]
-        return np.append(find(index(), categories), np.int32(-1))[codes]
+        return np.append(find(lookup.index, categories), np.int32(-1))[codes]
     integers = as_integers(series)
-    if integers is not None and levels.dtype.kind in "iu" and is_sorted(levels):
-        return match_integers(integers, levels)
-    return find(index(), series)
-
-
-def is_sorted(levels):
-    """Tell whether levels ascend; those of categories need not."""
-    return bool((levels[:-1] <= levels[1:]).all())
+    if integers is not None and lookup.ascending_integers:
+        return match_integers(integers, lookup.levels)
+    return find(lookup.index, series)
 
 
 def find(index, keys):

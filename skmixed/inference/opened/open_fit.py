@@ -39,6 +39,13 @@ class OpenFit:
         self.deviance.evaluate(self.theta)
         return self.deviance
 
+    def elsewhere(self, theta):
+        """Return another deviance of the same likelihood, evaluated at some theta."""
+        A = self.deviance.A
+        deviance = ProfiledDeviance(A, choose_elimination(A), self.result.reml)
+        deviance.evaluate(theta)
+        return deviance
+
     @cached_property
     def curvature(self):
         """The criterion around its optimum."""
@@ -47,7 +54,7 @@ class OpenFit:
     @cached_property
     def posterior(self):
         """The random effects given the data."""
-        return Posterior(reopen(self.result))
+        return Posterior(self.elsewhere(self.theta))
 
     @cached_property
     def mode_covariances(self):

@@ -1,6 +1,7 @@
 """Random effects given the data, as predictions of new rows need them."""
 
 import itertools
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -55,12 +56,14 @@ class Posterior:
             found.append((w, np.maximum(codes, 0)))
         return found
 
+    @cached_property
+    def alone(self):
+        """The same as a stack of one."""
+        return PosteriorStack([self])
+
     def mean(self, rows):
         """Prediction less what does not depend on theta, of shape (n,)."""
-        predicted = rows.X @ self.beta
-        for (w, codes), f in zip(self.loadings(rows), self.f, strict=True):
-            predicted += np.einsum("na,an->n", w, f[:, codes])
-        return predicted
+        return self.alone.mean(rows)[0]
 
     def variance(self, rows):
         """Variance of prediction less truth, both without residual, of shape (n,).
@@ -73,27 +76,7 @@ class Posterior:
         -------
         ndarray of shape (n,)
         """
-        total = np.empty(len(rows))
-        for start in range(0, len(rows), CHUNK_ROWS):
-            chunk = slice(start, start + CHUNK_ROWS)
-            total[chunk] = self.within_factors(rows[chunk])
-        total -= 2.0 * self.between_factors(rows)
-        return self.sigma2 * np.maximum(total, 0.0)
-
-    def within_factors(self, rows):
-        """All terms but ``w_g'P_gh w_h`` of levels of two factors."""
-        total, u = np.zeros(len(rows)), rows.X.copy()
-        loadings = self.loadings(rows)
-        for (w, codes), z, Lambda, P, F in zip(
-            loadings, rows.z, self.Lambdas, self.blocks, self.F, strict=True
-        ):
-            total += ((z @ Lambda) ** 2).sum(axis=1)
-            total -= np.einsum("na,abn,nb->n", w, P[:, :, codes], w, optimize=True)
-            u -= np.einsum("na,apn->np", w, F[:, :, codes])
-        if u.shape[1]:
-            root = solve_triangular(self.RX, u.T, lower=True, check_finite=False)
-            total += (root**2).sum(axis=0)
-        return total
+        return self.alone.variance(rows)[0]
 
     def between_factors(self, rows):
         """Sum of ``w_g'P_gh w_h`` over pairs of factors, of shape (n,).
@@ -163,6 +146,87 @@ class Posterior:
         for a in range(k):
             directions[j][a, place * k + a, levels] = 1.0
         return self.elimination.apply(directions)
+
+
+class PosteriorStack:
+    """The posterior at several thetas at once: means and variances of the same rows.
+
+    Parameters
+    ----------
+    posteriors : list of s Posterior
+        Of one likelihood.
+    """
+
+    def __init__(self, posteriors):
+        def stack(parts):
+            return parts[0][None] if len(parts) == 1 else np.stack(parts)
+
+        def by_factor(name):
+            return [
+                stack(parts)
+                for parts in zip(*(getattr(p, name) for p in posteriors), strict=True)
+            ]
+
+        self.posteriors = posteriors
+        self.Psi = [
+            L @ L.transpose(0, 2, 1) for L in map(np.asarray, by_factor("Lambdas"))
+        ]
+        self.F, self.f, self.P = map(by_factor, ("F", "f", "blocks"))
+        self.beta = stack([p.beta for p in posteriors])
+        self.sigma2 = np.array([p.sigma2 for p in posteriors])
+        identity = np.eye(self.beta.shape[1])
+        # X'V^-1 X = R R' and u -> R^-1 u, for rows u
+        self.whiten = stack([solve_lower(p.RX, identity).T for p in posteriors])
+
+    def __len__(self):
+        return len(self.posteriors)
+
+    def loadings(self, rows):
+        """Yield ``D z`` (s, n, k) and ``z'D z`` (s, n) of every factor, and codes."""
+        for z, codes, Psi in zip(rows.z, rows.codes, self.Psi, strict=True):
+            w = z @ Psi
+            own = (w * z).sum(axis=2)
+            unseen = codes < 0
+            if unseen.any():
+                w[:, unseen], codes = 0.0, np.where(unseen, 0, codes)
+            yield w, own, codes
+
+    def mean(self, rows):
+        """Predictions less what does not depend on theta, of shape (s, n)."""
+        predicted = self.beta @ rows.X.T
+        for (w, _, codes), f in zip(self.loadings(rows), self.f, strict=True):
+            predicted += np.einsum("sna,san->sn", w, f[:, :, codes])
+        return predicted
+
+    def variance(self, rows):
+        """Variances of prediction less truth, without residual, of shape (s, n)."""
+        total = np.empty((len(self), len(rows)))
+        step = max(CHUNK_ROWS // len(self), 1)
+        for start in range(0, len(rows), step):
+            chunk = slice(start, start + step)
+            total[:, chunk] = self.within_factors(rows[chunk])
+        if len(rows.z) > 1:
+            for own, posterior in zip(total, self.posteriors, strict=True):
+                own -= 2.0 * posterior.between_factors(rows)
+        return self.sigma2[:, None] * np.maximum(total, 0.0)
+
+    def within_factors(self, rows):
+        """All terms but ``w_g'P_gh w_h`` of levels of two factors, of shape (s, n)."""
+        total, u = 0.0, rows.X
+        for (w, own, codes), P, F in zip(
+            self.loadings(rows), self.P, self.F, strict=True
+        ):
+            Pw = np.einsum("sabn,snb->sna", P[..., codes], w)
+            total = total + own - (w * Pw).sum(axis=2)
+            u = u - np.einsum("sna,sapn->snp", w, F[..., codes])
+        return total + ((u @ self.whiten) ** 2).sum(axis=2)
+
+
+def solve_lower(R, right):
+    """``R^-1 right`` for a lower triangular R, also of no columns."""
+    if not len(R):
+        return right
+    return solve_triangular(R, right, lower=True, check_finite=False)
 
 
 def check_work(n_columns, n_effects):
