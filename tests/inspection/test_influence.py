@@ -5,9 +5,11 @@ from conftest import SAME_ALGEBRA, SAME_DENSE, SAME_DEVIANCE, SAME_THETA
 from headless import closed_figures, sleepstudy  # noqa: F401
 
 from skmixed import MixedLinearRegressor, datasets
+from skmixed.inference.diagnose import crossed_deletion
 from skmixed.inference.diagnose.group_deletion import delete_groups
 from skmixed.inspection import influence
 from skmixed.inspection.rows import Rows
+from skmixed.likelihood.products.rows import GroupedRows
 
 TIGHT = {"tol": 1e-11}
 
@@ -145,17 +147,66 @@ def test_groups_at_held_variances_are_deleted_as_by_dense_algebra():
     assert found.random_sd is None
 
 
-def test_groups_of_several_factors_at_held_variances():
-    X, y = datasets.make_mixed_regression(
-        12, 10, second_factor="nested", n_second=3, random_state=4
+# formula -> how the second factor lies to the first
+SEVERAL_FACTORS = {
+    "y ~ x0 + x1 + (1 | group/second)": "nested",
+    "y ~ x0 + x1 + (1 | group) + (1 | second)": "crossed",
+    "y ~ x0 + (x0 | group) + (0 + x1 | second)": "crossed",
+    "y ~ 0 + x0 + (1 | group) + (x1 || second) + (1 | third)": "crossed",
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("formula", SEVERAL_FACTORS)
+def test_groups_of_several_factors_at_held_variances(formula, weighted):
+    rng = np.random.default_rng(4)
+    second = rng.integers(0, 5, 120)
+    group = np.arange(120) % 8
+    frame = pd.DataFrame(
+        {
+            "group": group,
+            "second": second,
+            "third": np.arange(120) // 15 % 4,
+            "x0": rng.normal(size=120),
+            "x1": rng.normal(size=120),
+        }
     )
-    frame = X.assign(y=y)
-    model = fit("y ~ x0 + x1 + (1 | group/subgroup)", frame)
-    design = Rows.read_fitted(model, frame).design
-    found = delete_groups(model.fitted_, design, 0, refit=False)
-    coef, std_error, _ = dense_deletion(model, design, design.random[0].codes == 5)
-    np.testing.assert_allclose(found.coef[5], coef, rtol=SAME_DENSE)
-    np.testing.assert_allclose(found.std_error[5], std_error, rtol=SAME_DENSE)
+    frame["y"] = rng.normal(size=8)[group] + rng.normal(size=5)[second]
+    frame["y"] += frame["x0"] * (1 + rng.normal(size=8)[group]) + rng.normal(size=120)
+    weights = rng.uniform(0.5, 2.0, 120) if weighted else None
+    model = MixedLinearRegressor(formula).fit(frame, sample_weight=weights)
+    design = Rows.read_fitted(model, frame, sample_weight=weights).design
+    for factor in range(len(model.result_.groups)):
+        found = delete_groups(model.fitted_, design, factor, refit=False)
+        codes = GroupedRows.of(design.random).codes[factor]
+        gone = codes == 2
+        coef, std_error, sigma = dense_deletion(model, design, gone)
+        np.testing.assert_allclose(found.coef[2], coef, rtol=SAME_DENSE)
+        np.testing.assert_allclose(found.std_error[2], std_error, rtol=SAME_DENSE)
+        np.testing.assert_allclose(found.sigma[2], sigma, rtol=SAME_DENSE)
+        assert abs(found.leverage.sum() - len(coef)) < SAME_ALGEBRA
+
+
+@pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
+def test_a_lost_effect_is_nan_next_to_other_factors():
+    _, sleep = sleepstudy()
+    first = sleep["Subject"] == sleep["Subject"][0]
+    frame = sleep.assign(first=first * sleep["Days"], day=sleep["Days"])
+    model = fit("Reaction ~ Days + first + (1 | Subject) + (1 | day)", frame)
+    found = influence(model, frame, level="Subject", refit=False)
+    assert found.coef.iloc[0].isna().all()
+    assert np.isnan(found.table["sigma"].iloc[0])
+    assert found.coef.iloc[1:].notna().all(axis=None)
+
+
+@pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
+def test_too_many_crossed_effects_are_refused_with_an_estimate(monkeypatch):
+    _, sleep = sleepstudy()
+    model = fit("Reaction ~ Days + (1 | Subject) + (1 | Days)", sleep)
+    monkeypatch.setattr(crossed_deletion, "MOST_BYTES", 1e3)
+    with pytest.raises(ValueError, match="all 28 random effects"):
+        influence(model, sleep, level="Subject", refit=False)
 
 
 @pytest.mark.parametrize("refit", [True, False])

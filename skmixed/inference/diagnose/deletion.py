@@ -107,7 +107,7 @@ def delete_rows(fit, design):
     nu = result.df_resid if result.reml else result.n_obs
     r2 = result.sigma**2 * nu - w * residual**2 / rest
     sigma = np.sqrt(np.maximum(r2, 0.0) / (nu - 1)) if nu > 1 else np.nan * residual
-    spread = np.diag(basis.contrasts(basis.fixed.raw(C)))
+    spread = np.diag(basis.fixed.raw_covariance(C))
     spread = spread + raw**2 * (w / rest)[:, None]
     return Deletion(
         coef=result.coef - shift,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from skmixed.inference.diagnose.crossed_deletion import delete_crossed
 from skmixed.inference.diagnose.deletion import Deletion, OpenRows
 from skmixed.inference.opened.open_fit import reopen
 from skmixed.likelihood.fit import finish, largest_dense
@@ -42,12 +43,16 @@ def delete_groups(fit, design, factor, *, refit=True, verbose=None):
     Notes
     -----
     The cross-products of the other groups are those of all less the group's own, so a
-    refit reads no rows but the group's, and it starts at the estimates of all. Of one
-    factor with variances held, all groups are deleted at once: see `hold_variances`.
+    refit reads no rows but the group's, and it starts at the estimates of all. With
+    variances held, the groups of the only factor are deleted all at once, see
+    `hold_variances`, and those of one among several by low-rank updates.
     """
     result, codes = fit.result, GroupedRows.of(design.random).codes[factor]
     if not refit and len(result.groups) == 1:
         return hold_variances(fit, design, codes)
+    if not refit:
+        deletion = delete_crossed(fit, design, codes, result.n_levels[factor], verbose)
+        return replace(deletion, leverage=group_leverage(fit, design, codes))
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=result.n_levels[factor])
     found = []
@@ -55,7 +60,7 @@ def delete_groups(fit, design, factor, *, refit=True, verbose=None):
     with threads, count_done(len(counts), "influence", "groups", verbose) as done:
         for level, rows in enumerate(np.split(order, np.cumsum(counts)[:-1])):
             A = without(result.A, design, rows, factor, level)
-            found.append(estimates(replace(result, A=A), refit))
+            found.append(estimates(replace(result, A=A)))
             done()
     coef, std_error, sigma, covariances = zip(*found, strict=True)
     return Deletion(
@@ -63,7 +68,7 @@ def delete_groups(fit, design, factor, *, refit=True, verbose=None):
         std_error=np.array(std_error),
         sigma=np.array(sigma),
         leverage=group_leverage(fit, design, codes),
-        covariances=list(covariances) if refit else None,
+        covariances=list(covariances),
     )
 
 
@@ -128,15 +133,13 @@ def select_rows(design, rows):
     )
 
 
-def estimates(start, refit):
-    """Estimate a model from changed cross-products.
+def estimates(start):
+    """Estimate a model anew from changed cross-products.
 
     Parameters
     ----------
     start : FitResult
         With the changed cross-products, and the estimates to start from.
-    refit : bool
-        Whether the variances are estimated anew.
 
     Returns
     -------
@@ -150,19 +153,13 @@ def estimates(start, refit):
         unknown = tuple(np.full_like(one, np.nan) for one in start.covariances)
         return nothing, nothing, np.nan, unknown
     deviance = reopen(start)
-    if refit:
-        optimum = minimise(deviance, deviance.theta, tol=TOLERANCE)
-        found = deviance, optimum
-        thin = thin_directions(deviance, optimum.theta)
-        if thin or optimum.flat or not optimum.converged:
-            found = search(A, start.reml, tol=TOLERANCE)
-        fit = finish(A, *found)
-        return fit.coef, np.sqrt(np.diag(fit.coef_cov)), fit.sigma, fit.covariances
-    at = deviance.at
-    sigma = np.sqrt(at.r2 / deviance.nu)
-    root = np.linalg.solve(at.RX, A.basis.contrasts(np.eye(p)).T)
-    std_error = sigma * np.sqrt((root**2).sum(axis=0))
-    return A.basis.raw_coef(at.beta), std_error, sigma, start.covariances
+    optimum = minimise(deviance, deviance.theta, tol=TOLERANCE)
+    found = deviance, optimum
+    thin = thin_directions(deviance, optimum.theta)
+    if thin or optimum.flat or not optimum.converged:
+        found = search(A, start.reml, tol=TOLERANCE)
+    fit = finish(A, *found)
+    return fit.coef, np.sqrt(np.diag(fit.coef_cov)), fit.sigma, fit.covariances
 
 
 def determined(gram):
