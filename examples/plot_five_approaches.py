@@ -87,7 +87,7 @@ def draw_lines(table, schools, path=None):
         lines = model.group_coef_["school"]
         if name in ("aggregated", "pooled"):
             x = np.array([schools["lrt"].min(), schools["lrt"].max()])
-            axis.plot(x, model.intercept_ + model.coef_[0] * x, color="C0")
+            axis.plot(x, model.intercept_ + model.fixed_effects_["lrt"] * x, color="C0")
         else:
             for school, (intercept, slope) in lines.iterrows():
                 x = ends.loc[school].to_numpy()
@@ -100,7 +100,9 @@ def draw_lines(table, schools, path=None):
     alone = PooledLinearRegressor("exam ~ lrt").fit(one)
     x = np.array([one["lrt"].min(), one["lrt"].max()])
     axes.flat[-1].scatter(one["lrt"], one["exam"], s=6, color="0.5")
-    axes.flat[-1].plot(x, alone.intercept_ + alone.coef_[0] * x, color="C3")
+    axes.flat[-1].plot(
+        x, alone.intercept_ + alone.fixed_effects_["lrt"] * x, color="C3"
+    )
     axes.flat[-1].set_title(f"school {SCHOOL_ALONE} alone")
     figure.supxlabel("LRT score at 11 (standardised)")
     figure.supylabel("exam score at 16 (normalised)")

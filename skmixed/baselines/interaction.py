@@ -38,7 +38,7 @@ class InteractionLinearRegressor(BaselineRegressor):
 
     Attributes
     ----------
-    coef_, intercept_, coef_names_ : ndarray, float, list of str
+    intercept_, coef_names_ : float, list of str
         Coefficients, without and of the intercept, and their names. Those of effects in
         the bar are means over groups, weighted by size: what new groups get.
     fixed_effects_, fixed_effects_cov_ : Series, DataFrame

@@ -26,7 +26,7 @@ class PooledLinearRegressor(BaselineRegressor):
 
     Attributes
     ----------
-    coef_, intercept_, coef_names_ : ndarray, float, list of str
+    intercept_, coef_names_ : float, list of str
         Coefficients, without and of the intercept, and their names.
     fixed_effects_, fixed_effects_cov_ : Series, DataFrame
         Coefficients with the intercept, and their covariance matrix.

@@ -32,7 +32,7 @@ class SeparateLinearRegressor(BaselineRegressor):
 
     Attributes
     ----------
-    coef_, intercept_, coef_names_ : ndarray, float, list of str
+    intercept_, coef_names_ : float, list of str
         Mean coefficients over groups, weighted by size: what new groups get.
     fixed_effects_ : Series
         The same, with the intercept.

@@ -4,6 +4,8 @@ import dataclasses
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
@@ -31,6 +33,9 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
     `_learn_design` in `fit` and `_replay_design` in `predict`, and gets ``formula_``,
     ``n_obs_``, ``n_dropped_``, ``n_features_in_`` and ``feature_names_in_``.
     """
+
+    # Whether prediction differs between groups.
+    _predicts_by_group = True
 
     _parameter_constraints: ClassVar[dict] = {
         "formula": [str, None],
@@ -76,6 +81,7 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
                 "Input y contains infinity or a value too large: the response is not "
                 f"finite in {int((~np.isfinite(y)).sum())} rows."
             )
+        self._keep_columns(frame, formula, design)
         self.formula_ = self.spec_.formula_text
         self.n_obs_ = len(y)
         weights = None if weights is None else weights[keep]
@@ -175,9 +181,42 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         names = self._kept_names()
         has_intercept = names[:1] == ["Intercept"]
         self.intercept_ = float(coef[0]) if has_intercept else 0.0
-        self.coef_ = np.array(coef[has_intercept:])
         self.coef_names_ = names[has_intercept:]
         self.aliased_ = [c for c in self.spec_.coef_names if c not in names]
+
+    def _keep_columns(self, frame, formula, design):
+        """Keep the names of X's columns where the prediction is linear in them."""
+        numbers = all(
+            is_numeric_dtype(dtype) and not is_bool_dtype(dtype)
+            for dtype in frame.dtypes
+        )
+        columns = [str(column) for column in frame.columns]
+        linear = numbers and design.offset is None and len(set(columns)) == len(columns)
+        if self._predicts_by_group and formula.random:
+            linear = False
+        slopes = [name for name in self.spec_.coef_names if name != "Intercept"]
+        linear = linear and set(slopes) <= set(columns)
+        self._linear_columns_ = columns if linear else None
+
+    @property
+    def coef_(self):
+        """Coefficients of the columns of X, where ``X @ coef_ + intercept_`` predicts.
+
+        Raises
+        ------
+        AttributeError
+            Where prediction is no linear function of the columns of X in their order:
+            with random effects, categories, transformations, interactions or offsets.
+        """
+        check_is_fitted(self)
+        if self._linear_columns_ is None:
+            raise AttributeError(
+                f"coef_ would not line up with the columns of X: `{self.formula_}` "
+                "does not predict X @ coef_ + intercept_. The coefficients by name are "
+                "in fixed_effects_."
+            )
+        coef = pd.Series(self._population_coef(), index=self._kept_names())
+        return coef.reindex(self._linear_columns_, fill_value=0.0).to_numpy()
 
     def score(self, X, y=None, sample_weight=None):
         """Coefficient of determination (R2) of ``predict(X)``.

@@ -66,10 +66,12 @@ class MixedLinearRegressor(
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_coef,)
-        Fixed effects without the intercept.
+    coef_ : ndarray of shape (n_features_in_,)
+        Coefficients of the columns of `X`. It exists only where ``predict(X)`` is
+        ``X @ coef_ + intercept_``: without random effects, categories, transformations
+        and interactions. ``fixed_effects_`` always exists.
     coef_names_ : list of str of length n_coef
-        Their names.
+        Names of the fixed effects without the intercept.
     intercept_ : float
         Fixed intercept, 0.0 where the formula has none.
     aliased_ : list of str
@@ -265,6 +267,9 @@ class MixedLinearRegressor(
             max_iter=self.max_iter,
             verbose=verbose,
         )
+
+    def _population_coef(self):
+        return self.result_.coef
 
     def _publish(self, fit):
         """Set the fitted attributes that cost nothing."""

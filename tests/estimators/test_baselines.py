@@ -306,7 +306,9 @@ def test_missing_rows_are_dropped_and_predicted_as_nan(schools, baseline):
     model = baseline(SLOPE, na_action="drop").fit(holes)
     assert model.n_dropped_ == 3
     complete = baseline(SLOPE).fit(holes.dropna())
-    np.testing.assert_allclose(model.coef_, complete.coef_, rtol=SAME_ALGEBRA)
+    np.testing.assert_allclose(
+        model.fixed_effects_, complete.fixed_effects_, rtol=SAME_ALGEBRA
+    )
     assert np.flatnonzero(np.isnan(model.predict(holes))).tolist() == [0, 7]
 
 
@@ -315,7 +317,9 @@ def test_weights_zero_and_one_choose_rows(schools, baseline):
     chosen = schools["student"] % 2 == 0
     weighted = baseline(SLOPE).fit(schools, sample_weight=chosen.astype(float))
     subset = baseline(SLOPE).fit(schools[chosen])
-    np.testing.assert_allclose(weighted.coef_, subset.coef_, rtol=SAME_ALGEBRA)
+    np.testing.assert_allclose(
+        weighted.fixed_effects_, subset.fixed_effects_, rtol=SAME_ALGEBRA
+    )
 
 
 @pytest.mark.parametrize("baseline", BASELINES)
