@@ -149,7 +149,7 @@ def test_kenward_roger_is_refused_by_reason(unbalanced, monkeypatch):
 def test_unknown_methods_are_refused(unbalanced):
     model = fit("Reaction ~ Days + (1 | Subject)", unbalanced)
     with pytest.raises(ValueError, match="should be one of auto, satterthwaite"):
-        model.summary(ddf="kr")
+        model.summary(ddf="kenward")
 
 
 def test_without_random_effects_tests_are_exact(unbalanced):
