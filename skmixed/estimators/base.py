@@ -20,10 +20,12 @@ from skmixed.estimators.input import (
     refuse_missing,
     response_label,
 )
+from skmixed.formula.table.arrays import check_magnitudes
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.table.frame import FrameColumns
 from skmixed.formula.text.parse import parse_formula
+from skmixed.warnings import warn
 
 
 class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
@@ -67,6 +69,8 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         formula = parse_formula(
             "~ ." if self.formula is None else self.formula, columns=others
         )
+        for remark in formula.remarks:
+            warn(remark)
         columns = FrameColumns(frame)
         check_response_rules(formula, columns, y, label)
         if y is None:
@@ -85,7 +89,9 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         self.formula_ = self.spec_.formula_text
         self.n_obs_ = len(y)
         weights = None if weights is None else weights[keep]
-        return dataclasses.replace(design, y=y, weights=weights)
+        design = dataclasses.replace(design, y=y, weights=weights)
+        check_magnitudes(design, self.spec_.coef_names)
+        return design
 
     def _forget(self):
         """Remove an earlier fit, so that a failed one leaves nothing half new."""
@@ -97,9 +103,11 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(REQUIRES_Y.format(type(self).__name__))
         lacking = [c for c in formula.response_columns if c not in frame.columns]
         if lacking:
+            others = [c for c in formula.predictor_columns if c not in frame.columns]
+            also = f" It lacks the columns {others} too." if others else ""
             raise ValueError(
                 f"X lacks the response {lacking} of the formula and no y was passed. "
-                "Call fit(X, y), or pass a data frame that has the response."
+                f"Call fit(X, y), or pass a data frame that has the response.{also}"
             )
 
     def _choose_rows(self, columns, formula, y, weights):
@@ -142,7 +150,7 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         """
         frame = read_features(self, X, reset=False)
         columns = FrameColumns(frame)
-        needed = self.spec_.columns_for(random_effects)
+        needed = self.spec_.design_columns_for(random_effects)
         missing = self._find_unpredictable(columns, needed)
         design = self.spec_.build(columns, random_effects=random_effects)
         if self.unseen_groups == "error":
@@ -162,7 +170,7 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         if not unseen.any():
             return
         columns = list(self.spec_.groups[block.group].columns)
-        rows = frame.loc[unseen, columns].drop_duplicates().astype(str)
+        rows = frame.loc[unseen, columns].drop_duplicates().map(str)
         labels = [":".join(row) for row in rows.itertuples(index=False)]
         more = ", ..." if len(labels) > 10 else ""
         raise ValueError(

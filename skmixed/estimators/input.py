@@ -13,12 +13,17 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skmixed.formula.table.coding import NUMBERS
+from skmixed.formula.text.parse import parse_formula
 from skmixed.warnings import warn
 
 REQUIRES_Y = (
     "This {} estimator requires y to be passed, but the target y is None. Call "
     "fit(X, y), or name the response in the formula ('y ~ ...') and keep it in X."
 )
+
+# What turns a table without rows into one with rows: dask, polars, DuckDB, ibis, Spark.
+EAGER_METHODS = ("compute", "collect", "df", "to_pandas", "toPandas", "__class__")
 
 
 def read_table(X):
@@ -49,9 +54,10 @@ def read_table(X):
     else:
         table = nw.from_native(X, pass_through=True)
         if isinstance(table, nw.LazyFrame):
-            method = "compute" if hasattr(X, "compute") else "collect"
+            native = nw.to_native(table)
+            method = next(m for m in EAGER_METHODS if hasattr(native, m))
             raise TypeError(
-                f"X is a {type(X).__name__}, which holds no rows yet; pass "
+                f"X is a {type(native).__name__}, which holds no rows yet; pass "
                 f"X.{method}()."
             )
         if not isinstance(table, nw.DataFrame):
@@ -86,34 +92,76 @@ def read_features(estimator, X, *, reset):
             "is required."
         )
     if not all(isinstance(column, str) for column in frame.columns):
-        if estimator.formula is not None:
-            names = [c for c in frame.columns if not isinstance(c, str)]
-            raise TypeError(
-                f"A formula needs column names that are strings; X has {names[:5]}. "
-                "Write X.columns = [f'x{c}' for c in X.columns]."
-            )
+        check_numbered(estimator.formula, frame.columns)
         frame = frame.set_axis(array_names(frame.shape[1]), axis=1)
     return frame
 
 
-def _read_array(estimator, X, reset):
-    check = {
-        "dtype": "numeric",
-        "ensure_all_finite": "allow-nan" if estimator.na_action == "drop" else True,
-    }
-    names = getattr(estimator, "feature_names_in_", None)
-    if reset or names is None or estimator.formula is None:
-        X = validate_data(estimator, X, reset=reset, **check)
-    else:
-        raise ValueError(
-            f"X came as an array ({type(X).__name__}) without column names; the "
-            f"formula needs {sorted(estimator.spec_.predictor_columns)}. Pass a data "
-            "frame, or call set_output(transform='pandas') on the step before."
+def check_numbered(formula, columns):
+    """Raise unless a formula can do with the names ``x0, x1, ...`` of an array.
+
+    Raises
+    ------
+    TypeError
+    """
+    if formula is None:
+        return
+    names = array_names(len(columns))
+    parsed = parse_formula(formula, columns=names)
+    if not set(parsed.predictor_columns) <= set(names):
+        raise TypeError(
+            "A formula needs column names that are strings; X has "
+            f"{[c for c in columns if not isinstance(c, str)][:5]}. Write X.columns = "
+            "[f'x{c}' for c in X.columns], or name the columns x0, x1, ... in the "
+            "formula, by position."
         )
-    # an array after a fit on a frame: by position (scikit-learn has warned)
+
+
+def _read_array(estimator, X, reset):
+    """Read an array; after a fit on a frame by position, as scikit-learn does."""
+    names = getattr(estimator, "feature_names_in_", None)
+    by_position = not reset and names is not None
+    if by_position and estimator.formula is not None:
+        _check_width(estimator, X, names)
+    X = validate_data(
+        estimator,
+        unmask(X),
+        reset=reset,
+        dtype=None if by_position else "numeric",
+        ensure_all_finite="allow-nan" if estimator.na_action == "drop" else True,
+    )
     if reset or names is None:
         names = array_names(X.shape[1])
-    return pd.DataFrame(X, columns=names)
+    frame = pd.DataFrame(X, columns=names)
+    return frame.infer_objects() if X.dtype == object else frame
+
+
+def _check_width(estimator, X, names):
+    """Raise for an array that has not the columns of the frame that `fit` saw."""
+    shape = np.shape(X)
+    if len(shape) == 2 and shape[1] != len(names):
+        raise ValueError(
+            f"X came as an array ({type(X).__name__}) of {shape[1]} columns without "
+            f"names; fit saw the {len(names)} columns {list(names)[:20]}. Pass a data "
+            "frame with the formula's columns "
+            f"{sorted(estimator.spec_.predictor_columns)} (after a scikit-learn step: "
+            "set_output(transform='pandas')), or all columns in the order of fit."
+        )
+
+
+def unmask(values):
+    """Take what is masked in an array for missing.
+
+    Parameters
+    ----------
+    values : object
+        Anything; only a `numpy.ma.MaskedArray` changes.
+    """
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    if values.dtype.kind in "biuf":
+        return values.astype(float).filled(np.nan)
+    return values.astype(object).filled(None)
 
 
 def array_names(n_columns):
@@ -148,6 +196,7 @@ def read_response(y, n_samples):
     ValueError
         Where `y` has another length, another shape, or is not numeric.
     """
+    y = unmask(y)
     if isinstance(y, pd.Series) and pd.api.types.is_extension_array_dtype(y):
         y = y.astype(object).where(y.notna(), None).to_numpy()
     shape = getattr(y, "shape", ())
@@ -244,6 +293,8 @@ def read_weights(sample_weight, n_samples, *, allow_missing):
     """
     if sample_weight is None:
         return None
+    sample_weight = unmask(sample_weight)
+    check_weights(sample_weight)
     missing = None
     if allow_missing and not np.isscalar(sample_weight):
         missing = np.asarray(pd.isna(sample_weight))
@@ -258,6 +309,48 @@ def read_weights(sample_weight, n_samples, *, allow_missing):
     if missing is not None and missing.any():
         weights[missing] = np.nan
     return weights
+
+
+def check_weights(sample_weight):
+    """Raise for weights that are no numbers: a column's name, a dict, dates.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if isinstance(sample_weight, str):
+        raise TypeError(
+            f"sample_weight={sample_weight!r} should be the weights themselves, not "
+            f"the name of a column: pass sample_weight=X[{sample_weight!r}]."
+        )
+    if isinstance(sample_weight, dict | set):
+        raise TypeError(
+            f"sample_weight is a {type(sample_weight).__name__}; pass one weight for "
+            "each row, as a list, an array or a series."
+        )
+    kind = kind_of_values(sample_weight)
+    if kind not in "biuf":
+        raise ValueError(
+            "sample_weight should hold one number for each row, got "
+            f"{str(sample_weight)[:60]!r}."
+        )
+
+
+def kind_of_values(values):
+    """Return the kind of values of any container: numpy's letter, or "O"."""
+    dtype = getattr(values, "dtype", None)
+    if isinstance(dtype, pd.CategoricalDtype):
+        return dtype.categories.dtype.kind
+    try:
+        values = np.asarray(values)
+    except (TypeError, ValueError):
+        return "O"
+    if values.dtype.kind != "O":
+        return values.dtype.kind
+    held = pd.api.types.infer_dtype(values.ravel(), skipna=True)
+    if held == "mixed":  # numbers with None or NaT among them
+        held = pd.api.types.infer_dtype(values.ravel()[~pd.isna(values.ravel())])
+    return "f" if held in (*NUMBERS, "empty") else "O"
 
 
 def refuse_missing(frame, columns, missing, remedy):

@@ -36,8 +36,9 @@ class PredictionMixin:
         Returns
         -------
         y_pred : ndarray of shape (n_samples,)
-            With ``na_action="drop"``, NaN where a needed column is missing. A group
-            that is merely unseen adds nothing (``unseen_groups="population"``).
+            With ``na_action="drop"``, NaN where a column of the fixed or random
+            effects is missing. A group that is unseen or missing adds nothing
+            (``unseen_groups="population"``).
         y_std : ndarray of shape (n_samples,)
             Only with `return_std`. Standard error of `y_pred` as an estimate of the
             mean response of the row's groups, without residual, given the variance
@@ -258,9 +259,10 @@ class PredictionMixin:
         if chosen is True and (refuse_unseen or self.unseen_groups != "error"):
             return self._replay_design(X)
         frame, spec = read_features(self, X, reset=False), self.spec_
-        needed = [*spec.columns_for(chosen), *spec.design_columns_for(True)]
+        needed = spec.design_columns_for(True)
         missing = self._find_unpredictable(FrameColumns(frame), needed)
-        unread = [c for c in spec.columns_for(True) if c not in needed]
+        known = {*spec.columns_for(chosen), *needed}
+        unread = [c for c in spec.columns_for(True) if c not in known]
         frame = frame.assign(**dict.fromkeys(unread, np.nan))
         design = spec.build(frame)
         if chosen is True:

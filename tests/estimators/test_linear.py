@@ -286,19 +286,35 @@ def test_incomplete_rows_are_dropped_and_counted(holes):
     assert (model.n_obs_, model.n_dropped_) == (753, 4)
     complete = MixedLinearRegressor(FORMULA).fit(holes.drop(index=[1, 2, 3, 4]))
     same(model.fixed_effects_, complete.fixed_effects_)
-    assert model.score(holes) == pytest.approx(
-        model.score(holes.drop(index=[1, 2, 3, 4]))
-    )
+    assert model.score(holes) == pytest.approx(model.score(holes.drop(index=[1, 2, 4])))
 
 
 def test_predictions_of_incomplete_rows_stay_in_place(holes):
     model = MixedLinearRegressor(FORMULA, na_action="drop").fit(holes)
     predicted = model.predict(holes)
-    assert np.flatnonzero(np.isnan(predicted)).tolist() == [1, 2, 3]
+    assert np.flatnonzero(np.isnan(predicted)).tolist() == [1, 2]
     population = model.predict(holes, random_effects=False)
     assert np.flatnonzero(np.isnan(population)).tolist() == [1, 2]
-    with pytest.raises(ValueError, match="3 of 757"):
+    with pytest.raises(ValueError, match="2 of 757"):
         model.set_params(na_action="raise").predict(holes)
+
+
+@pytest.mark.parametrize("na_action", ["raise", "drop"])
+def test_a_missing_group_is_an_unseen_one(holes, na_action):
+    model = MixedLinearRegressor(FORMULA, na_action="drop").fit(holes)
+    model.set_params(na_action=na_action)
+    rows = holes.loc[[0, 3]]
+    unseen = rows.assign(school=[1, 99])
+    for ask in (model.predict, model.predict_interval):
+        same(ask(rows), ask(unseen))
+    same(
+        model.predict(rows, return_std=True)[1],
+        model.predict(unseen, return_std=True)[1],
+    )
+    same(model.predict(rows, random_effects="school"), model.predict(unseen))
+    model.set_params(unseen_groups="error")
+    with pytest.raises(ValueError, match="1 rows of X have a `school`"):
+        model.predict(rows)
 
 
 def test_missing_y_and_weights_are_dropped(X, y):

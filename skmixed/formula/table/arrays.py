@@ -8,11 +8,23 @@ import numpy as np
 from skmixed.formula.table.plan import is_finite
 from skmixed.formula.text.operators import factor_columns
 
-__all__ = ["Design", "RandomBlock", "find_constant", "find_implied", "finished"]
+__all__ = [
+    "Design",
+    "RandomBlock",
+    "check_magnitudes",
+    "find_constant",
+    "find_implied",
+    "finished",
+]
 
 # Dummies that add up to 1 do so exactly; spline bases up to rounding.
 PARTITION_OF_UNITY = 1e-12
 FIRST_ROWS = 64
+# Powers of ten between which the largest number of a column, of the response (which
+# enters with its fourth power) and of the weights must lie.
+COLUMN_RANGE = (-120, 120)
+RESPONSE_RANGE = (-60, 60)
+WEIGHT_RANGE = (-20, 60)
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,40 @@ def adds_up(columns):
     """Tell whether the columns add up to 1 in every row."""
     total = columns[:, 0] if columns.shape[1] == 1 else columns.sum(axis=1)
     return bool(np.all(np.abs(total - 1.0) <= PARTITION_OF_UNITY))
+
+
+def check_magnitudes(design, names):
+    """Raise for numbers whose squares are no doubles any more.
+
+    Parameters
+    ----------
+    design : Design
+    names : sequence of str
+        Of the columns of X.
+
+    Raises
+    ------
+    ValueError
+    """
+    for name, column in zip(names, design.X.T, strict=True):
+        check_range(column, f"`{name}`", COLUMN_RANGE)
+    for block in design.random:
+        for name, column in zip(block.effects, block.z.T, strict=True):
+            check_range(column, f"`{name}`", COLUMN_RANGE)
+    check_range(design.y, "the response", RESPONSE_RANGE)
+    if design.weights is not None:
+        check_range(design.weights, "sample_weight", WEIGHT_RANGE)
+
+
+def check_range(values, what, powers):
+    """Raise if the largest of some numbers is not between two powers of ten."""
+    largest = max(-values.min(initial=0.0), values.max(initial=0.0))
+    low, high = powers
+    if largest and not 10.0**low <= largest <= 10.0**high:
+        raise ValueError(
+            f"The largest number of {what} is {largest:.3g}: squares of such numbers "
+            f"leave the range of doubles. Divide by 1e{np.log10(largest):+.0f}."
+        )
 
 
 def finished(part, table):

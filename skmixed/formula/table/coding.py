@@ -7,8 +7,10 @@ import pandas as pd
 
 __all__ = [
     "CodedValues",
+    "ColumnError",
     "check_kind",
     "code",
+    "factorize",
     "learn_levels",
     "numbers",
     "read_numbers",
@@ -16,8 +18,14 @@ __all__ = [
 ]
 
 SHOWN = 20
+# The hash tables of pandas 2 take a NUL for the end of a text.
+OLD_STRINGS = int(pd.__version__.split(".")[0]) < 3
 NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
 DATES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period")
+
+
+class ColumnError(ValueError):
+    """A column holds what cannot enter a model."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,8 @@ def read_values(series, name):
         categorical = series.array
         return CodedValues(categorical.codes, plain_labels(categorical.categories))
     kind = series.dtype.kind
+    if kind == "O":
+        series = without_gaps(series)
     inferred = pd.api.types.infer_dtype(series, skipna=True) if kind == "O" else ""
     if kind in "mM" or inferred in DATES:
         raise ValueError(
@@ -73,8 +83,56 @@ def read_values(series, name):
         return np.asarray(pd.to_numeric(series), dtype=float)
     if kind in "iufb":
         return plain_numbers(series)
-    codes, labels = pd.factorize(series)
+    codes, labels = factorize(series, name)
     return CodedValues(codes, plain_labels(labels))
+
+
+def without_gaps(series):
+    """Put NaN for whatever stands for a missing value: a gap among dates is no date."""
+    gaps = series.isna()
+    return series.mask(gaps, np.nan) if gaps.any() else series
+
+
+def factorize(values, name, *, sort=False):
+    """Find the distinct values of a column, and the place of each row's among them.
+
+    Parameters
+    ----------
+    values : pandas.Series or ndarray of shape (n,)
+    name : str
+        Of the column.
+    sort : bool, default=False
+
+    Returns
+    -------
+    codes : ndarray of int of shape (n,)
+        -1 where the value is missing.
+    distinct : ndarray or pandas.Index
+
+    Raises
+    ------
+    ValueError
+        If the column holds what cannot be told apart by value, such as lists.
+    """
+    try:
+        if OLD_STRINGS and values.dtype == object and holds_nul(values):
+            # something that is no text, so that the text is not cut at its NUL
+            codes, distinct = pd.factorize(np.append(values, [None]), sort=sort)
+            return codes[:-1], distinct
+        return pd.factorize(values, sort=sort)
+    except (TypeError, NotImplementedError, ValueError):
+        raise ColumnError(
+            f"Column {name!r} (dtype {values.dtype}) holds values that are neither "
+            "numbers nor text, such as lists; turn them into text or numbers first."
+        ) from None
+
+
+def holds_nul(values):
+    """Tell whether a column of nothing but text has a NUL character somewhere."""
+    try:
+        return "\0" in "".join(values)
+    except TypeError:
+        return False
 
 
 def plain_numbers(series):
@@ -105,6 +163,10 @@ def read_numbers(series, name):
     ValueError
         If it holds text, categories, dates or complex numbers.
     """
+    if isinstance(series.dtype, pd.CategoricalDtype) and (
+        series.array.categories.dtype.kind in "iuf"
+    ):
+        series = series.astype(float)
     values = read_values(series, name)
     if isinstance(values, CodedValues) and (values.codes >= 0).any():
         raise ValueError(
@@ -145,7 +207,7 @@ def learn_levels(values, name, in_order):
             f"Column {name!r} has a single level ({levels}); its effect cannot be "
             "estimated."
         )
-    if len(set(levels)) < len(levels):
+    if len(set(map(str, levels))) < len(levels):
         raise ValueError(
             f"Column {name!r} has levels that read alike ({levels[:SHOWN]}); give "
             "them different names."
@@ -170,9 +232,14 @@ def sort_labels(labels):
 
 
 def check_kind(values, levels, given):
-    """Raise if a column was numeric in fit and is not as ``given`` now, or reverse."""
+    """Raise if a column was numeric in fit and is not as ``given`` now, or reverse.
+
+    A column whose levels are numbers and text may hold either now.
+    """
     is_numeric = not isinstance(values, CodedValues)
     if is_numeric == (levels is None) or given.isna().all():
+        return
+    if levels is not None and not all(isinstance(level, str) for level in levels):
         return
     was, now = "categorical", "numeric"
     if levels is None:
@@ -188,7 +255,8 @@ def code(values, levels, name):
 
     Parameters
     ----------
-    values : CodedValues, or ndarray of shape (n,) with nothing but missing values
+    values : CodedValues, or ndarray of shape (n,)
+        Numbers where some of the levels are numbers, or nothing but missing values.
     levels : list
     name : str
 
@@ -203,7 +271,8 @@ def code(values, levels, name):
         If there are other labels than the levels.
     """
     if not isinstance(values, CodedValues):
-        return CodedValues(np.full(len(values), -1, dtype=np.int8), levels)
+        codes, labels = factorize(values, name)
+        values = CodedValues(codes, labels.tolist())
     # one byte per row while it suffices: codes are compared level by level
     narrow = np.min_scalar_type(-len(levels))
     if values.labels == levels:

@@ -196,7 +196,9 @@ def hint_for_missing(missing, have):
     if have == [f"x{j}" for j in range(len(have))]:
         return (
             " X came as an array, whose columns are called x0, x1, ...; pass a data "
-            "frame, or call set_output(transform='pandas') on the step before."
+            "frame, or call set_output(transform='pandas') on the step before. Where "
+            "another estimator hands arrays on (bagging, boosting, RFE, RANSAC), write "
+            "the formula with x0, x1, ... in the order of the columns."
         )
     spelt = {str(name).lower(): name for name in have}
     close = [

@@ -47,7 +47,8 @@ class FrameColumns:
     def __getitem__(self, name):
         if name not in self._columns:
             column = self.frame[name]
-            self._columns[name] = column if self.rows is None else column[self.rows]
+            column = column if self.rows is None else column[self.rows]
+            self._columns[name] = native(column)
         return self._columns[name]
 
     def missing(self, name):
@@ -66,6 +67,22 @@ class FrameColumns:
             mask = missing_values(self[name])
             self._missing[name] = mask if mask is not None and mask.any() else None
         return self._missing[name]
+
+
+def native(series):
+    """Return a column of numbers in a width and byte order that pandas can hash.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        Of any dtype; those of astronomers' files are in the other byte order.
+    """
+    dtype = series.dtype
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "iufc":
+        return series
+    if dtype.kind == "f" and dtype.itemsize not in (4, 8):
+        return series.astype(np.float64)
+    return series if dtype.isnative else series.astype(dtype.newbyteorder("="))
 
 
 def missing_values(series):

@@ -5,6 +5,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from skmixed.formula.table.coding import ColumnError, factorize
+from skmixed.formula.table.frame import FrameColumns
+
 __all__ = ["GroupIndex"]
 
 # A table over the range of integer keys is faster than sorting while the range is at
@@ -15,6 +18,8 @@ SMALL_RANGE = 1 << 16
 MANY_KEYS = 1000
 # Rows that mostly settle whether the levels of one column lie within those of another.
 FIRST_ROWS = 4096
+# Up to here every integer is a double of its own.
+MOST_EXACT = 2.0**53
 
 
 class GroupIndex:
@@ -74,9 +79,10 @@ class GroupIndex:
             Group of each row, -1 where a key is missing.
         """
         found = {} if column_codes is None else column_codes
+        frame = FrameColumns.of(frame)
         for column in columns:
             if column not in found:
-                found[column] = learn_keys(frame[column])
+                found[column] = learn_keys(frame[column], column)
         levels = [found[column][0] for column in columns]
         codes, pair_keys = found[columns[0]][1], []
         for column in columns[1:]:
@@ -136,6 +142,7 @@ class GroupIndex:
             If numbers were learnt and the table holds text, or the reverse: then no
             group can match.
         """
+        frame = FrameColumns.of(frame)
         codes = self.encode_column(frame, 0)
         for place, keys in enumerate(self.pair_keys, start=1):
             more = self.encode_column(frame, place)
@@ -146,8 +153,9 @@ class GroupIndex:
     def encode_column(self, frame, place):
         """Find the codes of one column."""
         column, levels = self.columns[place], self.column_levels[place]
-        check_kind(frame[column], levels, column)
-        return encode_keys(frame[column], self.lookup(place))
+        lookup = self.lookup(place)
+        check_kind(frame[column], levels, lookup.kind, column)
+        return encode_keys(frame[column], lookup)
 
     def lookup(self, place):
         """What finds a column's keys among its levels, made once."""
@@ -178,6 +186,11 @@ class Levels:
     def index(self):
         """Hash table of the levels."""
         return pd.Index(self.levels)
+
+    @cached_property
+    def kind(self):
+        """Whether the levels are "numbers", "text" or "other", such as both."""
+        return kind_of(self.levels)
 
     @cached_property
     def ascending_integers(self):
@@ -239,7 +252,7 @@ def combine(codes, more_codes, n_more):
     return keys
 
 
-def learn_keys(series):
+def learn_keys(series, name):
     """Return the levels of one column that occur, and the code of each row."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         codes = series.array.codes
@@ -249,7 +262,9 @@ def learn_keys(series):
     if integers is not None:
         return compact(integers)
     values = series.to_numpy() if series.dtype.kind in "fb" else series
-    codes, levels = pd.factorize(values, sort=True)
+    codes, levels = factorize(values, name, sort=True)
+    if any(isinstance(level, complex) for level in levels[:1]):
+        raise ColumnError(f"Complex data not supported: column {name!r}.")
     return plain_levels(levels), codes.astype(np.int32)
 
 
@@ -259,8 +274,9 @@ def as_integers(series):
         return None
     if not isinstance(series.dtype, np.dtype) and series.hasnans:
         return None
-    values = np.asarray(series)
-    return values if values.dtype.kind in "iu" else values.astype(np.int64)
+    if isinstance(series.dtype, np.dtype):
+        return series.to_numpy()
+    return series.to_numpy(dtype=np.uint64 if series.dtype.kind == "u" else np.int64)
 
 
 def plain_levels(levels):
@@ -293,32 +309,56 @@ def compact(keys, missing=None):
     occurs = np.zeros(high - low + 1, dtype=bool)
     occurs[steps] = True
     table = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
-    return (np.flatnonzero(occurs) + low).astype(keys.dtype), table[steps]
+    # in the keys' own type, which wraps around to the right values
+    levels = np.flatnonzero(occurs).astype(keys.dtype) + keys.dtype.type(low)
+    return levels, table[steps]
 
 
 def offsets(keys, low):
     """Return ``keys - low`` for indexing, without a copy if nothing changes."""
     if low == 0:
         return keys
+    if keys.dtype.kind == "u":
+        return (keys - keys.dtype.type(low)).astype(np.int64)
     return keys.astype(np.int64, copy=False) - low
+
+
+def as_dtype(keys, dtype):
+    """Bring integers to another integer type; tell which of them it can hold.
+
+    Returns
+    -------
+    keys : ndarray of the dtype
+    fits : ndarray of bool of shape (n,)
+    """
+    own, wanted = np.iinfo(keys.dtype), np.iinfo(dtype)
+    fits = np.ones(len(keys), dtype=bool)
+    if own.min < wanted.min:
+        fits &= keys >= keys.dtype.type(wanted.min)
+    if own.max > wanted.max:
+        fits &= keys <= keys.dtype.type(wanted.max)
+    return keys.astype(dtype), fits
 
 
 def match_integers(keys, levels):
     """Return the position of each integer key in the sorted levels, -1 if absent."""
     if not len(levels):
         return np.full(len(keys), -1, dtype=np.int32)
+    if keys.dtype != levels.dtype:
+        keys, fits = as_dtype(keys, levels.dtype)
+        return np.where(fits, match_integers(keys, levels), np.int32(-1))
     low, high = int(levels[0]), int(levels[-1])
     dense = high - low <= max(DENSE_RANGE * len(levels), SMALL_RANGE)
     many = len(keys) >= len(levels)
-    if many and not dense and keys.dtype == levels.dtype:
+    if many and not dense:
         return pd.Index(levels).get_indexer(keys).astype(np.int32)
     if not many or not dense:
         codes = np.searchsorted(levels, keys).clip(max=len(levels) - 1)
         return np.where(levels[codes] == keys, codes, -1).astype(np.int32)
     table = np.full(high - low + 1, -1, dtype=np.int32)
-    table[levels.astype(np.int64) - low] = np.arange(len(levels), dtype=np.int32)
-    inside = (keys >= low) & (keys <= high)
-    steps = np.where(inside, keys, low).astype(np.int64, copy=False) - low
+    table[offsets(levels, low)] = np.arange(len(levels), dtype=np.int32)
+    inside = (keys >= levels[0]) & (keys <= levels[-1])
+    steps = offsets(np.where(inside, keys, levels[0]), low)
     return np.where(inside, table[steps], np.int32(-1))
 
 
@@ -339,7 +379,22 @@ def encode_keys(series, lookup):
     integers = as_integers(series)
     if integers is not None and lookup.ascending_integers:
         return match_integers(integers, lookup.levels)
+    if series.dtype.kind == "f" and lookup.levels.dtype.kind in "iu":
+        return match_doubles(series, lookup)
     return find(lookup.index, series)
+
+
+def match_doubles(series, lookup):
+    """Match integers that came as doubles; beyond 2^53 a double stands for several."""
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    whole = (np.abs(values) <= MOST_EXACT) & (values == np.floor(values))
+    codes = np.full(len(values), -1, dtype=np.int32)
+    integers = values[whole].astype(np.int64)
+    if lookup.ascending_integers:
+        codes[whole] = match_integers(integers, lookup.levels)
+    else:
+        codes[whole] = find(lookup.index, pd.Series(integers))
+    return codes
 
 
 def find(index, keys):
@@ -358,12 +413,12 @@ def find(index, keys):
     return codes
 
 
-def check_kind(series, levels, name):
-    """Raise if numbers were learnt and text is given, or the reverse."""
+def check_kind(series, levels, learnt, name):
+    """Raise if numbers alone were learnt and text is given, or the reverse."""
     given = series
     if isinstance(series.dtype, pd.CategoricalDtype):
         given = series.array.categories
-    learnt, now = kind_of(levels[:1]), kind_of(given)
+    now = kind_of(given)
     if {learnt, now} == {"numbers", "text"} and not series.isna().all():
         raise ValueError(
             f"The grouping factor '{name}' held {learnt} in fit (such as "

@@ -17,6 +17,7 @@ from formulaic.materializers.types import FactorValues
 from formulaic.parser.types import Factor, Term
 from formulaic.utils.stateful_transforms import stateful_eval
 
+from skmixed.formula.table.coding import ColumnError
 from skmixed.formula.table.columns import CallNames, ColumnTable
 from skmixed.formula.table.plan import EvaluatedPart, Level, Number, Plan, evaluate
 from skmixed.formula.text.errors import CallError, FormulaError
@@ -352,6 +353,6 @@ def say(cause):
         return "it needs more memory than there is; ask for fewer columns"
     if isinstance(cause, ArithmeticError):
         return "its constants divide by zero or are too large for a double"
-    if isinstance(cause, CallError | CategoryError):
-        return str(cause)
+    if isinstance(cause, CallError | CategoryError | ColumnError):
+        return str(cause).rstrip(".")
     return f"its arguments do not fit together ({cause})"

@@ -87,7 +87,7 @@ class RandomTerm(Term):
     @property
     def group_name(self):
         """Name of the grouping factor, for example "batch:cask"."""
-        return ":".join(self.columns)
+        return ":".join(f"`{c}`" if ":" in c else c for c in self.columns)
 
     def split(self):
         """Return the independent terms of ``||``: one for each effect, as in lme4."""

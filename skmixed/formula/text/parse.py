@@ -1,6 +1,6 @@
 """lme4's formulas: text to a ``MixedFormula``, without looking at any data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from formulaic.errors import FormulaicError
@@ -30,6 +30,7 @@ class MixedFormulaParser(DefaultFormulaParser):
     operator_resolver: MixedOperatorResolver = field(
         default_factory=MixedOperatorResolver
     )
+    remarks: tuple = ()
 
     def get_tokens_from_formula(self, formula, *, context):
         """Cut the formula into tokens; tell ``.`` which columns are taken."""
@@ -37,6 +38,7 @@ class MixedFormulaParser(DefaultFormulaParser):
         own = tuple(name for name in R_CONSTANTS if name in offered)
         reading = read_tokens(formula, own)
         context["__formulaic_variables_used_lhs__"] = reading.taken
+        self.remarks = reading.remarks
         for token in reading.tokens:
             if token.kind is Token.Kind.OPERATOR and token.token == ".":
                 refuse_intercept_name(set(offered) - set(reading.taken), token)
@@ -59,6 +61,8 @@ class MixedFormula:
         The ``offset()`` terms.
     random : tuple of RandomTerm
         Random-effects terms, with ``||`` and nesting written out.
+    remarks : tuple of str
+        What may surprise in the formula as it was written.
 
     Examples
     --------
@@ -76,6 +80,7 @@ class MixedFormula:
     fixed: tuple
     offsets: tuple
     random: tuple
+    remarks: tuple = ()
 
     @cached_property
     def response_is_column(self):
@@ -198,8 +203,9 @@ def parse(text, columns):
     context = {}
     if columns is not None:
         context["__formulaic_variables_available__"] = columns
+    parser = MixedFormulaParser()
     try:
-        parts = MixedFormulaParser().get_terms(text, context=context)
+        parts = parser.get_terms(text, context=context)
     except FormulaError:
         raise
     except FormulaicError as error:
@@ -209,7 +215,8 @@ def parse(text, columns):
     structure = parts._structure
     left = tuple(structure.get("lhs", ()))
     right = structure.get("rhs", structure.get("root", ()))
-    return assemble(left, right, text)
+    formula = assemble(left, right, text)
+    return replace(formula, remarks=parser.remarks)
 
 
 def explain(error, text, columns):
@@ -253,6 +260,12 @@ def check_response(left, text):
         raise error_at(
             f"One response expected on the left of `~`, found {len(left)}: "
             f"{', '.join(map(str, left))}. To model a sum write `I(a + b) ~ ...`.",
+            first_token(left),
+        )
+    if left and any(map(is_offset, left[0].factors)):
+        raise error_at(
+            "`offset()` cannot be the response: it belongs on the right of `~`, as in "
+            "`y ~ x + offset(z)`.",
             first_token(left),
         )
     if left and len(left[0].factors) != 1:

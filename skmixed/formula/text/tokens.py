@@ -32,10 +32,13 @@ class TokenList:
         With implicit intercepts written out, and ``0`` as ``- 1``.
     taken : list of str
         Columns that ``.`` leaves out: of the response and the grouping factors.
+    remarks : tuple of str
+        What may surprise in the formula, although it can be read.
     """
 
     tokens: list
     taken: list
+    remarks: tuple = ()
 
 
 def read_tokens(text, own=()):
@@ -62,6 +65,7 @@ def read_tokens(text, own=()):
         clean(token, own)
         for token in open_covariance_calls(separate_operators(tokenize(text)))
     ]
+    check_spelling(tokens)
     scopes = find_scopes(tokens)
     tilde = find_tilde(tokens, scopes)
     bars = find_bars(tokens, scopes)
@@ -70,7 +74,20 @@ def read_tokens(text, own=()):
     check_groups(groups)
     check_removed_intercepts(tokens, scopes, bars)
     taken = [c for t in [*tokens[: max(tilde, 0)], *groups] for c in columns_of(t)]
-    return TokenList(add_intercepts(tokens, tilde, bars), taken)
+    remarks = tuple(remark_powers(tokens))
+    return TokenList(add_intercepts(tokens, tilde, bars), taken, remarks)
+
+
+def remark_powers(tokens):
+    """Say that ``x^2`` is no square: among terms it is ``x``."""
+    for column, operator, power in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        is_power = operator.kind is OPERATOR and operator.token in ("^", "**")
+        if is_power and column.kind in (NAME, PYTHON):
+            text = f"{column.token}{operator.token}{power.token}"
+            yield (
+                f"`{text}` is `{column.token}` alone: between terms `^` stands for "
+                f"interactions, as in R. For the power write `I({text})`."
+            )
 
 
 def separate_operators(tokens):
@@ -167,6 +184,18 @@ def check_name(token):
             "must stand in back-ticks.",
             token,
         )
+
+
+def check_spelling(tokens):
+    """Raise if a column has the name of a call: the algebra takes the two for one."""
+    columns = {token.token for token in tokens if token.kind is NAME}
+    for token in tokens:
+        if token.kind is PYTHON and token.token in columns:
+            raise error_at(
+                f"`{token.token}` is a column and a call in one formula, which cannot "
+                "be told apart; rename the column.",
+                token,
+            )
 
 
 def refuse_intercept_name(columns, token):
