@@ -13,7 +13,15 @@ from skmixed.inspection import findings as ask
 from skmixed.inspection.rows import Rows
 from skmixed.likelihood.products.rows import without_offset
 
-MARKS = {"ok": "ok     ", "note": "NOTE   ", "problem": "PROBLEM"}
+MARKS = {
+    "ok": "ok         ",
+    "note": "NOTE       ",
+    "problem": "PROBLEM    ",
+    "not checked": "not checked",
+}
+# What needs no action.
+QUIET = ("ok", "not checked")
+INDENT = " " * 13
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,8 @@ class ModelReport:
     Attributes
     ----------
     findings : tuple of Finding
-        Each with ``topic``, ``status`` ("ok", "note" or "problem"), ``sentence`` and
-        ``docs``.
+        Each with ``topic``, ``status`` ("ok", "note", "problem" or "not checked"),
+        ``sentence`` and ``docs``.
 
     Examples
     --------
@@ -54,16 +62,16 @@ class ModelReport:
     @property
     def ok(self):
         """Whether there is neither a note nor a problem."""
-        return all(finding.status == "ok" for finding in self.findings)
+        return all(finding.status in QUIET for finding in self.findings)
 
     def __str__(self):
         lines = []
         for finding in self.findings:
             head = f"{MARKS[finding.status]}  {finding.topic}: "
             text = head + finding.sentence
-            lines.append(textwrap.fill(text, 88, subsequent_indent=" " * 9))
-            if finding.status != "ok":
-                lines.append(f"{' ' * 9}{finding.docs}")
+            lines.append(textwrap.fill(text, 79, subsequent_indent=INDENT))
+            if finding.status not in QUIET:
+                lines.append(INDENT + finding.docs)
         return "\n".join(lines)
 
     def __repr__(self):
@@ -79,7 +87,7 @@ class ModelReport:
         return f"<table>{rows}</table>"
 
 
-def check_model(estimator, X, y=None, *, sample_weight=None):
+def check_model(estimator, X, y=None, *, sample_weight=None, verbose=None):
     """Ask a fitted model the usual questions, and answer in sentences.
 
     Parameters
@@ -90,13 +98,16 @@ def check_model(estimator, X, y=None, *, sample_weight=None):
         The table that `fit` was given; a fitted model keeps no rows.
     y, sample_weight : array-like of shape (n_samples,), default=None
         As they were given to `fit`.
+    verbose : int, default=None
+        1 shows a progress bar, 0 none; by default one appears in a terminal or a
+        notebook when it takes more than a few seconds.
 
     Returns
     -------
     ModelReport
         On convergence, singular terms, collinearity, group sizes, slopes that do not
-        vary within groups, influential groups, the spread and the normality of the
-        residuals, and the normality of the random effects.
+        vary within groups, influential groups, linearity, rows far out, the spread and
+        the normality of the residuals, and the normality of the random effects.
 
     Raises
     ------
@@ -113,26 +124,31 @@ def check_model(estimator, X, y=None, *, sample_weight=None):
     >>> report = check_model(model, sleep)
     >>> report.ok
     False
-    >>> print(report.findings[7].sentence)
+    >>> print(report.findings[9].sentence)
     The residuals have heavy tails (skewness 0.17, excess kurtosis 7.68). Fixed effects
     stand this well; prediction intervals do not. Look for single rows, or transform the
     response.
     """
     rows = Rows.read_fitted(estimator, X, y, sample_weight)
     design, fit, result = rows.design, estimator.fitted_, estimator.result_
+    slopes = ask.count_constant_slopes(design) if result.groups else {}
+    still = [slope for slope, (count, total) in slopes.items() if count == total]
     found = [
         ask.check_convergence(estimator),
-        ask.check_singularity(estimator),
+        ask.check_singularity(estimator, still),
         ask.check_collinearity(estimator),
     ]
     for group, n_levels in zip(result.groups, result.n_levels, strict=True):
         found.append(ask.check_group_sizes(design, group, n_levels))
     if result.groups:
-        found.append(ask.check_constant_slopes(design, result))
+        found.append(ask.check_constant_slopes(slopes))
     for factor, group in enumerate(result.groups):
         labels = estimator.spec_.groups[group].labels
-        found.append(ask.check_influence(design, fit, factor, labels))
+        found.append(ask.check_influence(design, fit, factor, labels, verbose))
     residuals, fitted = conditional_residuals(fit, design)
+    names, kept = estimator.fixed_effects_.index, result.kept
+    found.append(ask.check_linearity(design.X[:, kept], names, residuals))
+    found.append(ask.check_rows(residuals, rows.index))
     found.append(ask.check_spread(residuals, fitted))
     found.append(ask.check_normality(residuals, "residuals", "residual normality"))
     found += [

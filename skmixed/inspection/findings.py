@@ -10,6 +10,7 @@ from skmixed.inference.diagnose.collinearity import (
     groups_without_variation,
     variance_inflation,
 )
+from skmixed.inference.diagnose.crossed_deletion import count_effects
 from skmixed.inference.diagnose.group_deletion import delete_groups
 from skmixed.likelihood.products.rows import GroupedRows
 
@@ -26,8 +27,12 @@ SKEWED, PEAKED = 0.5, 1.5
 # Rank correlation of the residuals' size with the fitted values.
 UNEVEN = 0.1
 SIGNIFICANT = 0.01
-# Groups of several factors are deleted one by one; beyond this that takes too long.
-MOST_DELETIONS = 200
+# Random effects next to which groups of one of several factors are left out.
+MOST_EFFECTS = 5_000
+# Share of the residuals' variance that a curve explains, and values that make a curve.
+CURVED, FEWEST_VALUES = 0.02, 8
+# Rows and groups from which a shape can be judged, and rows that are named.
+FEWEST, MOST_NAMED = 20, 5
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Finding:
     Attributes
     ----------
     topic : str
-    status : {"ok", "note", "problem"}
+    status : {"ok", "note", "problem", "not checked"}
     sentence : str
         What was found, and what can be done.
     docs : str
@@ -73,11 +78,25 @@ def check_convergence(estimator):
     return Finding("convergence", "problem", f"No optimum yet: {certificate}. {remedy}")
 
 
-def check_singularity(estimator):
-    """Whether a variance is zero, or a correlation -1 or +1."""
+def check_singularity(estimator, still=()):
+    """Whether a variance is zero, or a correlation -1 or +1.
+
+    Parameters
+    ----------
+    estimator : MixedLinearRegressor
+    still : sequence of tuple (group, effect)
+        Slopes that do not vary within any group: they have a remedy of their own.
+
+    Returns
+    -------
+    Finding
+    """
     result = estimator.result_
     if result.singular:
         sentence = describe_boundary(result, estimator.spec_.formula)
+        if still_and_singular(result, still):
+            what = sentence.partition(" The random part")[0]
+            sentence = f"{what} Leave out first what is named under constant slopes."
         return Finding("singular fit", "note", sentence)
     if not result.terms:
         sentence = "There are no random effects."
@@ -91,7 +110,8 @@ def check_collinearity(estimator):
     result, names = estimator.result_, np.array(estimator.fixed_effects_.index)
     factors = variance_inflation(result, names == "Intercept")
     if np.isnan(factors).all():
-        return Finding("collinearity", "ok", "There are no two predictors to compare.")
+        sentence = "There are no two predictors to compare."
+        return Finding("collinearity", "not checked", sentence)
     worst = int(np.nanargmax(factors))
     status = judge(factors[worst], VIF_BOUNDS)
     sentence = (
@@ -134,31 +154,61 @@ def check_group_sizes(design, group, n_levels):
     return Finding("group sizes", "ok", f"{sentence}.")
 
 
-def check_constant_slopes(design, result):
-    """Whether every random slope varies within its groups."""
-    rows, notes, status = GroupedRows.of(design.random), [], "ok"
-    slopes = 0
+def still_and_singular(result, still):
+    """Whether a slope that is constant in all groups stands in a singular term."""
+    for place, _ in result.singular_terms:
+        factor, positions, _ = result.terms[place]
+        effects = {
+            (result.groups[factor], result.effects[factor][p]) for p in positions
+        }
+        if effects & set(still):
+            return True
+    return False
+
+
+def count_constant_slopes(design):
+    """Count for every random slope the groups in which it does not vary.
+
+    Returns
+    -------
+    dict of tuple (group, effect) to tuple (n_constant, n_levels)
+    """
+    rows, found = GroupedRows.of(design.random), {}
     for factor, z, codes in zip(rows.factors, rows.z, rows.codes, strict=True):
         still = groups_without_variation(z, codes, factor.n_levels)
         for effect, constant in zip(factor.effects, still.T, strict=True):
-            if effect == "Intercept":
-                continue
-            slopes += 1
-            count = int(constant.sum())
-            if count == factor.n_levels:
-                status = "problem"
-                notes.append(
-                    f"`{effect}` does not vary within any `{factor.group}`: its slope "
-                    "cannot be told from the intercept. Leave it out of the "
-                    "random part."
-                )
-            elif count > factor.n_levels / 2:
-                status = "note" if status == "ok" else status
-                notes.append(
-                    f"`{effect}` does not vary within {count:,} of "
-                    f"{factor.n_levels:,} groups of `{factor.group}`; its slopes rest "
-                    "on the others."
-                )
+            if effect != "Intercept":
+                key = factor.group, effect
+                found[key] = int(constant.sum()), factor.n_levels
+    return found
+
+
+def check_constant_slopes(slopes):
+    """Whether every random slope varies within its groups.
+
+    Parameters
+    ----------
+    slopes : dict
+        As `count_constant_slopes` returns it.
+
+    Returns
+    -------
+    Finding
+    """
+    notes, status = [], "ok"
+    for (group, effect), (count, n_levels) in slopes.items():
+        if count == n_levels:
+            status = "problem"
+            notes.append(
+                f"`{effect}` does not vary within any `{group}`: its slope cannot be "
+                "told from the intercept. Leave it out of the random part."
+            )
+        elif count > n_levels / 2:
+            status = "note" if status == "ok" else status
+            notes.append(
+                f"`{effect}` does not vary within {count:,} of {n_levels:,} groups of "
+                f"`{group}`; its slopes rest on the others."
+            )
     if notes:
         return Finding("constant slopes", status, " ".join(notes))
     sentence = "Every random slope varies within at least half of its groups."
@@ -167,17 +217,17 @@ def check_constant_slopes(design, result):
     return Finding("constant slopes", "ok", sentence)
 
 
-def check_influence(design, fit, factor, labels):
+def check_influence(design, fit, factor, labels, verbose=None):
     """Whether a single group moves the fixed effects."""
     result = fit.result
     group, n_levels = result.groups[factor], result.n_levels[factor]
-    if len(result.groups) > 1 and n_levels > MOST_DELETIONS:
+    if len(result.groups) > 1 and count_effects(result) > MOST_EFFECTS:
         sentence = (
-            f"`{group}` has {n_levels:,} groups, too many to leave out one by one next "
-            "to other factors; not checked."
+            f"The {n_levels:,} groups of `{group}` are too many to leave out one by "
+            "one next to other factors."
         )
-        return Finding("influence", "ok", sentence)
-    deletion = delete_groups(fit, design, factor, refit=False)
+        return Finding("influence", "not checked", sentence)
+    deletion = delete_groups(fit, design, factor, refit=False, verbose=verbose)
     distance = np.nan_to_num(deletion.cooks_distance(result), nan=np.inf)
     worst = int(distance.argmax())
     status = judge(distance[worst], COOK_BOUNDS)
@@ -186,8 +236,8 @@ def check_influence(design, fit, factor, labels):
         sentence = f"Without {label} a fixed effect could not be estimated at all."
         return Finding("influence", "problem", sentence)
     sentence = (
-        f"Of all groups, {label} moves the fixed effects most: Cook's distance "
-        f"{distance[worst]:.2f}"
+        f"Of all groups, {label} moves the fixed effects most: Cook's distance, the "
+        f"variances held, {distance[worst]:.2f}"
     )
     if status == "ok":
         return Finding("influence", status, f"{sentence}, below {COOK_BOUNDS[0]:g}.")
@@ -198,9 +248,9 @@ def check_influence(design, fit, factor, labels):
 def check_normality(values, what, topic):
     """Whether values look normal enough for intervals and predictions."""
     values = values[np.isfinite(values)]
-    if len(values) < 20:
+    if len(values) < FEWEST:
         sentence = f"{len(values)} {what} are too few to judge their distribution."
-        return Finding(topic, "ok", sentence)
+        return Finding(topic, "not checked", sentence)
     skewness, kurtosis = stats.skew(values), stats.kurtosis(values)
     sure = min(stats.skewtest(values).pvalue, stats.kurtosistest(values).pvalue)
     shape = f"skewness {skewness:.2f}, excess kurtosis {kurtosis:.2f}"
@@ -217,7 +267,7 @@ def check_normality(values, what, topic):
 def check_spread(residuals, fitted):
     """Whether the residuals' spread is the same at all fitted values."""
     if np.ptp(fitted) == 0:
-        return Finding("spread", "ok", "All fitted values are equal.")
+        return Finding("spread", "not checked", "All fitted values are equal.")
     correlation, p_value = stats.spearmanr(np.abs(residuals), fitted)
     sentence = (
         f"The residuals' size and the fitted values correlate at {correlation:.2f}"
@@ -229,3 +279,85 @@ def check_spread(residuals, fitted):
         f"the spread {grows} with the response. Try its logarithm, or sample_weight."
     )
     return Finding("spread", "note", f"{sentence}: {remedy}")
+
+
+def check_linearity(X, names, residuals):
+    """Whether the residuals still bend along a predictor.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, r)
+        Fixed-effects columns.
+    names : sequence of str of length r
+    residuals : ndarray of shape (n,)
+
+    Returns
+    -------
+    Finding
+    """
+    bends = {}
+    for name, x in zip(names, X.T, strict=True):
+        if len(np.unique(x[:: max(len(x) // 10_000, 1)])) >= FEWEST_VALUES:
+            bends[name] = explained_by_curve(x, residuals)
+    if not bends or len(residuals) < FEWEST:
+        sentence = "No predictor has values enough for a curve."
+        return Finding("linearity", "not checked", sentence)
+    worst = max(bends, key=bends.get)
+    share, n = bends[worst], len(residuals)
+    # the F test of two more coefficients
+    p_value = stats.f.sf(share / 2 / ((1 - share) / max(n - 4, 1)), 2, max(n - 4, 1))
+    sentence = (
+        f"Curves along the predictors explain at most {100 * share:.1f} % of the "
+        f"residuals' variance (`{worst}`)"
+    )
+    if share < CURVED or p_value > SIGNIFICANT:
+        return Finding("linearity", "ok", f"{sentence}.")
+    remedy = f"Add `I({worst}^2)`, a spline as `cr({worst}, df=4)`, or a transformation"
+    if not worst.isidentifier():
+        remedy = "Add its square, a spline, or a transformation"
+    status = "problem" if share > 0.25 else "note"
+    return Finding("linearity", status, f"{sentence}. {remedy}.")
+
+
+def explained_by_curve(x, residuals):
+    """Share of the residuals' variance that a cubic in x explains beyond a line."""
+    z = (x - x.mean()) / x.std()
+    basis = np.linalg.qr(np.column_stack([np.ones_like(z), z, z**2, z**3]))[0]
+    centred = residuals - basis[:, :2] @ (basis[:, :2].T @ residuals)
+    total = centred @ centred
+    return float(((basis[:, 2:].T @ centred) ** 2).sum() / total) if total else 0.0
+
+
+def check_rows(residuals, index):
+    """Whether single rows lie far out, and which.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (n,)
+        In units of sigma.
+    index : Index of length n
+
+    Returns
+    -------
+    Finding
+    """
+    n = len(residuals)
+    bound = stats.norm.isf(SIGNIFICANT / (2 * n))
+    size = np.abs(residuals)
+    far = np.flatnonzero(size > bound)
+    if not len(far):
+        worst = int(size.argmax())
+        sentence = (
+            f"No row lies far out; row {index[worst]} is {size[worst]:.1f} residual sd "
+            f"from its prediction, and {bound:.1f} are rare among {n:,} normal rows."
+        )
+        return Finding("rows", "ok", sentence)
+    far = far[np.argsort(-size[far])]
+    named = ", ".join(f"{index[i]} ({residuals[i]:+.1f})" for i in far[:MOST_NAMED])
+    rows = "1 row lies" if len(far) == 1 else f"{len(far):,} rows lie"
+    more = "" if len(far) <= MOST_NAMED else ", the farthest"
+    sentence = (
+        f"{rows} more than {bound:.1f} residual sd from the prediction{more}: row "
+        f"{named}. Look whether they are mistakes, and report the fit without them too."
+    )
+    return Finding("rows", "note", sentence)

@@ -64,7 +64,11 @@ class Influence:
     def __repr__(self):
         units = "observations" if self.level == "observation" else f"`{self.level}`"
         shown = self.top().to_string(float_format="{:.4g}".format)
-        return f"Influence of {len(self.table)} {units}; the largest:\n{shown}"
+        how = "held" if self.random_sd is None else "estimated anew"
+        return (
+            f"Influence of {len(self.table)} {units}, variances {how}; the largest:\n"
+            f"{shown}"
+        )
 
 
 def influence(

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmixed import MixedLinearRegressor, SingularFitWarning
 from skmixed.inference.diagnose.collinearity import variance_inflation
-from skmixed.inspection import check_model
+from skmixed.inspection import check_model, findings, influence
 
 TOPICS = [
     "convergence",
@@ -19,6 +19,8 @@ TOPICS = [
     "group sizes",
     "constant slopes",
     "influence",
+    "linearity",
+    "rows",
     "spread",
     "residual normality",
     "random effects",
@@ -41,7 +43,7 @@ def test_every_finding_points_to_the_docs():
     report = check_model(*sleepstudy())
     assert report.table["docs"].str.startswith("docs/diagnostics.md#").all()
     text = str(report)
-    assert "NOTE     residual normality: The residuals have heavy tails" in text
+    assert "NOTE         residual normality: The residuals have heavy tails" in text
     assert "docs/diagnostics.md#residual-normality" in text
     assert "<table>" in report._repr_html_()
     page = Path(__file__).parents[2] / "docs" / "diagnostics.md"
@@ -146,3 +148,80 @@ def test_model_without_random_effects_is_checked_too():
     topics = [finding.topic for finding in check_model(model, sleep).findings]
     assert "influence" not in topics
     assert "collinearity" in topics
+
+
+def planted(n_groups=20, size=15, seed=0):
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(n_groups), size)
+    x = rng.normal(size=len(group))
+    y = x + rng.normal(size=n_groups)[group] + rng.normal(size=len(group))
+    index = [f"row{i}" for i in range(len(group))]
+    return pd.DataFrame({"y": y, "x": x, "group": group}, index=index)
+
+
+@pytest.mark.parametrize("bend", [np.square, np.exp, lambda x: x**3])
+def test_a_bent_relation_is_seen_and_mended(bend):
+    frame = planted()
+    model = MixedLinearRegressor("y ~ x + (1 | group)")
+    assert sentence(check_model(model.fit(frame), frame), "linearity")[0] == "ok"
+    frame["y"] += bend(frame["x"])
+    status, text = sentence(check_model(model.fit(frame), frame), "linearity")
+    assert status in ("note", "problem")
+    assert "`I(x^2)`" in text
+    model = MixedLinearRegressor("y ~ poly(x, 3) + (1 | group)").fit(frame)
+    if bend is not np.exp:
+        assert sentence(check_model(model, frame), "linearity")[0] == "ok"
+
+
+def test_rows_far_out_are_named():
+    frame = planted()
+    model = MixedLinearRegressor("y ~ x + (1 | group)")
+    status, text = sentence(check_model(model.fit(frame), frame), "rows")
+    assert status == "ok"
+    frame.loc["row17", "y"] += 60
+    status, text = sentence(check_model(model.fit(frame), frame), "rows")
+    assert status == "note"
+    assert "row row17 (+" in text
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_remedies_do_not_contradict_each_other():
+    frame = planted()
+    frame["const"] = frame["group"] % 3
+    model = MixedLinearRegressor("y ~ x + const + (1 + const | group)").fit(frame)
+    report = check_model(model, frame)
+    assert sentence(report, "constant slopes")[0] == "problem"
+    text = sentence(report, "singular fit")[1]
+    assert ("try the simpler" in text) == (not model.singular_)
+    if model.singular_:
+        assert "constant slopes" in text
+
+
+def test_what_was_not_looked_at_is_not_ok():
+    frame = planted(n_groups=8, size=6)
+    model = MixedLinearRegressor("y ~ 1 + (1 | group)").fit(frame)
+    report = check_model(model, frame)
+    status = report.table["status"]
+    for topic in ("collinearity", "linearity", "random effects"):
+        assert status[topic] == "not checked"
+    assert "not checked  collinearity:" in str(report)
+    assert max(map(len, str(report).splitlines())) <= 79
+
+
+def test_too_many_effects_next_to_others_are_not_checked(monkeypatch):
+    frame = planted()
+    frame["item"] = np.arange(len(frame)) % 7
+    frame["y"] += np.arange(7)[frame["item"]]
+    model = MixedLinearRegressor("y ~ x + (1 | group) + (1 | item)").fit(frame)
+    assert (check_model(model, frame).table.loc["influence", "status"] == "ok").all()
+    monkeypatch.setattr(findings, "MOST_EFFECTS", 20)
+    status = check_model(model, frame).table.loc["influence", "status"]
+    assert (status == "not checked").all()
+
+
+def test_influence_says_whether_variances_are_held():
+    model, sleep = sleepstudy()
+    held = sentence(check_model(model, sleep), "influence")[1]
+    assert "the variances held" in held
+    for refit, how in ((False, "variances held"), (True, "variances estimated anew")):
+        assert how in repr(influence(model, sleep, level="Subject", refit=refit))
