@@ -14,11 +14,21 @@ from skmixed.likelihood.search.boundary import (
     thin_directions,
 )
 from skmixed.likelihood.search.optimize import NewtonStep, minimise
+from skmixed.likelihood.search.rivals import (
+    PROFILE,
+    SIZES,
+    basins,
+    can_scan,
+    isotropic,
+    uneven,
+    within_starts,
+)
+from skmixed.likelihood.search.scan import scan_deviance
 from skmixed.likelihood.search.start import starting_theta
 
 # Variances, relative to the residual's, of the scale-free effects in further starts:
 # the first of them, and all in small designs with several covariance parameters.
-FURTHER_VARIANCES = (0.25, 0.05, 1.0, 4.0)
+FURTHER_VARIANCES = (0.25, 0.05, 1.0, 4.0, 25.0, 400.0)
 # Optima of a flat deviance that differ by less are the same.
 SAME = 1e-7
 
@@ -51,15 +61,14 @@ def search(A, reml, regime=None, **options):
     data do not tell the parameters apart; of its optima the one is taken that Newton's
     steps reach from unit variances, lme4's start.
     """
-    A = scale_free(A)
-    deviance = deviance_of(A, reml, regime)
-    optimum = minimise(deviance, starting_theta(A), **options)
-    if not optimum.flat and not thin_directions(deviance, optimum.theta):
-        return deviance, optimum
-    optimum = leave_boundary(deviance, optimum, **options)
+    deviance = deviance_of(scale_free(A), reml, regime)
+    optimum = first_optimum(deviance, options)
+    optimum = best_of_rivals(deviance, optimum, options)
+    if optimum.flat or thin_directions(deviance, optimum.theta):
+        optimum = leave_boundary(deviance, optimum, **options)
     thin = thin_directions(deviance, optimum.theta)
     if not optimum.flat and not thin:
-        return deviance, optimum
+        return deviance, replace(optimum, n_iter=deviance.n_evaluations)
     optimum = best_of_starts(deviance, optimum, bool(thin), options)
     spent = deviance.n_evaluations
     if covary(deviance):
@@ -70,6 +79,64 @@ def search(A, reml, regime=None, **options):
         spent += deviance.n_evaluations
     optimum = snap_to_boundary(deviance, optimum)
     return deviance, replace(optimum, n_iter=spent + 1)
+
+
+def first_optimum(deviance, options):
+    """Descend from the moments; a single variance is settled by its profile.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    options : dict
+        Of :func:`skmixed.likelihood.search.optimize.minimise`.
+
+    Returns
+    -------
+    Optimum
+    """
+    start = starting_theta(deviance.A)
+    if deviance.n_theta > 1 or not can_scan(deviance, len(PROFILE)):
+        return minimise(deviance, start, **options)
+    (_, theta), *others = basins(deviance, start) or [(-np.inf, start)]
+    optimum = minimise(deviance, theta, **options)
+    for promised, theta in others:
+        if promised < optimum.value - SAME:
+            optimum = better(optimum, descend(deviance, theta, options))
+    return optimum
+
+
+def best_of_rivals(deviance, optimum, options):
+    """Descend once more where another basin may be deeper.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    optimum : Optimum
+        Of the first basin.
+    options : dict
+        Of :func:`skmixed.likelihood.search.optimize.minimise`.
+
+    Returns
+    -------
+    Optimum
+    """
+    if deviance.n_theta == 1 and can_scan(deviance, len(PROFILE)):
+        return optimum
+    for theta in within_starts(deviance, optimum):
+        optimum = better(optimum, descend(deviance, theta, options))
+    candidates = [isotropic(deviance, variance) for variance in SIZES]
+    candidates += uneven(deviance)
+    if can_scan(deviance, len(candidates)):
+        values = scan_deviance(deviance, np.array(candidates))
+        for i in np.argsort(values):
+            if values[i] < optimum.value - SAME:
+                optimum = better(optimum, descend(deviance, candidates[i], options))
+    return optimum
+
+
+def better(optimum, another):
+    """The lower of two optima; the first of two that are the same."""
+    return another if another.value < optimum.value - SAME else optimum
 
 
 def best_of_starts(deviance, optimum, thin, options):
@@ -94,9 +161,7 @@ def best_of_starts(deviance, optimum, thin, options):
         if second.value < optimum.value + SAME:
             optimum = second
     for theta in further_starts(deviance) if thin else ():
-        another = descend(deviance, theta, options)
-        if another.value < optimum.value - SAME:
-            optimum = another
+        optimum = better(optimum, descend(deviance, theta, options))
     return optimum
 
 
@@ -132,11 +197,9 @@ def further_starts(deviance):
     else:
         variances = ()
     for variance in variances:
-        start = [
-            template.nearest_theta(variance * np.eye(template.n_effects))
-            for template in deviance.templates
-        ]
-        yield np.concatenate(start)
+        yield isotropic(deviance, variance)
+    if small and deviance.n_theta > 1:
+        yield from uneven(deviance)
 
 
 def covary(deviance):

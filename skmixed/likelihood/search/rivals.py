@@ -1,0 +1,176 @@
+"""Starts in other basins than the first optimum's, and what each of them promises."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from skmixed.likelihood.elimination.regime import DENSE_EFFECTS
+from skmixed.likelihood.search.scan import scan_deviance
+
+# Variances of scale-free effects, relative to the residual's, that a profile is read
+# at: between two of them the deviance of one variance has no room for two optima.
+PROFILE = 4.0 ** np.arange(-5, 18)
+# The same for several covariance parameters, all of one size or one block alone.
+SIZES = 4.0 ** np.arange(-3, 11, 2)
+ALONE = ((100.0, 0.1), (1e4, 0.1), (0.01, 30.0))
+# A scan of more numbers than this costs more than it may.
+LARGEST_SCAN = 20_000
+# Variance of scale-free effects that leaves fixed effects to compare within groups.
+WITHIN = 1e4
+# A variance that a search of a small design starts from besides.
+LARGE = 1e3
+# Variances of the candidate of :func:`unshrunk_theta` are at least this.
+FLOOR = 1e-3
+
+
+def can_scan(deviance, n_thetas):
+    """Whether many thetas cost little more than one."""
+    factors = deviance.A.factors
+    return len(factors) == 1 and n_thetas * factors[0].size <= LARGEST_SCAN
+
+
+def isotropic(deviance, variance):
+    """Theta of scale-free effects that all have one variance and no correlation."""
+    return np.concatenate(
+        [
+            template.nearest_theta(variance * np.eye(template.n_effects))
+            for template in deviance.templates
+        ]
+    )
+
+
+def uneven(deviance):
+    """Thetas with one block of effects large or small alone.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+
+    Yields
+    ------
+    ndarray of shape (m,)
+    """
+    places = [
+        (j, block)
+        for j, template in enumerate(deviance.templates)
+        for block in template.free_blocks()
+    ]
+    for one in places if len(places) > 1 else ():
+        for alone, others in ALONE:
+            Psi = [others * np.eye(t.n_effects) for t in deviance.templates]
+            j, block = one
+            Psi[j][block, block] *= alone / others
+            yield np.concatenate(
+                [
+                    template.nearest_theta(matrix)
+                    for template, matrix in zip(deviance.templates, Psi, strict=True)
+                ]
+            )
+
+
+def basins(deviance, start):
+    """Read the profile of a single variance: one start for each of its valleys.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+        With one parameter and a design that is small enough to scan.
+    start : ndarray of shape (1,)
+
+    Returns
+    -------
+    list of tuple (promised, theta)
+        The best first. ``promised``: a deviance that the valley's floor is not below.
+    """
+    variances = np.sort(np.append(PROFILE, start**2))
+    values = scan_deviance(deviance, np.sqrt(variances)[:, None])
+    found = []
+    for i in np.flatnonzero(valleys(values)):
+        around = values[max(i - 1, 0) : i + 2]
+        depth = np.ptp(around[np.isfinite(around)])
+        found.append((values[i], depth, np.sqrt(variances[i : i + 1])))
+    found.sort(key=lambda valley: valley[0])
+    return [(value - depth, theta) for value, depth, theta in found]
+
+
+def valleys(values):
+    """Where none of the two neighbours is lower."""
+    padded = np.concatenate([[np.inf], values, [np.inf]])
+    lower = [a <= b for a, b in pairwise(padded)]
+    return np.isfinite(values) & ~np.array(lower[:-1]) & np.array(lower[1:])
+
+
+def within_starts(deviance, optimum):
+    """Starts from what the rows tell within groups, where that disagrees.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    optimum : Optimum
+
+    Returns
+    -------
+    list of ndarray of shape (m,)
+        Empty where the fixed effects within groups are those of the optimum.
+
+    Notes
+    -----
+    Where slopes differ within and between groups (Simpson's paradox), one optimum has
+    the slope between them and small variances, another the slope within and large ones.
+    Large variances leave beta to the rows within groups. Two optima can only be as far
+    apart as their betas: the difference is weighed with the information within groups,
+    as in Hausman (1978), Econometrica 46(6).
+    """
+    p = deviance.A.n_fixed
+    if not p:
+        return []
+    beta = deviance.evaluate(optimum.theta).beta
+    at = deviance.evaluate(isotropic(deviance, WITHIN))
+    moved = at.RX.T @ (at.beta - beta)
+    chance = (p + 3.0 * np.sqrt(2.0 * p)) * within_variance(deviance)
+    if not np.isfinite(at.value) or moved @ moved < chance:
+        return []
+    starts = [unshrunk_theta(deviance)]
+    if sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS:
+        starts += [isotropic(deviance, LARGE), *large_alone(deviance)]
+    return starts
+
+
+def unshrunk_theta(deviance):
+    """Theta from the modes of large variances, where the deviance was just evaluated.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+
+    Returns
+    -------
+    ndarray of shape (m,)
+    """
+    A, sigma2 = deviance.A, within_variance(deviance)
+    scores = deviance.conditional_scores(deviance.theta)
+    thetas = []
+    for f, ZtZ, template in zip(scores, A.ZtZ, deviance.templates, strict=True):
+        b = WITHIN * f
+        noise = np.linalg.inv(np.moveaxis(ZtZ, 2, 0) + np.eye(len(f)) / WITHIN)
+        Psi = (b @ b.T) / sigma2 / b.shape[1] - noise.mean(axis=0)
+        thetas.append(template.nearest_theta(Psi, FLOOR))
+    return np.concatenate(thetas)
+
+
+def within_variance(deviance):
+    """Residual variance where large random effects were just evaluated."""
+    size = sum(factor.size for factor in deviance.A.factors)
+    return deviance.at.r2 / max(deviance.nu - size, deviance.nu / 10)
+
+
+def large_alone(deviance):
+    """Thetas with the effects of one factor large and the others small."""
+    templates = deviance.templates
+    for one in range(len(templates)) if len(templates) > 1 else ():
+        yield np.concatenate(
+            [
+                t.nearest_theta((100.0 if j == one else 0.1) * np.eye(t.n_effects))
+                for j, t in enumerate(templates)
+            ]
+        )

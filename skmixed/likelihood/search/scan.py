@@ -1,0 +1,59 @@
+"""The deviance of one grouping factor at many thetas in one go."""
+
+import numpy as np
+
+from skmixed.likelihood.linalg.grouped import cholesky, solve_lower
+
+
+def scan_deviance(deviance, thetas):
+    """Deviances at many thetas, for a model with one grouping factor.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+        With one factor.
+    thetas : ndarray of shape (T, m)
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        Infinite where it cannot be computed.
+
+    Notes
+    -----
+    The groups of all thetas go through one batch, so that a scan of a small design
+    costs little more than one evaluation. ``r2 = |S| / |S_XX|``: the values are good to
+    compare with, not to converge on.
+    """
+    A, p = deviance.A, deviance.A.n_fixed
+    T, G = len(thetas), A.factors[0].n_levels
+    Lambdas = np.stack([deviance.relative_factors(theta)[0] for theta in thetas])
+    M = spread(np.matmul(Lambdas.transpose(0, 2, 1)[:, None], half(Lambdas, A.ZtZ[0])))
+    for i in range(len(M)):
+        M[i, i] += 1.0
+    cholesky(M)
+    logdet = 2.0 * sum(np.log(M[i, i]).reshape(T, G).sum(axis=1) for i in range(len(M)))
+    Y = solve_lower(M, spread(half(Lambdas, A.ZtXy[0])))
+    k, columns, _ = Y.shape
+    Y = Y.reshape(k, columns, T, G).transpose(2, 1, 0, 3).reshape(T, columns, k * G)
+    S = A.gram - np.matmul(Y, Y.transpose(0, 2, 1))
+    sign, logdet_S = np.linalg.slogdet(S)
+    sign_X, logdet_X = np.linalg.slogdet(S[:, :p, :p])
+    nu = deviance.nu
+    values = logdet + nu * (1.0 + np.log(2.0 * np.pi / nu) + logdet_S - logdet_X)
+    values += deviance.reml * logdet_X
+    fine = (sign > 0) & (sign_X > 0) & np.isfinite(values)
+    return np.where(fine, values, np.inf)
+
+
+def half(Lambdas, blocks):
+    """``Lambda_t' B_g`` of shape (T, k, c, G)."""
+    T, k, _ = Lambdas.shape
+    left = Lambdas.transpose(0, 2, 1).reshape(T * k, k)
+    return (left @ blocks.reshape(k, -1)).reshape(T, k, *blocks.shape[1:])
+
+
+def spread(blocks):
+    """Array of shape (T, k, c, G) as one of shape (k, c, T G)."""
+    T, k, c, G = blocks.shape
+    return np.ascontiguousarray(blocks.transpose(1, 2, 0, 3)).reshape(k, c, T * G)
