@@ -78,7 +78,8 @@ def warn_about_result(result, formula, aliased, *, tol, max_iter):
     if aliased:
         warn(
             f"Fixed effects that earlier columns determine are left out: {aliased}. "
-            "Predictions do not depend on it.",
+            "Predictions do not depend on that for rows in which they do the same; "
+            "`predict` warns of others.",
             RankDeficiencyWarning,
         )
     if result.singular:

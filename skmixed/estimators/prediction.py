@@ -10,7 +10,9 @@ from skmixed.estimators.input import read_features, read_weights
 from skmixed.formula.table.frame import FrameColumns
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.diagnose.group_deletion import select_rows
+from skmixed.inference.fixed.reference_grid import estimable
 from skmixed.inference.prediction import mean_variance, predictive_distribution
+from skmixed.warnings import RankDeficiencyWarning, warn
 
 
 class PredictionMixin:
@@ -45,7 +47,8 @@ class PredictionMixin:
             parameters: the uncertainty of the fixed effects and of the conditional
             modes of known groups, jointly, and the whole variance of the effects of
             groups that are unseen or left out. The standard deviation of a new
-            observation is ``sqrt(y_std**2 + sigma_**2)``.
+            observation is ``sqrt(y_std**2 + sigma_**2)``. NaN where the data do not
+            determine the prediction.
 
         Raises
         ------
@@ -53,6 +56,12 @@ class PredictionMixin:
             For unknown names of grouping factors, missing columns, unseen levels of
             fixed effects, missing values unless ``na_action="drop"``, and standard
             errors that would take too long (very many levels of crossed factors).
+
+        Warns
+        -----
+        RankDeficiencyWarning
+            For rows that break the dependence for which columns were left out of the
+            fit, such as a cell without data: their predictions depend on which were.
 
         Notes
         -----
@@ -84,7 +93,8 @@ class PredictionMixin:
             return self._predict_rows(*self._replay_design(X, chosen))
         design, missing = self._replay_all_effects(X, chosen)
         predicted = self._predict_rows(design, missing)
-        return predicted, _spread(self.fitted_, design, missing)
+        undetermined = missing | ~estimable(self.fitted_, design.X)
+        return predicted, _spread(self.fitted_, design, undetermined)
 
     def predict_interval(self, X, *, confidence_level=0.95, kind="prediction"):
         """Predict the response by intervals.
@@ -100,7 +110,8 @@ class PredictionMixin:
         Returns
         -------
         ndarray of shape (n_samples, 2)
-            Lower and upper bounds, centred at ``predict(X)``. NaN where that is NaN.
+            Lower and upper bounds, centred at ``predict(X)``. NaN where that is NaN or
+            not determined.
 
         Raises
         ------
@@ -132,6 +143,7 @@ class PredictionMixin:
         _check_interval(confidence_level, kind)
         design, missing = self._replay_design(X)
         predicted = self._predict_rows(design, missing)
+        missing = missing | ~estimable(self.fitted_, design.X)
         complete = keep_rows(design, ~missing)
         half = np.full(len(predicted), np.nan)
         half[~missing] = predictive_distribution(
@@ -203,6 +215,7 @@ class PredictionMixin:
 
     def _predict_rows(self, design, missing):
         """Fixed effects, offset and the conditional modes of known groups."""
+        _warn_about_undetermined(self.fitted_, design, missing)
         result = self.fitted_.result
         coef = np.zeros(design.X.shape[1])
         coef[result.kept] = result.coef
@@ -309,6 +322,20 @@ def keep_rows(design, rows):
     Design
     """
     return design if rows.all() else select_rows(design, rows)
+
+
+def _warn_about_undetermined(fit, design, missing):
+    """Warn of rows whose fixed part the data of the fit leave open."""
+    if fit.alias_weights is None:
+        return
+    rows = np.flatnonzero(~missing & ~estimable(fit, design.X))
+    if len(rows):
+        warn(
+            f"{len(rows)} rows, the first at position {rows[0]}, combine columns as "
+            f"the data of the fit never do, which left out {fit.aliased}: their "
+            "predictions are not determined by those data, and have no standard error.",
+            RankDeficiencyWarning,
+        )
 
 
 def _spread(fit, design, missing):

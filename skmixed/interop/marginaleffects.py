@@ -1,6 +1,7 @@
 """The package marginaleffects on our models, through its own base class."""
 
 import numpy as np
+import pandas as pd
 
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.opened.fitted import fitted
@@ -19,7 +20,8 @@ def as_marginaleffects(model, X):
         Fitted.
     X : DataFrame
         Rows over which effects are averaged, for example those of `fit`: the model
-        keeps none. Rows with missing values in the model's columns are left out.
+        keeps none. Rows with missing values in the model's columns are left out. All
+        other columns go along, so that ``by`` may name any of them.
 
     Returns
     -------
@@ -69,13 +71,14 @@ def as_marginaleffects(model, X):
             )
 
     columns = used_columns(model)
-    frame = X[columns].dropna().reset_index(drop=True)
+    frame = X.dropna(subset=columns).reset_index(drop=True)
+    others = [c for c in frame.columns if isinstance(c, str) and c not in columns]
     vault = ModelVault(
         coef=np.array(model.result_.coef),
         coefnames=np.array(model.fitted_.names),
         formula=plain_formula(columns),
         modeldata=pl.DataFrame(
-            {c: as_polars(pl, frame[c], model.spec_) for c in columns}
+            {c: as_polars(pl, frame[c], model.spec_) for c in [*columns, *others]}
         ),
         package="skmixed",
         variable_names=columns,
@@ -101,12 +104,21 @@ def plain_formula(columns):
 
 
 def as_polars(pl, series, spec):
-    """Turn a column to polars; categories get the levels of the design, in order."""
+    """Turn a column to polars; what is no number becomes labels, as `by` needs them.
+
+    Levels of the design, and categories, keep their order.
+    """
     levels = spec.levels.get(series.name)
     if not isinstance(levels, list):
-        return pl.Series(series.name, series.to_numpy())
-    labels = [str(level) for level in levels]
-    return pl.Series(series.name, series.astype(str).to_list(), dtype=pl.Enum(labels))
+        if isinstance(series.dtype, pd.CategoricalDtype):
+            levels = series.cat.categories
+        elif series.dtype.kind in "biufmM":
+            return pl.Series(series.name, series.to_numpy())
+        else:
+            levels = sorted(series.dropna().unique(), key=str)
+    labels = list(dict.fromkeys(map(str, levels)))
+    texts = [None if pd.isna(value) else str(value) for value in series]
+    return pl.Series(series.name, texts, dtype=pl.Enum(labels))
 
 
 class FixedEffectsAdapter:

@@ -227,3 +227,23 @@ def test_the_table_prints_in_text_and_html():
     assert "At temp = 200." in str(means)
     assert means._repr_html_().count("<table") == 2
     assert isinstance(means.frame, pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("formula", "specs", "by", "noted"),
+    [
+        ("angle ~ recipe * temp + (1 | recipe:replicate)", "recipe", None, True),
+        ("angle ~ recipe * temp + (1 | recipe:replicate)", "recipe", "temp", False),
+        (
+            "angle ~ recipe * temp + (1 | recipe:replicate)",
+            ["recipe", "temp"],
+            None,
+            False,
+        ),
+        ("angle ~ recipe + temp + (1 | recipe:replicate)", "recipe", None, False),
+        ("angle ~ recipe * temperature + (1 | replicate)", "temperature", None, True),
+    ],
+)
+def test_means_within_an_interaction_say_so(formula, specs, by, noted):
+    means = emmeans(MixedLinearRegressor(formula).fit(load_cake().frame), specs, by)
+    assert ("is an interaction" in str(means)) == noted

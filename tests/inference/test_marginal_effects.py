@@ -76,3 +76,16 @@ def test_average_comparisons_are_contrasts(model, frame):
     assert found["estimate"][0] == pytest.approx(contrast @ model.result_.coef)
     sd = np.sqrt(contrast @ model.result_.coef_cov @ contrast)
     assert found["std_error"][0] == pytest.approx(sd, rel=SAME_THETA)
+
+
+@pytest.mark.skipif(not INSTALLED, reason="marginaleffects is not installed")
+@pytest.mark.parametrize("by", ["intake", "gender", "text"])
+def test_any_column_divides_the_averages(model, frame, by):
+    import marginaleffects as other
+
+    frame = frame.assign(text=frame["intake"].astype(str).to_numpy(dtype=object))
+    found = other.avg_predictions(as_marginaleffects(model, frame), by=by).to_pandas()
+    predicted = model.predict(frame, random_effects=False)
+    wanted = frame.assign(predicted=predicted).groupby(by)["predicted"].mean()
+    found = found.set_index(found[by].astype(str))["estimate"]
+    np.testing.assert_allclose(found[wanted.index.astype(str)], wanted, rtol=SAME_DENSE)

@@ -304,6 +304,11 @@ class MarginalMeans:
         held = [f"{c} = {value:.4g}" for c, value in grid.held.items()]
         if held:
             notes.append(f"At {', '.join(held)}.")
+        for term, others in grid.interactions.items():
+            notes.append(
+                f"{term} is an interaction: means may mislead that are averages over "
+                f"{', '.join(others)}, or held at one value of it; see by= and at=."
+            )
         if grid.response and not grid.response.isidentifier():
             notes.append(f"On the scale of {grid.response}.")
         if np.isnan(grid.L).any():

@@ -6,6 +6,9 @@ import math
 import numpy as np
 import pandas as pd
 
+from skmixed.formula.text.operators import write_term
+from skmixed.formula.text.parse import columns_of
+
 LARGEST_GRID = 1_000_000
 # A mean is estimable when the aliased columns follow the others to this tolerance.
 ESTIMABLE = 1e-6
@@ -34,6 +37,9 @@ class ReferenceGrid:
     held : dict of str to float
         Columns that are held at one value.
     response : str or None
+    interactions : dict of str to list of str
+        Terms of the fixed part in which columns of `specs` stand with others that the
+        means do not tell apart, and these others.
     """
 
     def __init__(self, fit, specs, by, at):
@@ -45,6 +51,12 @@ class ReferenceGrid:
         rest = [c for c in values if c not in named]
         self.averaged = [c for c in rest if len(values[c]) > 1]
         self.held = {c: values[c][0] for c in rest if len(values[c]) == 1}
+        self.interactions = {
+            write_term(term): others
+            for term in spec.formula.fixed
+            if set(specs) & set(columns_of([term]))
+            and (others := [c for c in columns_of([term]) if c not in named])
+        }
         check_size(values)
         self.cells = cross(values, named)
         others = cross(values, rest)
