@@ -114,7 +114,7 @@ def finish(A, deviance, optimum):
     return assemble(
         A,
         deviance.reml,
-        deviance.elimination.solver,
+        deviance.elimination.name,
         deviance.at,
         optimum,
         relative_factors=tuple(relative_factors),

@@ -21,6 +21,7 @@ from skmixed.datasets import (
 from skmixed.inference import prediction as uncertainty
 from skmixed.inference.opened import open_fit, posterior
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.elimination import factored
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.products.cross_products import GroupedRows
 
@@ -130,7 +131,7 @@ def test_every_regime_gives_the_same_standard_errors(name, regime, monkeypatch):
     monkeypatch.setattr(
         open_fit, "choose_elimination", lambda A: choose_elimination(A, regime)
     )
-    monkeypatch.setattr(posterior, "CHUNK_DIRECTIONS", 2)
+    monkeypatch.setattr(factored, "CHUNK_DIRECTIONS", 2)
     monkeypatch.setattr(posterior, "CHUNK_ROWS", 17)
     _, std = copy.deepcopy(model).predict(new, return_std=True)
     np.testing.assert_allclose(std, expected, rtol=SAME_DENSE)
@@ -275,7 +276,7 @@ def test_too_many_new_combinations_are_refused(monkeypatch):
     monkeypatch.setattr(
         open_fit, "choose_elimination", lambda A: choose_elimination(A, "nested")
     )
-    monkeypatch.setattr(posterior, "MOST_WORK", 10)
+    monkeypatch.setattr(factored, "MOST_WORK", 10)
     model.predict(frame, return_std=True)
     swapped = model.spec_.build(frame)
     for block in swapped.random:
@@ -295,10 +296,10 @@ def test_covariances_between_levels_are_the_same_by_columns():
         found = posterior.Posterior(deviance)
         for pair in A.pairs:
             j, h, levels_j, levels_h = pair.first, pair.second, pair.rows, pair.indices
-            own = found.elimination.between(j, h, levels_j, levels_h)
-            by_columns = found.by_columns(j, h, levels_j, levels_h)
+            own = found.factored.between(j, h, levels_j, levels_h)
+            by_columns = found.factored.by_columns(j, h, levels_j, levels_h)
             np.testing.assert_allclose(own, by_columns, atol=SAME_ALGEBRA)
-            turned = found.elimination.between(h, j, levels_h, levels_j)
+            turned = found.factored.between(h, j, levels_h, levels_j)
             np.testing.assert_array_equal(turned, own.transpose(1, 0, 2))
 
 

@@ -36,7 +36,7 @@ def test_a_regime_is_chosen_by_sizes_alone(place, monkeypatch):
     alone = "batched" if len(A.factors) == 1 else "nested"
     expected = alone if nested else "crossed"
     assert sizes.nested == nested
-    assert suitable_regime(sizes) == choose_elimination(A).solver == expected
+    assert suitable_regime(sizes) == choose_elimination(A).name == expected
 
 
 def test_a_response_constant_within_groups_is_refused():

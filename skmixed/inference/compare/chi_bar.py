@@ -92,12 +92,11 @@ def cone_metric(small, large, difference):
     """
     deviance = open_at(large.A, False, embed(small, large, difference))
     inverses = [basis.coordinates for basis in deviance.A.basis.random]
-    elimination = deviance.elimination
-    f = deviance.scores(elimination.solve())
+    f = deviance.scores(deviance.factored.F)
     units, inside, shapes = raw_units(large, difference, inverses)
-    if not elimination.exact:
+    if not deviance.elimination.exact:
         return np.eye(sum(inside)), shapes
-    K = trace_terms(elimination, f, units, large.n_obs)
+    K = trace_terms(deviance.factored, f, units, large.n_obs)
     inside = np.append(inside, False)
     outside = ~inside
     scale = np.sqrt(np.diag(K))

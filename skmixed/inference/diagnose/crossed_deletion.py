@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from skmixed.inference.diagnose.deletion import Deletion
-from skmixed.inference.opened.posterior import CHUNK_DIRECTIONS
+from skmixed.likelihood.elimination.factored import CHUNK_DIRECTIONS
 from skmixed.likelihood.products.rows import without_offset
 from skmixed.printing.progress import count_done
 
@@ -180,7 +180,7 @@ def henderson_inverse(posterior):
         step = max(CHUNK_DIRECTIONS // k, 1)
         for first in range(0, G, step):
             levels = np.arange(first, min(first + step, G))
-            columns = posterior.columns(j, levels)
+            columns = posterior.factored.columns(j, levels)
             at = starts[j] + first * k
             to = at + len(levels) * k
             for h, P in enumerate(columns):

@@ -163,12 +163,12 @@ def information(deviance):
         Covariance of the variance parameters.
     adjustment : ndarray of shape (p, p)
     """
-    elimination, p = deviance.elimination, deviance.A.n_fixed
+    factored, p = deviance.factored, deviance.A.n_fixed
     whitened, _, _ = directions(deviance)
     factors = deviance.A.factors
     units = [symmetric_units(factor.template) for factor in factors]
-    N, M = fixed_effects_terms(elimination, whitened, units)
-    K = trace_terms(elimination, deviance.f, units, deviance.A.n_obs)
+    N, M = fixed_effects_terms(factored, whitened, units)
+    K = trace_terms(factored, deviance.f, units, deviance.A.n_obs)
     m = len(N) - 1
     M_trace = np.einsum("ijaa->ij", M)
     both = K - 2.0 * M_trace + np.einsum("iab,jba->ij", N, N)
@@ -180,12 +180,12 @@ def information(deviance):
     return N, W, (adjustment + adjustment.T) / 2 if p else adjustment
 
 
-def fixed_effects_terms(elimination, whitened, units):
+def fixed_effects_terms(factored, whitened, units):
     """N_i and M_ij of every pair of directions, the direction V last.
 
     Parameters
     ----------
-    elimination : Elimination
+    factored : Factored
     whitened : list of ndarray of shape (k_j, p, G_j)
     units : list of ndarray of shape (m_j, k_j, k_j)
 
@@ -205,7 +205,7 @@ def fixed_effects_terms(elimination, whitened, units):
     m = len(N)
     M = np.empty((m + 1, m + 1, p, p))
     for j in range(m):
-        applied = elimination.apply(moved[j])
+        applied = factored.apply(moved[j])
         for i in range(m):
             M[i, j] = sum(
                 np.einsum("apg,aqg->pq", one, other, optimize=True)
@@ -217,12 +217,12 @@ def fixed_effects_terms(elimination, whitened, units):
     return N, M
 
 
-def trace_terms(elimination, f, units, n_obs):
+def trace_terms(factored, f, units, n_obs):
     """``tr(V^-1 V_i V^-1 V_j)`` of every pair of directions, the direction V last.
 
     Parameters
     ----------
-    elimination : Elimination
+    factored : Factored
     f : list of ndarray of shape (k_j, G_j)
     units : list of ndarray of shape (m_j, k_j, k_j)
     n_obs : int
@@ -234,13 +234,13 @@ def trace_terms(elimination, f, units, n_obs):
     ends = np.cumsum([0, *(len(S) for S in units)])
     m = ends[-1]
     K = np.empty((m + 1, m + 1))
-    PP, _, _ = elimination.kronecker_sums(f, None)
+    PP, _, _ = factored.kronecker_sums(f, None)
     for (one, other), tensor in PP.items():
         # sum_gh P_gh[a, b] P_gh[c, d] S_i[a, c] S_j[b, d]
         K[ends[one] : ends[one + 1], ends[other] : ends[other + 1]] = np.einsum(
             "iac,abcd,jbd->ij", units[one], tensor, units[other], optimize=True
         )
-    for j, (trace, S_j) in enumerate(zip(elimination.traces(), units, strict=True)):
+    for j, (trace, S_j) in enumerate(zip(factored.traces, units, strict=True)):
         K[m, ends[j] : ends[j + 1]] = np.einsum("iab,ab->i", S_j, trace)
     K[:m, m] = K[m, :m]
     K[m, m] = n_obs

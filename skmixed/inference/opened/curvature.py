@@ -155,7 +155,7 @@ def directions(deviance):
         ``R^-1 F_X'dPsi F_X R^-T``.
     """
     p = deviance.A.n_fixed
-    F = deviance.elimination.solve()
+    F = deviance.factored.F
     f = deviance.scores(F)
     whitened = whiten([block[:, :p] for block in F], deviance.at.RX)
     D = [deviance.psi_directions(j) for j in range(len(f))]

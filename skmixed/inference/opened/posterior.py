@@ -6,11 +6,8 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import solve_triangular
 
-# Rows at a time, and unit directions at a time: they bound the working memory.
+# Rows at a time: they bound the working memory.
 CHUNK_ROWS = 16_384
-CHUNK_DIRECTIONS = 64
-# Entries of Z'V^-1 Z that a call may compute column by column (minutes on one core).
-MOST_WORK = 3e9
 
 
 class Posterior:
@@ -22,8 +19,8 @@ class Posterior:
 
     Notes
     -----
-    Valid until the deviance is evaluated elsewhere. With D = blockdiag(Psi_j), P =
-    Z'V^-1 Z, F = Z'V^-1 X and C = (X'V^-1 X)^-1, Henderson's mixed-model equations give
+    With D = blockdiag(Psi_j), P = Z'V^-1 Z, F = Z'V^-1 X and C = (X'V^-1 X)^-1,
+    Henderson's mixed-model equations give
 
         Var(b_hat - b) = sigma^2 (D - D P D + D F C F' D),
         Cov(beta_hat, b_hat - b) = -sigma^2 C F' D,
@@ -36,16 +33,16 @@ class Posterior:
     """
 
     def __init__(self, deviance):
-        elimination, at = deviance.elimination, deviance.at
+        factored, at = deviance.factored, deviance.at
         self.A, self.basis = deviance.A, deviance.A.basis
-        self.elimination = elimination
+        self.factored = factored
         self.Lambdas, self.RX = deviance.Lambdas, at.RX
         self.sigma2 = at.r2 / deviance.nu
-        F = elimination.solve()
+        F = factored.F
         self.F = [block[:, :-1] for block in F]
         self.f = [np.matmul(np.append(-at.beta, 1.0), block) for block in F]
         self.beta = at.beta
-        self.blocks = elimination.diagonal()
+        self.blocks = factored.P
 
     def loadings(self, rows):
         """``w = D z`` of every factor, zero for unseen groups, and clipped codes."""
@@ -91,7 +88,7 @@ class Posterior:
             n_levels = self.blocks[h].shape[2]
             keys = rows.codes[j][both].astype(np.int64) * n_levels + rows.codes[h][both]
             pairs, place = np.unique(keys, return_inverse=True)
-            covariance = self.covariances(j, h, *np.divmod(pairs, n_levels))
+            covariance = self.factored.between(j, h, *np.divmod(pairs, n_levels))
             for start in range(0, len(both), CHUNK_ROWS):
                 chunk = slice(start, start + CHUNK_ROWS)
                 inside = both[chunk]
@@ -103,49 +100,6 @@ class Posterior:
                     optimize=True,
                 )
         return total
-
-    def covariances(self, j, h, levels_j, levels_h):
-        """Relative covariances of b between levels of two factors, (k_j, k_h, n)."""
-        if not hasattr(self.elimination, "between"):
-            return self.by_columns(j, h, levels_j, levels_h)
-        found = self.elimination.between(j, h, levels_j, levels_h)
-        rest = np.isnan(found[0, 0])
-        if rest.any():
-            found[:, :, rest] = self.by_columns(j, h, levels_j[rest], levels_h[rest])
-        return found
-
-    def by_columns(self, j, h, levels_j, levels_h):
-        """Find the same as ``-Psi P_gh Psi`` from columns of P, in any regime."""
-        if len(np.unique(levels_j)) < len(np.unique(levels_h)):
-            return self.by_columns(h, j, levels_h, levels_j).transpose(1, 0, 2)
-        k_j, k_h = len(self.Lambdas[j]), len(self.Lambdas[h])
-        found = np.empty((k_j, k_h, len(levels_j)))
-        order = np.argsort(levels_h, kind="stable")
-        distinct, starts = np.unique(levels_h[order], return_index=True)
-        check_work(len(distinct) * k_h, sum(block.size for block in self.blocks))
-        stops = np.append(starts[1:], len(order))
-        Psi_j, Psi_h = (L @ L.T for L in (self.Lambdas[j], self.Lambdas[h]))
-        step = max(CHUNK_DIRECTIONS // k_h, 1)
-        for first in range(0, len(distinct), step):
-            chunk = distinct[first : first + step]
-            inside = order[starts[first] : stops[first + len(chunk) - 1]]
-            PU = self.columns(h, chunk)[j].reshape(k_j, len(chunk), k_h, -1)
-            place = np.searchsorted(chunk, levels_h[inside])
-            P = PU[:, place, :, levels_j[inside]]
-            found[:, :, inside] = -(Psi_j @ P @ Psi_h).transpose(1, 2, 0)
-        return found
-
-    def columns(self, j, levels):
-        """Columns of P for some levels of a factor, a list of (k_l, c k_j, G_l)."""
-        k = len(self.Lambdas[j])
-        directions = [
-            np.zeros((len(block), len(levels) * k, block.shape[2]))
-            for block in self.blocks
-        ]
-        place = np.arange(len(levels))
-        for a in range(k):
-            directions[j][a, place * k + a, levels] = 1.0
-        return self.elimination.apply(directions)
 
 
 class PosteriorStack:
@@ -227,27 +181,3 @@ def solve_lower(R, right):
     if not len(R):
         return right
     return solve_triangular(R, right, lower=True, check_finite=False)
-
-
-def check_work(n_columns, n_effects):
-    """Refuse covariances between levels that would take too long.
-
-    Parameters
-    ----------
-    n_columns : int
-        Columns of Z'V^-1 Z that are needed.
-    n_effects : int
-        Length of each.
-
-    Raises
-    ------
-    ValueError
-    """
-    if n_columns * n_effects > MOST_WORK:
-        raise ValueError(
-            "The standard errors of these rows need the covariances of "
-            f"{n_columns} levels with {n_effects} random effects of the factors that "
-            "they occur with in new combinations. Predict fewer rows at a time, or "
-            "name one grouping factor in random_effects: the others then count as new "
-            "groups, with their full variance."
-        )

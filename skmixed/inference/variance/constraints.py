@@ -115,20 +115,40 @@ class TransformedElimination:
     def __init__(self, elimination, B):
         self.inner = elimination
         self.B = B
-        self.solver, self.exact = elimination.solver, elimination.exact
-        self.rough = False
-        self.traces, self.diagonal = elimination.traces, elimination.diagonal
-        self.apply = elimination.apply
-        self.kronecker_sums = elimination.kronecker_sums
+        self.name, self.exact = elimination.name, elimination.exact
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
-        logdet, S = self.inner.factor(Lambdas)
-        return logdet, self.B.T @ S @ self.B
+        return TransformedFactored(self.inner.factor(Lambdas), self.B.copy())
 
-    def solve(self):
+
+class TransformedFactored:
+    """V at one theta, seen through linear combinations of [X y].
+
+    Parameters
+    ----------
+    factored : Factored
+    B : ndarray of shape (m, c)
+    """
+
+    def __init__(self, factored, B):
+        self.factored, self.B = factored, B
+        self.logdet_V = factored.logdet_V
+        self.S = B.T @ factored.S @ B
+
+    @property
+    def F(self):
         """Z'V^-1[X y] B."""
-        return [np.matmul(self.B.T, block) for block in self.inner.solve()]
+        return [np.matmul(self.B.T, block) for block in self.factored.F]
+
+    @property
+    def traces(self):
+        """Sums over levels of the diagonal blocks of Z'V^-1 Z."""
+        return self.factored.traces
+
+    def kronecker_sums(self, f, whitened):
+        """Sums over pairs of levels; see the factorisation."""
+        return self.factored.kronecker_sums(f, whitened)
 
 
 class HeldParameter:

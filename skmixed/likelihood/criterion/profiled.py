@@ -123,18 +123,20 @@ class ProfiledDeviance:
         """
         self.n_evaluations += 1
         self.theta, self.Lambdas = theta, self.relative_factors(theta)
-        self.f = None
+        self.f = self.factored = None  # what it worked in serves the next one
         p = self.A.n_fixed
         try:
-            logdet_V, S = self.elimination.factor(self.Lambdas)
-            R, info = lapack.dpotrf(S, lower=1, clean=1)
+            self.factored = self.elimination.factor(self.Lambdas)
+            R, info = lapack.dpotrf(self.factored.S, lower=1, clean=1)
         except np.linalg.LinAlgError:
             info = 1
-        if info or not np.isfinite(logdet_V):
+        if info or not np.isfinite(self.factored.logdet_V):
             self.at = Evaluation(np.inf, np.zeros(p), np.inf, np.eye(p))
             return self.at
         r2, RX = float(R[p, p] ** 2), R[:p, :p]
-        value = logdet_V + self.nu * (1.0 + np.log(2.0 * np.pi * r2 / self.nu))
+        value = self.factored.logdet_V + self.nu * (
+            1.0 + np.log(2.0 * np.pi * r2 / self.nu)
+        )
         if self.reml:
             value += 2.0 * float(np.log(np.diag(RX)).sum())
         self.at = Evaluation(float(value), solve_upper(RX, R[p, :p]), r2, RX)
@@ -148,10 +150,10 @@ class ProfiledDeviance:
         Derivatives
         """
         p, r2 = self.A.n_fixed, self.at.r2
-        F = self.elimination.solve()
+        F = self.factored.F
         f = self.scores(F)
         whitened = whiten([block[:, :p] for block in F], self.at.RX)
-        traces = self.elimination.traces()
+        traces = self.factored.traces
         G_Psi = []
         for f_j, W, trace in zip(f, whitened, traces, strict=True):
             G = trace - (self.nu / r2) * (f_j @ f_j.T)
@@ -191,7 +193,7 @@ class ProfiledDeviance:
         if self.theta is not theta:
             self.evaluate(theta)
         if self.f is None:
-            self.scores(self.elimination.solve())
+            self.scores(self.factored.F)
         return self.f
 
     def hessian(self, f, whitened, G_Psi):
@@ -209,7 +211,7 @@ class ProfiledDeviance:
         ndarray of shape (m, m)
         """
         exact, ratio = self.elimination.exact, self.nu / self.at.r2
-        PP, Pff, PFF = self.elimination.kronecker_sums(
+        PP, Pff, PFF = self.factored.kronecker_sums(
             f, whitened if self.reml and exact else None
         )
         D = [self.psi_directions(j) for j in range(len(f))]

@@ -1,7 +1,10 @@
 """Elimination of one grouping factor: V is block diagonal, one block per group."""
 
+from functools import cached_property
+
 import numpy as np
 
+from skmixed.likelihood.elimination.factored import Factorisation, Regime
 from skmixed.likelihood.linalg.grouped import (
     cholesky,
     multiply,
@@ -11,7 +14,7 @@ from skmixed.likelihood.linalg.grouped import (
 )
 
 
-class BatchedElimination:
+class BatchedElimination(Regime):
     """Random effects of one factor integrated out, all groups at once.
 
     See :class:`skmixed.likelihood.elimination.regime.Elimination` for the contract.
@@ -32,13 +35,11 @@ class BatchedElimination:
     Cost O(G k^2 (k + m)) per evaluation; the rows do not appear.
     """
 
-    solver = "batched"
-    exact = True
-    rough = False
+    name = "batched"
 
-    def __init__(self, A):
+    def set_up(self, A):
+        """Take the random effects' cross-products."""
         self.ZtZ = A.ZtZ[0]
-        self.take_columns(A)
 
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
@@ -46,39 +47,52 @@ class BatchedElimination:
 
     def factor(self, Lambdas):
         """Factor V at some Lambda."""
+        return BatchedFactored(self, Lambdas)
+
+
+class BatchedFactored(Factorisation):
+    """V of one factor at some Lambda; see :class:`BatchedElimination`.
+
+    Parameters
+    ----------
+    elimination : BatchedElimination
+    Lambdas : list of one ndarray of shape (k, k)
+    """
+
+    def __init__(self, elimination, Lambdas):
+        super().__init__(Lambdas)
+        self.ZtZ, self.ZtXy = elimination.ZtZ, elimination.ZtXy
         Lambda = Lambdas[0]
         self.LtZtZ = shared_left(Lambda.T, self.ZtZ)
         self.L = shared_right(self.LtZtZ, Lambda)
         for i in range(len(Lambda)):
             self.L[i, i] += 1.0
-        logdet = cholesky(self.L)
+        self.logdet_V = cholesky(self.L)
         self.Y = solve_lower(self.L, shared_left(Lambda.T, self.ZtXy))
-        S = self.gram - sum(Y @ Y.T for Y in self.Y)
-        self.P = None
-        return logdet, S
+        self.S = elimination.gram - sum(Y @ Y.T for Y in self.Y)
 
-    def solve(self):
+    @cached_property
+    def Q(self):
+        """``L^-1 Lambda'A`` of every group."""
+        return solve_lower(self.L, self.LtZtZ.copy())
+
+    @cached_property
+    def F(self):
         """Z'V^-1[X y]."""
-        self.Q = solve_lower(self.L, self.LtZtZ.copy())
         return [self.ZtXy - multiply(self.Q, self.Y, transpose_A=True)]
 
-    def diagonal(self):
-        """Diagonal blocks of Z'V^-1 Z; call after ``solve``."""
-        if self.P is None:
-            self.P = self.ZtZ - multiply(self.Q, self.Q, transpose_A=True)
-        return [self.P]
-
-    def traces(self):
-        """Sum of the diagonal blocks."""
-        return [self.diagonal()[0].sum(axis=2)]
+    @cached_property
+    def P(self):
+        """Diagonal blocks of Z'V^-1 Z."""
+        return [self.ZtZ - multiply(self.Q, self.Q, transpose_A=True)]
 
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""
-        return [multiply(self.diagonal()[0], directions[0])]
+        return [multiply(self.P[0], directions[0])]
 
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) P, P (x) ff' and P (x) F_X Rx^-1 F_X' over pairs of levels."""
-        P = self.diagonal()[0]
+        P = self.P[0]
         k, _, G = P.shape
         flat = P.reshape(k * k, G)
         ff = (f[0][:, None] * f[0]).reshape(k * k, G)

@@ -1,11 +1,14 @@
 """Elimination of crossed factors: one in batches, the others in a dense complement."""
 
 import itertools
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 from scipy.linalg import blas, lapack
 
+from skmixed.likelihood.elimination.complement import Complement
+from skmixed.likelihood.elimination.factored import Factorisation, Regime, Workspace
 from skmixed.likelihood.linalg.grouped import (
     groups_last,
     levels_major,
@@ -30,7 +33,7 @@ ROUGH_FROM = 1000
 MOST_ENTRIES = 2_000_000
 
 
-class CrossedElimination:
+class CrossedElimination(Regime):
     """Random effects of crossed factors integrated out by a Schur complement.
 
     See :class:`skmixed.likelihood.elimination.regime.Elimination` for the contract.
@@ -55,16 +58,15 @@ class CrossedElimination:
     information.
     """
 
-    solver = "crossed"
+    name = "crossed"
     exact = False
-    rough = False
 
-    def __init__(self, A):
+    def set_up(self, A):
+        """Take the random effects' cross-products."""
         self.leading, rest = leading_factor([f.size for f in A.factors])
         self.rest = Stack.of(A.factors, rest)
         self.m2 = self.rest.size
         self.A11 = A.ZtZ[self.leading]
-        self.take_columns(A)
         products = {}
         for pair in A.pairs:
             products[pair.first, pair.second] = pair.to_csr()
@@ -85,8 +87,7 @@ class CrossedElimination:
             self.m2
         )
         self.lower_values = lower.data
-        self.buffer = np.empty((self.m2, self.m2), order="F")
-        self.flat = self.buffer.reshape(-1, order="F")
+        self.workspace = Workspace(self.m2)
 
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
@@ -108,210 +109,12 @@ class CrossedElimination:
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
-        Lambda = Lambdas[self.leading]
-        self.Lambdas = {j: Lambdas[j] for j in self.rest.order}
-        self.N, logdet = relative_root(self.A11, Lambda)
-        self.W1 = multiply(self.N, self.N, transpose_A=True)
-        logdet += self.factor_complement()
-        NC = multiply(self.N, self.C1)
-        S2 = self.C2 - self.A21 @ levels_major(multiply(self.N, NC, transpose_A=True))
-        self.Y = blas.dtrsm(1.0, self.buffer, self.scale_back(S2), lower=1)
-        S = self.gram - sum(rows @ rows.T for rows in NC) - self.Y.T @ self.Y
-        return logdet, S
-
-    def factor_complement(self):
-        """Form M = I + Lambda2'S22 Lambda2 in the buffer and factor it."""
-        self.flat.fill(0.0)
-        self.scatter.subtract(self.W1, self.flat)
-        self.flat[self.lower_positions] += self.lower_values
-        self.inverted = False
-        self.thin = {
-            j: self.columns_of(self.rest.spans[j])
-            for j, Lambda in self.Lambdas.items()
-            if np.linalg.svd(Lambda, compute_uv=False)[-1] < INVERTIBLE
-        }
-        self.scale_symmetric(self.Lambdas)
-        self.flat[:: self.m2 + 1] += 1.0
-        _, info = lapack.dpotrf(self.buffer, lower=1, clean=0, overwrite_a=1)
-        if info:
-            raise np.linalg.LinAlgError(
-                "I + Lambda'Z'Z Lambda is not positive definite"
-            )
-        return 2.0 * float(np.log(self.flat[:: self.m2 + 1]).sum())
-
-    def columns_of(self, span):
-        """Columns of the symmetric matrix whose lower triangle is in the buffer."""
-        columns = self.buffer[:, span].copy(order="F")
-        columns[: span.start] = self.buffer[span, : span.start].T
-        square = np.tril(columns[span])
-        columns[span] = square + np.tril(square, -1).T
-        return columns
-
-    def scale_symmetric(self, factors):
-        """Lambda'S Lambda in place, block by block, for the lower triangle."""
-        columns, shapes, spans = self.buffer.T, self.rest.shapes, self.rest.spans
-        if all(k == 1 for _, k in shapes.values()):
-            scale = np.concatenate(
-                [np.full(G, factors[j][0, 0]) for j, (G, _) in shapes.items()]
-            )
-            columns *= scale
-            columns *= scale[:, None]
-            return
-        for j, (G, k) in shapes.items():
-            self.mirror_blocks(spans[j], k)
-            rows = columns[spans[j]].reshape(G, k, self.m2)
-            columns[spans[j]] = np.matmul(factors[j].T, rows).reshape(G * k, self.m2)
-        for j, (G, k) in shapes.items():
-            block = columns[:, spans[j]].reshape(self.m2, G, k)
-            columns[:, spans[j]] = (block @ factors[j]).reshape(self.m2, G * k)
-
-    def mirror_blocks(self, span, k):
-        """Copy the lower triangles of a factor's diagonal blocks to the upper ones."""
-        starts = np.arange(span.start, span.stop, k)
-        for a in range(k):
-            for b in range(a):
-                self.buffer[starts + b, starts + a] = self.buffer[
-                    starts + a, starts + b
-                ]
-
-    def scale_back(self, matrix):
-        """Lambda2' times a matrix of m2 rows."""
-        return self.rest.scale({j: L.T for j, L in self.Lambdas.items()}, matrix)
-
-    def solve(self):
-        """Z'V^-1[X y]."""
-        U2 = blas.dtrsm(1.0, self.buffer, self.Y, lower=1, trans_a=1)
-        return self.reduce(self.C1, self.C2, self.rest.scale(self.Lambdas, U2))
-
-    def reduce(self, C1, C2, B2):
-        """Subtract the fitted random effects: Z'V^-1 of columns, given W2's part."""
-        rest = C1 - groups_last(self.by_A12 @ B2, C1.shape)
-        B1 = multiply(self.W1, rest)
-        F1 = rest - multiply(self.A11, B1)
-        F2 = C2 - self.A21 @ levels_major(B1) - self.A22 @ B2
-        return self.in_factor_order(F1, F2)
+        return CrossedFactored(self, Lambdas)
 
     def in_factor_order(self, leading, stacked):
         """List by factor from the leading block and the m2 rows of the others."""
         blocks = {self.leading: leading, **self.rest.cut(stacked)}
         return [blocks[j] for j in range(len(blocks))]
-
-    def invert(self):
-        """Replace the factor in the buffer by W2, and keep the diagonal blocks."""
-        if self.inverted:
-            return
-        found = {j: self.thin_blocks(j) for j in self.thin}
-        if self.rough and self.m2 >= ROUGH_FROM:
-            inverse = np.asfortranarray(self.buffer, dtype=np.float32)
-            lapack.spotri(inverse, lower=1, overwrite_c=1)
-            self.buffer[:] = inverse
-        else:
-            lapack.dpotri(self.buffer, lower=1, overwrite_c=1)
-        for j in self.rest.order:
-            if j in found:
-                continue
-            span, (_, k) = self.rest.spans[j], self.rest.shapes[j]
-            self.mirror_blocks(span, k)
-            inverse = np.linalg.inv(self.Lambdas[j])
-            remainder = np.eye(k)[:, :, None] - self.diagonal_blocks(span, k)
-            found[j] = shared_right(shared_left(inverse.T, remainder), inverse)
-        self.scale_symmetric({j: L.T for j, L in self.Lambdas.items()})
-        diagonal = self.flat[:: self.m2 + 1]
-        diagonal *= 0.5
-        spread = self.scatter.gather(self.flat)
-        diagonal *= 2.0
-        D = np.eye(len(self.A11))[:, :, None] - multiply(self.A11, self.W1)
-        own = multiply(D, self.A11 - multiply(spread, D.transpose(1, 0, 2)))
-        found[self.leading] = own
-        self.blocks = [found[j] for j in range(len(found))]
-        self.inverted = True
-
-    def diagonal_blocks(self, span, k):
-        """Diagonal (k, k) blocks of a factor in the buffer, group axis last."""
-        starts = np.arange(span.start, span.stop, k)
-        return np.array(
-            [
-                [self.buffer[starts + max(a, b), starts + min(a, b)] for b in range(k)]
-                for a in range(k)
-            ]
-        )
-
-    def thin_blocks(self, j):
-        """P_hh of a factor whose Lambda is nearly singular: S22 - S22 W2 S22."""
-        columns, (G, k) = self.thin[j], self.rest.shapes[j]
-        Y = blas.dtrsm(1.0, self.buffer, self.scale_back(columns), lower=1)
-        Y = Y.reshape(self.m2, G, k)
-        blocks = np.einsum("gagb->abg", columns[self.rest.spans[j]].reshape(G, k, G, k))
-        return blocks - np.einsum("rga,rgb->abg", Y, Y)
-
-    def diagonal(self):
-        """Diagonal blocks of Z'V^-1 Z per level of every factor."""
-        self.invert()
-        return self.blocks
-
-    def traces(self):
-        """Sum of the diagonal blocks."""
-        return [block.sum(axis=2) for block in self.diagonal()]
-
-    def apply(self, directions):
-        """Z'V^-1 Z times some directions."""
-        self.invert()
-        U1 = directions[self.leading]
-        U2 = self.rest.join(directions)
-        C1 = multiply(self.A11, U1) + groups_last(self.by_A12 @ U2, U1.shape)
-        C2 = self.A21 @ levels_major(U1) + self.A22 @ U2
-        right = C2 - self.A21 @ levels_major(multiply(self.W1, C1))
-        B2 = blas.dsymm(1.0, self.buffer, np.asfortranarray(right), lower=1)
-        return self.reduce(C1, C2, B2)
-
-    def between(self, j, h, levels_j, levels_h):
-        """Relative covariances of b given the data, between levels of two factors.
-
-        Parameters
-        ----------
-        j, h : int
-            Factors.
-        levels_j, levels_h : ndarray of int of shape (n,)
-
-        Returns
-        -------
-        ndarray of shape (k_j, k_h, n)
-            Off-diagonal blocks of ``(Z'Z + Psi^-1)^-1 = [[., -W1 A12 W2], [., W2]]``.
-            For the leading factor O(levels that each of its levels meets).
-        """
-        self.invert()
-        if h == self.leading:
-            return self.between(h, j, levels_h, levels_j).transpose(1, 0, 2)
-        starts_h = self.first_rows(h, levels_h)
-        columns = range(self.rest.shapes[h][1])
-        if j != self.leading:
-            starts_j = self.first_rows(j, levels_j)
-            rows = range(self.rest.shapes[j][1])
-            return np.array(
-                [
-                    [self.entries(starts_j + a, starts_h + b) for b in columns]
-                    for a in rows
-                ]
-            )
-        k = len(self.A11)
-        met = np.empty((k, len(columns), len(levels_j)))
-        for a in range(k):
-            for part, owner, index, value in self.met_levels(levels_j * k + a):
-                for b in columns:
-                    W2 = self.entries(index, starts_h[part][owner] + b)
-                    met[a, b, part] = np.bincount(
-                        owner, value * W2, minlength=part.stop - part.start
-                    )
-        return -multiply(self.W1[:, :, levels_j], met)
-
-    def first_rows(self, j, levels):
-        """Positions in W2 of the first effects of some levels of a factor."""
-        first, (_, k) = self.rest.spans[j].start, self.rest.shapes[j]
-        return first + levels.astype(np.intp) * k
-
-    def entries(self, rows, columns):
-        """Entries of the symmetric matrix whose lower triangle is in the buffer."""
-        return self.buffer[np.maximum(rows, columns), np.minimum(rows, columns)]
 
     def met_levels(self, rows):
         """Yield the entries of some rows of A12, a bounded number at a time.
@@ -340,6 +143,183 @@ class CrossedElimination:
             )
             place = starts[part][owner] + within
             yield part, owner, self.A12.indices[place], self.A12.data[place]
+
+
+class CrossedFactored(Factorisation):
+    """V of crossed factors at some Lambdas; see :class:`CrossedElimination`.
+
+    Parameters
+    ----------
+    elimination : CrossedElimination
+    Lambdas : list of ndarray of shape (k_j, k_j)
+
+    Notes
+    -----
+    One matrix of m2 columns holds the factor L until the first question that needs W2,
+    which then takes its place; what only L can tell is found before.
+    """
+
+    def __init__(self, elimination, Lambdas):
+        super().__init__(Lambdas)
+        e = self.elimination = elimination
+        self.C1, self.C2 = e.C1, e.C2
+        self.N, logdet = relative_root(e.A11, Lambdas[e.leading])
+        self.W1 = multiply(self.N, self.N, transpose_A=True)
+        self.complement = Complement(e.rest, e.workspace.lend_to(self))
+        self.logdet_V = logdet + self.factor_complement()
+        NC = multiply(self.N, self.C1)
+        S2 = self.C2 - e.A21 @ levels_major(multiply(self.N, NC, transpose_A=True))
+        self.Y = self.solve_lower(S2)
+        self.S = e.gram - sum(rows @ rows.T for rows in NC) - self.Y.T @ self.Y
+
+    def factor_complement(self):
+        """Form M = I + Lambda2'S22 Lambda2 in the matrix and factor it."""
+        e, complement = self.elimination, self.complement
+        complement.flat.fill(0.0)
+        e.scatter.subtract(self.W1, complement.flat)
+        complement.flat[e.lower_positions] += e.lower_values
+        self.thin = {
+            j: complement.columns(e.rest.spans[j])
+            for j in e.rest.order
+            if np.linalg.svd(self.Lambdas[j], compute_uv=False)[-1] < INVERTIBLE
+        }
+        complement.scale(self.Lambdas)
+        complement.diagonal += 1.0
+        _, info = lapack.dpotrf(complement.matrix, lower=1, clean=0, overwrite_a=1)
+        if info:
+            raise np.linalg.LinAlgError(
+                "I + Lambda'Z'Z Lambda is not positive definite"
+            )
+        return 2.0 * float(np.log(complement.diagonal).sum())
+
+    def solve_lower(self, matrix):
+        """``L^-1 Lambda2'`` times a matrix of m2 rows, before W2 takes L's place."""
+        scaled = self.elimination.rest.scale([L.T for L in self.Lambdas], matrix)
+        return blas.dtrsm(1.0, self.complement.matrix, scaled, lower=1)
+
+    @cached_property
+    def F(self):
+        """Z'V^-1[X y]; also found before W2 takes L's place."""
+        U2 = blas.dtrsm(1.0, self.complement.matrix, self.Y, lower=1, trans_a=1)
+        B2 = self.elimination.rest.scale(self.Lambdas, U2)
+        return self.less_fitted(self.C1, self.C2, B2)
+
+    def less_fitted(self, C1, C2, B2):
+        """Subtract the fitted random effects: Z'V^-1 of columns, given W2's part."""
+        e = self.elimination
+        rest = C1 - groups_last(e.by_A12 @ B2, C1.shape)
+        B1 = multiply(self.W1, rest)
+        F1 = rest - multiply(e.A11, B1)
+        F2 = C2 - e.A21 @ levels_major(B1) - e.A22 @ B2
+        return e.in_factor_order(F1, F2)
+
+    @cached_property
+    def W2(self):
+        """``Lambda2 H Lambda2'`` in place of the factor, and P on the way."""
+        e, W2 = self.elimination, self.complement
+        found = {j: self.thin_blocks(j) for j in self.thin}
+        _ = self.F
+        self.invert()
+        for j in e.rest.order:
+            if j not in found:
+                inverse = np.linalg.inv(self.Lambdas[j])
+                remainder = np.eye(len(inverse))[:, :, None] - W2.blocks(j)
+                found[j] = shared_right(shared_left(inverse.T, remainder), inverse)
+        W2.scale({j: self.Lambdas[j].T for j in e.rest.order})
+        found[e.leading] = self.leading_blocks()
+        self.blocks = [found[j] for j in range(len(found))]
+        self.thin = {}
+        return W2
+
+    def invert(self):
+        """Put H = M^-1 in the place of its factor."""
+        matrix = self.complement.matrix
+        if self.elimination.rough and len(matrix) >= ROUGH_FROM:
+            inverse = np.asfortranarray(matrix, dtype=np.float32)
+            lapack.spotri(inverse, lower=1, overwrite_c=1)
+            matrix[:] = inverse
+        else:
+            lapack.dpotri(matrix, lower=1, overwrite_c=1)
+
+    def leading_blocks(self):
+        """P_gg of the leading factor: D A11 - D A12 W2 A21 D'."""
+        e, W2 = self.elimination, self.complement
+        W2.diagonal *= 0.5
+        spread = e.scatter.gather(W2.flat)
+        W2.diagonal *= 2.0
+        D = np.eye(len(e.A11))[:, :, None] - multiply(e.A11, self.W1)
+        return multiply(D, e.A11 - multiply(spread, D.transpose(1, 0, 2)))
+
+    def thin_blocks(self, j):
+        """P_hh of a factor whose Lambda is nearly singular: S22 - S22 W2 S22."""
+        rest = self.elimination.rest
+        columns, (G, k) = self.thin[j], rest.shapes[j]
+        Y = self.solve_lower(columns).reshape(rest.size, G, k)
+        blocks = np.einsum("gagb->abg", columns[rest.spans[j]].reshape(G, k, G, k))
+        return blocks - np.einsum("rga,rgb->abg", Y, Y)
+
+    @property
+    def P(self):
+        """Diagonal blocks of Z'V^-1 Z per level of every factor."""
+        _ = self.W2
+        return self.blocks
+
+    def apply(self, directions):
+        """Z'V^-1 Z times some directions."""
+        e, W2 = self.elimination, self.W2
+        U1 = directions[e.leading]
+        U2 = e.rest.join(directions)
+        C1 = multiply(e.A11, U1) + groups_last(e.by_A12 @ U2, U1.shape)
+        C2 = e.A21 @ levels_major(U1) + e.A22 @ U2
+        right = C2 - e.A21 @ levels_major(multiply(self.W1, C1))
+        B2 = blas.dsymm(1.0, W2.matrix, np.asfortranarray(right), lower=1)
+        return self.less_fitted(C1, C2, B2)
+
+    def known_between(self, j, h, levels_j, levels_h):
+        """Relative covariances of b given the data, between levels of two factors.
+
+        Parameters
+        ----------
+        j, h : int
+            Factors.
+        levels_j, levels_h : ndarray of int of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (k_j, k_h, n)
+            Off-diagonal blocks of ``(Z'Z + Psi^-1)^-1 = [[., -W1 A12 W2], [., W2]]``.
+            For the leading factor O(levels that each of its levels meets).
+        """
+        e, W2 = self.elimination, self.W2
+        if h == e.leading:
+            return self.known_between(h, j, levels_h, levels_j).transpose(1, 0, 2)
+        starts_h = self.first_rows(h, levels_h)
+        columns = range(e.rest.shapes[h][1])
+        if j != e.leading:
+            starts_j = self.first_rows(j, levels_j)
+            rows = range(e.rest.shapes[j][1])
+            return np.array(
+                [
+                    [W2.entries(starts_j + a, starts_h + b) for b in columns]
+                    for a in rows
+                ]
+            )
+        k = len(e.A11)
+        met = np.empty((k, len(columns), len(levels_j)))
+        for a in range(k):
+            for part, owner, index, value in e.met_levels(levels_j * k + a):
+                for b in columns:
+                    far = W2.entries(index, starts_h[part][owner] + b)
+                    met[a, b, part] = np.bincount(
+                        owner, value * far, minlength=part.stop - part.start
+                    )
+        return -multiply(self.W1[:, :, levels_j], met)
+
+    def first_rows(self, j, levels):
+        """Positions in W2 of the first effects of some levels of a factor."""
+        rest = self.elimination.rest
+        first, (_, k) = rest.spans[j].start, rest.shapes[j]
+        return first + levels.astype(np.intp) * k
 
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) ff' over pairs of levels: all the average information needs."""

@@ -1,16 +1,18 @@
 """Elimination for small designs of any shape: Z'V^-1 Z held as one dense matrix."""
 
 import itertools
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import lapack
 
+from skmixed.likelihood.elimination.factored import Factorisation, Regime
 from skmixed.likelihood.linalg.grouped import multiply, relative_root
 from skmixed.likelihood.linalg.kronecker import directional_sums
 from skmixed.likelihood.linalg.stack import Stack, leading_factor
 
 
-class DenseElimination:
+class DenseElimination(Regime):
     """Random effects of all factors integrated out with dense matrices.
 
     See :class:`skmixed.likelihood.elimination.regime.Elimination` for the contract.
@@ -35,16 +37,14 @@ class DenseElimination:
     Cost O(N^2 m2) per evaluation for N random effects in all.
     """
 
-    solver = "dense"
-    exact = True
-    rough = False
+    name = "dense"
 
-    def __init__(self, A):
+    def set_up(self, A):
+        """Take the random effects' cross-products."""
         self.leading, rest = leading_factor([f.size for f in A.factors])
         self.rest = Stack.of(A.factors, rest)
         self.stack = Stack.of(A.factors, [self.leading, *rest])
         self.n_first = A.factors[self.leading].size
-        self.take_columns(A)
         self.A11 = A.ZtZ[self.leading]
         ZtZ = self.assemble(A)
         self.A12 = np.ascontiguousarray(ZtZ[: self.n_first, self.n_first :])
@@ -75,22 +75,39 @@ class DenseElimination:
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
-        self.N, logdet = relative_root(self.A11, Lambdas[self.leading])
-        self.NA, self.NC = by_level(self.N, self.A12), by_level(self.N, self.C1)
-        self.S22 = self.A22 - self.NA.T @ self.NA
-        self.S2 = self.C2 - self.NA.T @ self.NC
+        return DenseFactored(self, Lambdas)
+
+
+class DenseFactored(Factorisation):
+    """V at some Lambdas; see :class:`DenseElimination`.
+
+    Parameters
+    ----------
+    elimination : DenseElimination
+    Lambdas : list of ndarray of shape (k_j, k_j)
+    """
+
+    def __init__(self, elimination, Lambdas):
+        super().__init__(Lambdas)
+        e = self.elimination = elimination
+        self.C1 = e.C1
+        self.N, logdet = relative_root(e.A11, Lambdas[e.leading])
+        self.NA, self.NC = by_level(self.N, e.A12), by_level(self.N, e.C1)
+        self.S22 = e.A22 - self.NA.T @ self.NA
+        self.S2 = e.C2 - self.NA.T @ self.NC
         self.T, rest_logdet = self.factor_rest(Lambdas)
         self.Y = self.T.T @ self.S2
-        self.P = None
-        return logdet + rest_logdet, self.gram - self.NC.T @ self.NC - self.Y.T @ self.Y
+        self.logdet_V = logdet + rest_logdet
+        self.S = e.gram - self.NC.T @ self.NC - self.Y.T @ self.Y
 
     def factor_rest(self, Lambdas):
         """T and log|M2|; a single factor has no rest."""
-        if not self.rest.order:
+        rest = self.elimination.rest
+        if not rest.order:
             return self.S22, 0.0
         transposed = [Lambda.T for Lambda in Lambdas]
-        half = self.rest.scale(transposed, self.S22)
-        M = self.rest.scale(transposed, np.ascontiguousarray(half.T))
+        half = rest.scale(transposed, self.S22)
+        M = rest.scale(transposed, np.ascontiguousarray(half.T))
         M.reshape(-1)[:: len(M) + 1] += 1.0
         # M is symmetric, so its transpose is the Fortran-ordered matrix LAPACK wants
         L, info = lapack.dpotrf(M.T, lower=1, clean=1, overwrite_a=1)
@@ -100,58 +117,77 @@ class DenseElimination:
             )
         logdet = 2.0 * float(np.log(np.diag(L)).sum())
         inverse = lapack.dtrtri(L, lower=1, overwrite_c=1)[0]
-        return self.rest.scale(Lambdas, inverse.T), logdet
+        return rest.scale(Lambdas, inverse.T), logdet
 
-    def solve(self):
+    @cached_property
+    def AN(self):
+        """``A11 N'`` of every level of the leading factor."""
+        return multiply(self.elimination.A11, self.N.transpose(1, 0, 2))
+
+    @cached_property
+    def E(self):
+        """``D A12``."""
+        return self.elimination.A12 - by_level(self.AN, self.NA)
+
+    @cached_property
+    def ET(self):
+        """``E T``."""
+        return self.E @ self.T
+
+    @cached_property
+    def Q(self):
+        """``T'S22``."""
+        return self.T.T @ self.S22
+
+    @cached_property
+    def F(self):
         """Z'V^-1[X y]."""
-        self.AN = multiply(self.A11, self.N.transpose(1, 0, 2))
-        self.E = self.A12 - by_level(self.AN, self.NA)
-        self.ET, self.Q = self.E @ self.T, self.T.T @ self.S22
         F1 = self.C1 - by_level(self.AN, self.NC) - self.ET @ self.Y
         return self.split(np.concatenate([F1, self.S2 - self.Q.T @ self.Y]))
 
-    def complete(self):
-        """Fill in P, after ``solve``, where it is asked for the first time."""
-        if self.P is not None:
-            return
-        first, level = self.n_first, np.arange(self.A11.shape[2])
-        self.P = np.empty((self.stack.size, self.stack.size))
-        np.negative(self.ET @ self.ET.T, out=self.P[:first, :first])
-        own = self.A11 - multiply(self.AN, self.AN.transpose(1, 0, 2))
-        diagonal = self.blocks(self.P, self.leading, self.leading)
+    @cached_property
+    def PZ(self):
+        """Z'V^-1 Z, of shape (N, N)."""
+        e = self.elimination
+        first, level = e.n_first, np.arange(e.A11.shape[2])
+        PZ = np.empty((e.stack.size, e.stack.size))
+        np.negative(self.ET @ self.ET.T, out=PZ[:first, :first])
+        own = e.A11 - multiply(self.AN, self.AN.transpose(1, 0, 2))
+        diagonal = e.blocks(PZ, e.leading, e.leading)
         diagonal[level, :, level] += own.transpose(2, 0, 1)
-        self.P[:first, first:] = self.E - self.ET @ self.Q
-        self.P[first:, :first] = self.P[:first, first:].T
-        self.P[first:, first:] = self.S22 - self.Q.T @ self.Q
+        PZ[:first, first:] = self.E - self.ET @ self.Q
+        PZ[first:, :first] = PZ[:first, first:].T
+        PZ[first:, first:] = self.S22 - self.Q.T @ self.Q
+        return PZ
 
     def split(self, matrix):
         """Cut a matrix of N rows into arrays of shape (k_j, c, G_j)."""
-        blocks = self.stack.cut(matrix)
+        blocks = self.elimination.stack.cut(matrix)
         return [blocks[j] for j in range(len(blocks))]
 
-    def diagonal(self):
-        """Diagonal blocks of Z'V^-1 Z per level; call after ``solve``."""
-        self.complete()
+    @cached_property
+    def P(self):
+        """Diagonal blocks of Z'V^-1 Z per level."""
         return [
-            np.einsum("gagb->abg", self.blocks(self.P, j, j))
-            for j in range(len(self.stack.order))
+            np.einsum("gagb->abg", self.elimination.blocks(self.PZ, j, j))
+            for j in range(len(self.Lambdas))
         ]
-
-    def traces(self):
-        """Sum of the diagonal blocks."""
-        return [block.sum(axis=2) for block in self.diagonal()]
 
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""
-        self.complete()
-        return self.split(self.P @ self.stack.join(directions))
+        return self.split(self.PZ @ self.elimination.stack.join(directions))
+
+    def known_between(self, j, h, levels_j, levels_h):
+        """Relative covariances of b given the data, read off Z'V^-1 Z."""
+        blocks = self.elimination.blocks(self.PZ, j, h)[levels_j, :, levels_h]
+        Psi_j, Psi_h = (L @ L.T for L in (self.Lambdas[j], self.Lambdas[h]))
+        return -(Psi_j @ blocks @ Psi_h).transpose(1, 2, 0)
 
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) P, P (x) ff' and P (x) F_X Rx^-1 F_X' over pairs of levels."""
-        self.complete()
         PP = {}
-        for j, h in itertools.product(self.stack.order, repeat=2):
-            blocks = self.blocks(self.P, j, h).transpose(1, 3, 0, 2)
+        for j, h in itertools.product(self.elimination.stack.order, repeat=2):
+            blocks = self.elimination.blocks(self.PZ, j, h).transpose(1, 3, 0, 2)
             k_j, k_l = blocks.shape[:2]
             flat = blocks.reshape(k_j * k_l, -1)
             PP[j, h] = (flat @ flat.T).reshape(k_j, k_l, k_j, k_l)

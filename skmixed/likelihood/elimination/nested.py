@@ -1,7 +1,10 @@
 """Elimination of nested factors, from the leaves of the tree to its root."""
 
+from functools import cached_property
+
 import numpy as np
 
+from skmixed.likelihood.elimination.factored import Factorisation, Regime
 from skmixed.likelihood.linalg.grouped import (
     multiply,
     pick,
@@ -29,7 +32,7 @@ def nested_chain(A):
     return sorted(range(len(A.factors)), key=lambda j: -within[j])
 
 
-class NestedElimination:
+class NestedElimination(Regime):
     """Random effects of a chain of nested factors integrated out.
 
     See :class:`skmixed.likelihood.elimination.regime.Elimination` for the contract.
@@ -54,15 +57,14 @@ class NestedElimination:
     The curvature is the average information.
     """
 
-    solver = "nested"
+    name = "nested"
     exact = False
-    rough = False
 
-    def __init__(self, A):
+    def set_up(self, A):
+        """Take the random effects' cross-products."""
         self.chain = nested_chain(A)
         self.depth = len(self.chain)
         self.n_levels = [A.factors[j].n_levels for j in self.chain]
-        self.take_columns(A)
         self.products, self.ancestor = {}, {}
         position = {j: level for level, j in enumerate(self.chain)}
         for level, j in enumerate(self.chain):
@@ -79,18 +81,34 @@ class NestedElimination:
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
+        return NestedFactored(self, Lambdas)
+
+
+class NestedFactored(Factorisation):
+    """V of a chain of factors at some Lambdas; see :class:`NestedElimination`.
+
+    Parameters
+    ----------
+    elimination : NestedElimination
+    Lambdas : list of ndarray of shape (k_j, k_j)
+    """
+
+    def __init__(self, elimination, Lambdas):
+        super().__init__(Lambdas)
+        self.chain, self.depth = elimination.chain, elimination.depth
+        self.n_levels, self.ancestor = elimination.n_levels, elimination.ancestor
+        self.products = elimination.products
         self.reduced = {key: block.copy() for key, block in self.products.items()}
-        self.right = [block.copy() for block in self.ZtXy]
-        self.N, logdet, S = [], 0.0, self.gram.copy()
+        self.right = [block.copy() for block in elimination.ZtXy]
+        self.N, self.logdet_V, self.S = [], 0.0, elimination.gram.copy()
         for level in range(self.depth):
             Lambda = Lambdas[self.chain[level]]
             N, own_logdet = relative_root(self.reduced[level, level], Lambda)
             self.N.append(N)
-            logdet += own_logdet
-            Y = multiply(self.N[level], self.right[level])
-            S -= sum(rows @ rows.T for rows in Y)
+            self.logdet_V += own_logdet
+            Y = multiply(N, self.right[level])
+            self.S -= sum(rows @ rows.T for rows in Y)
             self.eliminate(level, Y)
-        return logdet, S
 
     def eliminate(self, level, Y):
         """Subtract a level from the levels above it."""
@@ -106,7 +124,8 @@ class NestedElimination:
                     multiply(Q[up], Q[far], transpose_A=True), ancestor, n_levels
                 )
 
-    def solve(self):
+    @cached_property
+    def F(self):
         """Z'V^-1[X y]."""
         return self.in_factor_order(self.descend(self.right))
 
@@ -130,7 +149,8 @@ class NestedElimination:
             ordered[j] = by_level[level]
         return ordered
 
-    def diagonal(self):
+    @cached_property
+    def P(self):
         """Diagonal blocks of Z'V^-1 Z per level of every factor."""
         P = [None] * self.depth
         for level, far, N_far, Omega in self.from_root():
@@ -189,7 +209,7 @@ class NestedElimination:
         joint[k:, :k], joint[k:, k:] = cross.transpose(1, 0, 2), Omega
         return joint
 
-    def between(self, j, h, levels_j, levels_h):
+    def known_between(self, j, h, levels_j, levels_h):
         """Relative covariances of b given the data, between levels of two factors.
 
         Parameters
@@ -205,7 +225,7 @@ class NestedElimination:
         """
         lower, upper = self.chain.index(j), self.chain.index(h)
         if lower > upper:
-            return self.between(h, j, levels_h, levels_j).transpose(1, 0, 2)
+            return self.known_between(h, j, levels_h, levels_j).transpose(1, 0, 2)
         start = sum(len(self.N[level]) for level in range(lower + 1, upper))
         columns = slice(start, start + len(self.N[upper]))
         found = self.with_ancestors(lower)[:, columns, levels_j]
@@ -226,10 +246,6 @@ class NestedElimination:
         """
         *_, (_, _, N_far, Omega) = self.from_root(wanted)
         return -multiply(multiply(self.N[wanted], N_far, transpose_A=True), Omega)
-
-    def traces(self):
-        """Sum of the diagonal blocks."""
-        return [block.sum(axis=2) for block in self.diagonal()]
 
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""

@@ -7,6 +7,8 @@ elimination only through the contract below and never know which regime ran.
 
 from typing import Protocol
 
+import numpy as np
+
 from skmixed.likelihood.elimination.batched import BatchedElimination
 from skmixed.likelihood.elimination.crossed import CrossedElimination
 from skmixed.likelihood.elimination.dense import DenseElimination
@@ -19,29 +21,18 @@ DENSE_EFFECTS = 600
 
 
 class Elimination(Protocol):
-    """What the deviance needs of any regime; factors and levels as in CrossProducts.
+    """A regime on a design: what does not depend on theta.
 
     Attributes
     ----------
-    solver : str
+    name : str
     exact : bool
         Whether ``kronecker_sums`` gives all that the exact Hessian needs; otherwise the
         curvature is the average information.
-    rough : bool
-        Whether derivatives need only be good enough for the optimiser's steps.
     """
 
-    solver: str
+    name: str
     exact: bool
-    rough: bool
-
-    def take_columns(self, A):
-        """Take [X y] from cross-products with the same random effects.
-
-        Parameters
-        ----------
-        A : CrossProducts
-        """
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas.
@@ -52,19 +43,48 @@ class Elimination(Protocol):
 
         Returns
         -------
-        logdet_V : float
-        S : ndarray of shape (m, m)
-            ``[X y]'V^-1[X y]``.
+        Factored
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            Where V is not positive definite to working precision.
         """
 
-    def solve(self):
-        """Return ``F_j = Z_j'V^-1[X y]``, a list of arrays of shape (k_j, m, G_j)."""
+    def with_columns(self, A):
+        """Give the elimination of other columns [X y] with the same random effects.
 
-    def traces(self):
-        """Return the sums over levels of ``diagonal``, of shape (k_j, k_j)."""
+        Parameters
+        ----------
+        A : CrossProducts
 
-    def diagonal(self):
-        """Return the blocks of ``Z_j'V^-1 Z_j`` per level, of shape (k_j, k_j, G_j)."""
+        Returns
+        -------
+        Elimination
+        """
+
+
+class Factored(Protocol):
+    """V at one theta, a value: questions in any order, any number of times.
+
+    Attributes
+    ----------
+    logdet_V : float
+    S : ndarray of shape (m, m)
+        ``[X y]'V^-1[X y]``.
+    F : list of ndarray of shape (k_j, m, G_j)
+        ``Z_j'V^-1[X y]``, found when first asked for, as all that follows.
+    P : list of ndarray of shape (k_j, k_j, G_j)
+        Diagonal blocks of ``Z_j'V^-1 Z_j``, level by level.
+    traces : list of ndarray of shape (k_j, k_j)
+        Sums of P over levels.
+    """
+
+    logdet_V: float
+    S: np.ndarray
+    F: list
+    P: list
+    traces: list
 
     def apply(self, directions):
         """Return ``Z'V^-1 Z U`` for a list U of arrays of shape (k_j, c, G_j)."""
@@ -72,8 +92,7 @@ class Elimination(Protocol):
     def between(self, j, h, levels_j, levels_h):
         """Return covariances of b given the data, of shape (k_j, k_h, n), over sigma^2.
 
-        NaN where the regime has no formula of its own for a pair of levels; a regime
-        without any may lack the method. ``apply`` to unit directions gives them all.
+        Of levels of two factors, whether they meet or not.
         """
 
     def kronecker_sums(self, f, whitened):
@@ -94,7 +113,7 @@ class Elimination(Protocol):
         """
 
 
-def choose_elimination(A, solver=None):
+def choose_elimination(A, solver=None, rough=False):
     """Choose the regime that fits the design.
 
     Parameters
@@ -102,6 +121,8 @@ def choose_elimination(A, solver=None):
     A : CrossProducts
     solver : {"batched", "nested", "crossed", "dense"}, optional
         A regime by name, for tests.
+    rough : bool, default=False
+        Whether derivatives need only be good enough for an optimiser's steps.
 
     Returns
     -------
@@ -123,7 +144,7 @@ def choose_elimination(A, solver=None):
         solver = suitable_regime(sizes)
         if solver == "crossed":
             check_memory(sizes)
-    return regimes[solver](A)
+    return regimes[solver](A, rough)
 
 
 def suitable_regime(sizes):

@@ -167,8 +167,7 @@ def best_of_starts(deviance, optimum, thin, options):
 
 def deviance_of(A, reml, regime):
     """Deviance of a model in the basis of its cross-products."""
-    elimination = choose_elimination(A, regime)
-    elimination.rough = True
+    elimination = choose_elimination(A, regime, rough=True)
     return ProfiledDeviance(A, elimination, reml)
 
 

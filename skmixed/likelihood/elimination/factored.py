@@ -1,0 +1,173 @@
+"""What every regime's eliminations and factorisations have in common."""
+
+import copy
+import weakref
+
+import numpy as np
+
+# Unit directions applied at a time: they bound the working memory.
+CHUNK_DIRECTIONS = 64
+# Entries of Z'V^-1 Z that a question may find column by column: minutes on one core.
+MOST_WORK = 3e9
+
+
+class Regime:
+    """An elimination: what does not depend on Lambda.
+
+    See :class:`skmixed.likelihood.elimination.regime.Elimination` for the contract.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    rough : bool, default=False
+        Whether derivatives need only be good enough for an optimiser's steps.
+    """
+
+    exact = True
+
+    def __init__(self, A, rough=False):
+        self.rough = rough
+        self.set_up(A)
+        self.take_columns(A)
+
+    def with_columns(self, A):
+        """Give the elimination of other columns [X y] with the same random effects."""
+        other = copy.copy(self)
+        other.take_columns(A)
+        return other
+
+
+class Factorisation:
+    """V factored at one Lambda; questions come in any order, any number of times.
+
+    See :class:`skmixed.likelihood.elimination.regime.Factored` for the contract. A
+    regime defines ``logdet_V``, ``S``, ``F``, ``P``, ``apply`` and ``kronecker_sums``.
+
+    Parameters
+    ----------
+    Lambdas : list of ndarray of shape (k_j, k_j)
+    """
+
+    def __init__(self, Lambdas):
+        self.Lambdas = Lambdas
+
+    @property
+    def traces(self):
+        """Sums over levels of P, of shape (k_j, k_j)."""
+        return [block.sum(axis=2) for block in self.P]
+
+    def between(self, j, h, levels_j, levels_h):
+        """Relative covariances of b given the data, between levels of two factors."""
+        found = self.known_between(j, h, levels_j, levels_h)
+        rest = np.isnan(found[0, 0])
+        if rest.any():
+            found[:, :, rest] = self.by_columns(j, h, levels_j[rest], levels_h[rest])
+        return found
+
+    def known_between(self, j, h, levels_j, levels_h):
+        """Those that the regime has a formula for; NaN elsewhere."""
+        k_j, k_h = len(self.Lambdas[j]), len(self.Lambdas[h])
+        return np.full((k_j, k_h, len(levels_j)), np.nan)
+
+    def by_columns(self, j, h, levels_j, levels_h):
+        """Find the same as ``-Psi P_gh Psi`` from columns of Z'V^-1 Z.
+
+        Parameters
+        ----------
+        j, h : int
+            Two factors.
+        levels_j, levels_h : ndarray of int of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (k_j, k_h, n)
+        """
+        if len(np.unique(levels_j)) < len(np.unique(levels_h)):
+            return self.by_columns(h, j, levels_h, levels_j).transpose(1, 0, 2)
+        k_j, k_h = len(self.Lambdas[j]), len(self.Lambdas[h])
+        found = np.empty((k_j, k_h, len(levels_j)))
+        order = np.argsort(levels_h, kind="stable")
+        distinct, starts = np.unique(levels_h[order], return_index=True)
+        check_work(len(distinct) * k_h, sum(block.size for block in self.P))
+        stops = np.append(starts[1:], len(order))
+        Psi_j, Psi_h = (L @ L.T for L in (self.Lambdas[j], self.Lambdas[h]))
+        step = max(CHUNK_DIRECTIONS // k_h, 1)
+        for first in range(0, len(distinct), step):
+            chunk = distinct[first : first + step]
+            inside = order[starts[first] : stops[first + len(chunk) - 1]]
+            PU = self.columns(h, chunk)[j].reshape(k_j, len(chunk), k_h, -1)
+            place = np.searchsorted(chunk, levels_h[inside])
+            P = PU[:, place, :, levels_j[inside]]
+            found[:, :, inside] = -(Psi_j @ P @ Psi_h).transpose(1, 2, 0)
+        return found
+
+    def columns(self, j, levels):
+        """Columns of Z'V^-1 Z for levels of a factor, a list of (k_l, c k_j, G_l)."""
+        k = len(self.Lambdas[j])
+        directions = [
+            np.zeros((len(block), len(levels) * k, block.shape[2])) for block in self.P
+        ]
+        place = np.arange(len(levels))
+        for a in range(k):
+            directions[j][a, place * k + a, levels] = 1.0
+        return self.apply(directions)
+
+
+class Workspace:
+    """A square matrix that one factorisation after another works in.
+
+    It is lent again once nobody holds the factorisation that had it; while somebody
+    does, the next one gets a matrix of its own.
+
+    Parameters
+    ----------
+    size : int
+    """
+
+    def __init__(self, size):
+        self.size = size
+        self.matrix, self.borrower = None, lambda: None
+
+    def __reduce__(self):
+        return Workspace, (self.size,)
+
+    def lend_to(self, borrower):
+        """Give a matrix whose content is left over from whoever had it before.
+
+        Parameters
+        ----------
+        borrower : Factorisation
+
+        Returns
+        -------
+        ndarray of shape (size, size)
+            Columns one after the other in memory.
+        """
+        if self.matrix is None or self.borrower() is not None:
+            self.matrix = np.empty((self.size, self.size), order="F")
+        self.borrower = weakref.ref(borrower)
+        return self.matrix
+
+
+def check_work(n_columns, n_effects):
+    """Refuse covariances between levels that would take too long.
+
+    Parameters
+    ----------
+    n_columns : int
+        Columns of Z'V^-1 Z that are needed.
+    n_effects : int
+        Length of each.
+
+    Raises
+    ------
+    ValueError
+    """
+    if n_columns * n_effects > MOST_WORK:
+        raise ValueError(
+            "The standard errors of these rows need the covariances of "
+            f"{n_columns} levels with {n_effects} random effects of the factors that "
+            "they occur with in new combinations. Predict fewer rows at a time, or "
+            "name one grouping factor in random_effects: the others then count as new "
+            "groups, with their full variance."
+        )
