@@ -3,7 +3,6 @@
 import numpy as np
 from scipy.linalg import lapack
 
-from skmixed.likelihood.covariance.templates import lower_root
 from skmixed.likelihood.criterion.profiled import Evaluation, solve_upper
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.result import FitResult
@@ -78,7 +77,7 @@ def fit_least_squares(A, reml):
         value += reml * 2.0 * np.log(np.diag(RX)).sum()
     at = Evaluation(value, solve_upper(RX, right), r2, RX)
     optimum = Optimum(np.zeros(0), value, 0.0, 1, True)
-    nothing = {"relative_factors": (), "modes": (), "singular_terms": ()}
+    nothing = {"Lambdas": (), "modes": (), "singular_terms": ()}
     return assemble(A, reml, "least squares", at, optimum, **nothing)
 
 
@@ -98,7 +97,7 @@ def finish(A, deviance, optimum):
     FitResult
     """
     scores = deviance.conditional_scores(optimum.theta)
-    relative_factors, modes, covariances = [], [], []
+    Lambdas, modes = [], []
     for own, basis, Lambda, template, f in zip(
         A.basis.random,
         deviance.A.basis.random,
@@ -107,19 +106,17 @@ def finish(A, deviance, optimum):
         scores,
         strict=True,
     ):
-        relative_factors.append(canonical(basis.raw(Lambda), template))
+        Lambdas.append(template.canonical(basis.mixture(own) @ Lambda))
         modes.append(basis.raw(Lambda @ (Lambda.T @ f)).T)
-        root = basis.mixture(own) @ Lambda
-        covariances.append(root @ root.T)
     return assemble(
         A,
         deviance.reml,
         deviance.elimination.name,
         deviance.at,
         optimum,
-        relative_factors=tuple(relative_factors),
+        Lambdas=tuple(Lambdas),
         modes=tuple(modes),
-        singular_terms=singular_terms(A, covariances, relative_factors),
+        singular_terms=singular_terms(A, Lambdas),
     )
 
 
@@ -164,24 +161,6 @@ def assemble(A, reml, solver, at, optimum, **random):
         n_theta=len(optimum.theta),
         **random,
     )
-
-
-def canonical(Lambda, template):
-    """Lower-triangular factor of the same covariance, nonnegative on its diagonal.
-
-    Parameters
-    ----------
-    Lambda : ndarray of shape (k, k)
-    template : CovarianceTemplate
-
-    Returns
-    -------
-    ndarray of shape (k, k)
-    """
-    factor = np.zeros_like(Lambda)
-    for block in template.free_blocks():
-        factor[block, block] = lower_root(Lambda[block, block])
-    return factor
 
 
 def largest_dense(A):

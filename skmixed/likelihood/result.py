@@ -29,9 +29,9 @@ class FitResult:
         The other columns are aliased.
     sigma : float
         Residual standard deviation.
-    relative_factors : tuple of ndarray of shape (k_j, k_j)
-        Lambda, with ``b = Lambda u`` and ``u`` of variance sigma^2; lower triangular
-        within terms, with nonnegative diagonals.
+    Lambdas : tuple of ndarray of shape (k_j, k_j)
+        Relative factors of the effects in the basis of A, from which those of the raw
+        effects follow; the other way round would lose the digits of a shifted slope.
     modes : tuple of ndarray of shape (G_j, k_j)
         Conditional modes b of the random effects.
     loglik : float
@@ -54,7 +54,7 @@ class FitResult:
     coef_cov: np.ndarray
     kept: np.ndarray
     sigma: float
-    relative_factors: tuple[np.ndarray, ...]
+    Lambdas: tuple[np.ndarray, ...]
     modes: tuple[np.ndarray, ...]
     loglik: float
     converged: bool
@@ -107,6 +107,22 @@ class FitResult:
     def singular(self):
         """Whether any covariance is estimated on the boundary."""
         return bool(self.singular_terms)
+
+    @property
+    def relative_factors(self):
+        """Lambda, with ``b = Lambda u`` and ``u`` of variance sigma^2.
+
+        Returns
+        -------
+        tuple of ndarray of shape (k_j, k_j)
+            Lower triangular within terms, with nonnegative diagonals.
+        """
+        return tuple(
+            factor.template.canonical(basis.raw(Lambda))
+            for factor, basis, Lambda in zip(
+                self.A.factors, self.A.basis.random, self.Lambdas, strict=True
+            )
+        )
 
     @property
     def covariances(self):

@@ -90,7 +90,9 @@ def cone_metric(small, large, difference):
     shapes : list of tuple (size, diagonal)
         The cone: a product of covariance matrices.
     """
-    deviance = open_at(large.A, False, embed(small, large, difference))
+    own, raw = large.A.basis.random, embed(small, large, difference)
+    roots = [old.coordinates @ root for old, root in zip(own, raw, strict=True)]
+    deviance = open_at(large.A, False, roots)
     inverses = [basis.coordinates for basis in deviance.A.basis.random]
     f = deviance.scores(deviance.factored.F)
     units, inside, shapes = raw_units(large, difference, inverses)

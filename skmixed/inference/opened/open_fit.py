@@ -106,7 +106,7 @@ def reopen(result):
     ProfiledDeviance
         Evaluated at the estimates, in a scale-free basis.
     """
-    deviance = open_at(result.A, result.reml, result.relative_factors)
+    deviance = open_at(result.A, result.reml, result.Lambdas)
     if result.singular:
         deviance.evaluate(at_boundary(deviance))
     return deviance
@@ -120,26 +120,41 @@ def open_at(A, reml, roots):
     A : CrossProducts
     reml : bool
     roots : sequence of ndarray of shape (k_j, k_j)
-        Any square roots of the raw random effects' covariances, relative to sigma^2.
+        Any square roots of the random effects' covariances in the basis of A, relative
+        to sigma^2.
 
     Returns
     -------
     ProfiledDeviance
         Evaluated there, in a scale-free basis.
     """
-    A = scale_free(A)
-    deviance = ProfiledDeviance(A, choose_elimination(A), reml)
-    deviance.evaluate(theta_of(deviance, roots))
+    own = scale_free(A)
+    deviance = ProfiledDeviance(own, choose_elimination(own), reml)
+    deviance.evaluate(theta_of(deviance, A.basis, roots))
     return deviance
 
 
-def theta_of(deviance, roots):
-    """Theta that stands for some roots of the raw covariances, of shape (m,)."""
+def theta_of(deviance, basis, roots):
+    """Theta that stands for some covariances in another basis.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+        In a basis mixed from the other one.
+    basis : Basis
+    roots : sequence of ndarray of shape (k_j, k_j)
+        Square roots of the relative covariances in it.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+    """
     parts = []
-    for template, basis, raw in zip(
-        deviance.templates, deviance.A.basis.random, roots, strict=True
+    for template, new, old, root in zip(
+        deviance.templates, deviance.A.basis.random, basis.random, roots, strict=True
     ):
-        root = basis.coordinates @ raw
+        # a column that depends on others is mixed to zero, and has no inverse
+        root = np.linalg.lstsq(new.mixture(old), root, rcond=None)[0]
         parts.append(template.nearest_theta(root @ root.T))
     return np.concatenate(parts)
 

@@ -218,7 +218,8 @@ class HeldParameter:
 
     def estimates(self):
         """(theta, log sigma) of the fit in this basis."""
-        theta = theta_of(self.deviance, self.result.relative_factors)
+        old = self.result.A.basis
+        theta = theta_of(self.deviance, old, self.result.Lambdas)
         return np.append(theta, np.log(self.result.sigma))
 
     def restrict(self):
@@ -299,6 +300,22 @@ class HeldParameter:
         """
         self.estimate = estimate
         return self.hold(estimate).evaluate(self.start()).value
+
+    def deviance_rise(self, estimate):
+        """What holding the parameter at its estimate adds to the fit's deviance.
+
+        Parameters
+        ----------
+        estimate : float
+
+        Returns
+        -------
+        float
+            Zero but for rounding; more where a double cannot hold the estimate, as a
+            correlation with the intercept of a covariate that is far from zero.
+        """
+        owed = self.result.A.sum_log_weights
+        return self.deviance_at(estimate) - owed - self.result.deviance
 
     def start(self):
         """Coordinates y of the estimates."""

@@ -17,6 +17,8 @@ from skmixed.printing.progress import count_done
 STEP = 0.5
 # Most points to each side.
 MOST = 40
+# Rise of the deviance at the estimate beyond which a double cannot hold the parameter.
+LOST = 1e-3
 # A step towards a limit of the domain ends on it when it comes this near, relative.
 NEAR = 0.05
 # Points added around the target, and how near to it is near enough, in zeta.
@@ -134,10 +136,10 @@ def profile_likelihood(result, parameters, target, verbose=None):
     with count_done(len(parameters), "profile", "parameters", verbose) as done:
         for parameter, estimate in zip(parameters, estimates, strict=True):
             width = guess_width(parameter, estimate, result.sigma, std_error)
-            if not np.isfinite(estimate):
+            held = HeldParameter(result, parameter) if np.isfinite(estimate) else None
+            if held is None or held.deviance_rise(estimate) > LOST:
                 points = [(np.nan, np.nan)]
             else:
-                held = HeldParameter(result, parameter)
                 points = [(estimate, 0.0)]
                 for side in (-width, width):
                     points += follow(held, estimate, side, target)

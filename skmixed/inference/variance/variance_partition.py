@@ -57,8 +57,8 @@ class VarianceComponents:
         coef = into @ result.coef
         slope = moments.fixed @ coef
         random = [
-            np.trace(framed.T @ S @ framed)
-            for framed, S in zip(framed_roots(result), moments.random, strict=True)
+            np.trace(Lambda.T @ S @ Lambda)
+            for Lambda, S in zip(result.Lambdas, moments.random, strict=True)
         ]
         return cls(
             fixed=float(coef @ slope),
@@ -72,16 +72,6 @@ class VarianceComponents:
     def total(self):
         """All of it."""
         return self.fixed + float(self.random.sum()) + self.residual
-
-
-def framed_roots(result):
-    """Relative factors of every factor for effects in the frame."""
-    return [
-        column.coordinates @ Lambda
-        for column, Lambda in zip(
-            result.A.basis.random, result.relative_factors, strict=True
-        )
-    ]
 
 
 def nakagawa_r2(components):

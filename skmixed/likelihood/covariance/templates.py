@@ -79,6 +79,22 @@ class CovarianceTemplate:
                 Lambda[start:stop, start:stop] = floored_root(block, floor)
         return Lambda[self.entries]
 
+    def canonical(self, root):
+        """Lower-triangular factor of the same covariance, nonnegative on its diagonal.
+
+        Parameters
+        ----------
+        root : ndarray of shape (k, k)
+
+        Returns
+        -------
+        ndarray of shape (k, k)
+        """
+        factor = np.zeros_like(root)
+        for block in self.free_blocks():
+            factor[block, block] = lower_root(root[block, block])
+        return factor
+
     def free_blocks(self):
         """Index sets whose covariance is unrestricted: terms, or single effects.
 
@@ -159,8 +175,9 @@ def lower_root(root):
     R = np.zeros((k, k))
     triangle = np.linalg.qr(root.T, mode="r")
     R[: len(triangle)] = triangle
-    tiny = k * np.finfo(float).eps * np.abs(R).max(initial=0.0)
     for j in range(k - 1):
+        # in units of its own: effects may differ by many orders of magnitude
+        tiny = k * np.finfo(float).eps * np.linalg.norm(R[:, j])
         if abs(R[j, j]) <= tiny and R[j, j + 1 :].any():
             # a column without a pivot of its own: its row belongs to the later ones
             rest = np.linalg.qr(R[j:, j + 1 :], mode="r")

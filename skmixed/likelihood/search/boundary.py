@@ -146,16 +146,14 @@ def snap_to_boundary(deviance, optimum):
     )
 
 
-def singular_terms(A, covariances, relative_factors):
+def singular_terms(A, Lambdas):
     """Name the random terms whose covariance is estimated on the boundary.
 
     Parameters
     ----------
     A : CrossProducts
-    covariances : list of ndarray of shape (k_j, k_j)
-        Relative covariances in the basis, where effects have unit root mean square.
-    relative_factors : list of ndarray of shape (k_j, k_j)
-        Lambda on the scale of the user's columns.
+    Lambdas : list of ndarray of shape (k_j, k_j)
+        In the basis, where effects have unit root mean square.
 
     Returns
     -------
@@ -166,11 +164,12 @@ def singular_terms(A, covariances, relative_factors):
     found = []
     for term, (j, effects, diagonal) in enumerate(A.terms):
         index = np.ix_(effects, effects)
-        Psi = covariances[j][index]
+        Psi = (Lambdas[j] @ Lambdas[j].T)[index]
         smallest = np.diag(Psi).min() if diagonal else np.linalg.eigvalsh(Psi)[0]
         if smallest >= SINGULAR**2:
             continue
-        lengths = np.linalg.norm(relative_factors[j][index], axis=1)
-        lengths = lengths * A.basis.random[j].scale[list(effects)]
+        basis = A.basis.random[j]
+        lengths = np.linalg.norm(basis.raw(Lambdas[j])[index], axis=1)
+        lengths *= basis.scale[list(effects)]
         found.append((term, tuple(np.flatnonzero(lengths < SINGULAR).tolist())))
     return tuple(found)

@@ -1,0 +1,95 @@
+"""Columns far from zero: what is said of a slope does not depend on its origin."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SAME_DENSE
+
+from skmixed import MixedLinearRegressor
+from skmixed.datasets import load_sleepstudy
+
+# In standard deviations of the column; a double has 16 digits.
+SHIFTS = [1e4, 1e6, 1e7, 1e8, 1e9]
+TERMS = {
+    "alone": "Reaction ~ Days + (Days | Subject)",
+    "first": "Reaction ~ Days + z + (Days + z | Subject)",
+    "last": "Reaction ~ Days + z + (z + Days | Subject)",
+    "in two factors": "both ~ Days + (Days | Subject) + (Days | h)",
+}
+
+
+def sleep(unit):
+    frame = load_sleepstudy().frame
+    rng = np.random.default_rng(0)
+    subject = pd.factorize(frame["Subject"])[0]
+    slope = 10 * rng.normal(size=subject.max() + 1)[subject]
+    z = rng.normal(size=len(frame))
+    h = rng.integers(0, 15, len(frame))
+    a, b = rng.normal(size=(2, 15))
+    y = frame["Reaction"] + slope * z
+    both = frame["Reaction"] + 40 * a[h] + 10 * b[h] * frame["Days"]
+    return frame.assign(z=unit * z, h=h, Reaction=y, both=both)
+
+
+def statements(model, frame):
+    """All that is said of a slope, and of predictions."""
+    names = ["Days", "sd_Days|Subject", "sigma"]
+    rows = frame.iloc[:12]
+    new = rows.assign(Subject="unseen")
+    return {
+        "satterthwaite": model.summary().fixed.loc["Days"],
+        "kenward-roger": model.summary(ddf="kenward-roger").fixed.loc["Days"],
+        "wald": model.conf_int(names),
+        "std": model.predict(rows, return_std=True)[1],
+        "std of unseen": model.predict(new, return_std=True)[1],
+        "widths": np.diff(model.predict_interval(rows)),
+        "loglik": model.loglik_,
+    }
+
+
+@pytest.mark.parametrize(
+    ("term", "unit"),
+    [
+        ("alone", 1.0),
+        *[(place, unit) for place in ("first", "last") for unit in (1e-6, 1.0, 1e6)],
+        ("in two factors", 1.0),
+    ],
+)
+def test_the_origin_of_a_slope_does_not_matter(term, unit):
+    frame = sleep(unit)
+    model = MixedLinearRegressor(TERMS[term]).fit(frame)
+    expected = statements(model, frame)
+    for shift in SHIFTS:
+        far = frame.assign(Days=frame["Days"] + round(shift * frame["Days"].std()))
+        found = statements(MixedLinearRegressor(TERMS[term]).fit(far), far)
+        for name, values in expected.items():
+            np.testing.assert_allclose(
+                np.asarray(found[name], dtype=float),
+                np.asarray(values, dtype=float),
+                rtol=SAME_DENSE,
+                err_msg=f"{name}, Days + {shift:g} sd",
+            )
+
+
+@pytest.mark.parametrize("shift", [1e5, 1e9])
+def test_the_origin_of_a_slope_does_not_matter_to_profiles(shift):
+    frame = sleep(1.0)
+    far = frame.assign(Days=frame["Days"] + shift)
+    names = ["Days", "sd_Days|Subject", "sigma"]
+    near, moved = (
+        MixedLinearRegressor(TERMS["alone"])
+        .fit(table)
+        .conf_int(names, method="profile")
+        for table in (frame, far)
+    )
+    np.testing.assert_allclose(moved, near, rtol=SAME_DENSE)
+
+
+def test_a_profile_that_no_double_can_hold_is_not_a_number():
+    frame = sleep(1.0)
+    far = frame.assign(Days=frame["Days"] + 1e9)
+    model = MixedLinearRegressor(TERMS["alone"]).fit(far)
+    lost = "cor_Days.Intercept|Subject"
+    table = model.conf_int(method="profile")
+    assert table.loc[lost, ["lower", "upper"]].isna().all()
+    assert table.drop(index=lost).notna().all(axis=None)
