@@ -1,5 +1,7 @@
 """Linear mixed models with lme4's formulas, as scikit-learn estimators."""
 
+import importlib
+
 from skmixed.baselines import (
     AggregatedLinearRegressor,
     InteractionLinearRegressor,
@@ -21,7 +23,6 @@ from skmixed.estimators.memory import estimate_memory
 from skmixed.formula import FormulaError
 from skmixed.inference.fixed.emmeans import emmeans
 from skmixed.inference.report.model_table import compare_table
-from skmixed.inspection.occasion_table import describe_occasions
 from skmixed.interop.marginaleffects import as_marginaleffects
 from skmixed.model_selection import compare_models
 from skmixed.warnings import (
@@ -31,6 +32,10 @@ from skmixed.warnings import (
 )
 
 __version__ = "0.1.0"
+
+# Loaded when they are first asked for.
+_PACKAGES = ("datasets", "inspection", "interop", "model_selection")
+_NAMES = {"describe_occasions": "skmixed.inspection.occasion_table"}
 
 __all__ = [
     "AggregatedLinearRegressor",
@@ -58,3 +63,15 @@ __all__ = [
     "likelihood_ratio_test",
     "naive_vs_mixed",
 ]
+
+
+def __getattr__(name):
+    if name in _PACKAGES:
+        return importlib.import_module(f"skmixed.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'skmixed' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_PACKAGES, *_NAMES})

@@ -1,0 +1,65 @@
+"""What is public: the names that users may rely on, and how they are reached."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import skmixed
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLIC = {
+    "skmixed": """
+        AggregatedLinearRegressor FormulaError InteractionLinearRegressor
+        MixedEffectsRegressor MixedLinearRegressor PooledLinearRegressor
+        RankDeficiencyWarning RedundantTermWarning SeparateLinearRegressor
+        SingularFitWarning anova as_marginaleffects bootstrap_test compare_approaches
+        compare_models compare_table contrast_test describe_occasions emmeans
+        estimate_memory fit_many five_approaches likelihood_ratio_test naive_vs_mixed
+    """,
+    "skmixed.datasets": """
+        fetch_reisby load_cake load_chem97 load_dyestuff load_insteval
+        load_london_schools load_machines load_oxboys load_pastes load_penicillin
+        load_scots_schools load_sleepstudy make_mixed_regression
+    """,
+    "skmixed.inspection": """
+        ApproachesDisplay CrossValidationDisplay GroupLinesDisplay Influence ModelReport
+        OccasionsDisplay ProfileDisplay RandomEffectsDisplay ResidualsDisplay
+        ShrinkageDisplay SimulatedResiduals TrajectoriesDisplay check_model influence
+        simulated_residuals
+    """,
+    "skmixed.model_selection": "compare_models",
+}
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_public_names_are_those_of_the_list(package):
+    module = import_module(package)
+    assert sorted(module.__all__) == sorted(PUBLIC[package].split())
+    for name in module.__all__:
+        assert getattr(module, name).__doc__
+
+
+def test_packages_are_reached_after_import_skmixed():
+    ask = "import sys, skmixed; loaded = set(sys.modules);"
+    ask += "skmixed.datasets.load_cake, skmixed.inspection.check_model;"
+    ask += "skmixed.model_selection.compare_models, skmixed.describe_occasions;"
+    ask += "print('skmixed.inspection' in loaded, 'matplotlib' in loaded)"
+    found = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == ["False", "False"]
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = skmixed.nothing
+    assert set(dir(skmixed)) >= {"datasets", "inspection", *skmixed.__all__}
+
+
+def test_the_citation_has_the_version():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {skmixed.__version__}\n" in text
