@@ -12,6 +12,7 @@ from skmixed.baselines import (
     naive_vs_mixed,
 )
 from skmixed.estimators import MixedEffectsRegressor, MixedLinearRegressor
+from skmixed.estimators.deletions import drop_fixed_terms, drop_random_terms
 from skmixed.estimators.hypotheses import (
     anova,
     bootstrap_test,
@@ -20,8 +21,11 @@ from skmixed.estimators.hypotheses import (
 )
 from skmixed.estimators.many import fit_many
 from skmixed.estimators.memory import estimate_memory
+from skmixed.estimators.pooling import pool
+from skmixed.estimators.robust import cluster_robust
 from skmixed.formula import FormulaError
 from skmixed.inference.fixed.emmeans import emmeans
+from skmixed.inference.fixed.emtrends import emtrends, johnson_neyman
 from skmixed.inference.report.model_table import compare_table
 from skmixed.interop.marginaleffects import as_marginaleffects
 from skmixed.model_selection import compare_models
@@ -51,17 +55,23 @@ __all__ = [
     "anova",
     "as_marginaleffects",
     "bootstrap_test",
+    "cluster_robust",
     "compare_approaches",
     "compare_models",
     "compare_table",
     "contrast_test",
     "describe_occasions",
+    "drop_fixed_terms",
+    "drop_random_terms",
     "emmeans",
+    "emtrends",
     "estimate_memory",
     "fit_many",
     "five_approaches",
+    "johnson_neyman",
     "likelihood_ratio_test",
     "naive_vs_mixed",
+    "pool",
 ]
 
 

@@ -26,7 +26,7 @@ from skmixed.inference.fixed.hypothesis_text import read_hypotheses
 from skmixed.inference.opened.fitted import fitted
 
 
-def anova(model, *others, type=3, ddf="auto"):
+def anova(model, *others, type=3, ddf="auto", vcov=None):
     """Test every term of the fixed part; or several models against each other.
 
     Parameters
@@ -46,6 +46,8 @@ def anova(model, *others, type=3, ddf="auto"):
     ddf : {"auto", "satterthwaite", "kenward-roger", "normal", "residual"}, \
             default="auto"
         Denominator degrees of freedom; see `MixedLinearRegressor.summary`.
+    vcov : ClusterRobust, default=None
+        Robust covariance of the fixed effects; see `cluster_robust`.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def anova(model, *others, type=3, ddf="auto"):
     if others:
         return likelihood_ratio_test(model, *others)
     fit, type = fitted(model, "anova"), read_type(type)
-    method, reason = choose_degrees_of_freedom(fit, ddf)
+    method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     alias = fit.alias_weights
     if alias is not None:
         alias = fit.result.A.basis.fixed.raw(alias)
@@ -95,7 +97,16 @@ def read_type(kind):
     return found
 
 
-def contrast_test(model, L, rhs=None, *, joint=True, ddf="auto", confidence_level=0.95):
+def contrast_test(
+    model,
+    L,
+    rhs=None,
+    *,
+    joint=True,
+    ddf="auto",
+    confidence_level=0.95,
+    vcov=None,
+):
     """Test linear combinations of the fixed effects.
 
     Parameters
@@ -115,6 +126,8 @@ def contrast_test(model, L, rhs=None, *, joint=True, ddf="auto", confidence_leve
         Degrees of freedom; see `MixedLinearRegressor.summary`.
     confidence_level : float, default=0.95
         Of the intervals, with ``joint=False``.
+    vcov : ClusterRobust, default=None
+        Robust covariance of the fixed effects; see `cluster_robust`.
 
     Returns
     -------
@@ -145,7 +158,7 @@ def contrast_test(model, L, rhs=None, *, joint=True, ddf="auto", confidence_leve
     if joint:
         refuse_contradiction(matrix, rhs)
     result = fit.result
-    method, reason = choose_degrees_of_freedom(fit, ddf)
+    method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     if joint:
         test = joint_test(result, method, matrix, rhs)
         row = {"num_df": test.num_df, "den_df": test.den_df}

@@ -32,8 +32,10 @@ class PredictionMixin:
             True adds the random effects of the groups that `fit` saw, False leaves all
             out (the grouping columns are not needed then), and names of grouping
             factors add only theirs.
-        return_std : bool, default=False
-            Also return standard errors.
+        return_std : bool or "fixed", default=False
+            Also return standard errors; "fixed" those of the fixed part alone,
+            ``sqrt(x'Cx)`` with the covariance C of the fixed effects, as if the random
+            effects were known.
 
         Returns
         -------
@@ -89,6 +91,16 @@ class PredictionMixin:
         """
         check_is_fitted(self)
         chosen = self._choose_factors(random_effects)
+        if isinstance(return_std, str) and return_std == "fixed":
+            design, missing = self._replay_design(X, chosen)
+            undetermined = missing | ~estimable(self.fitted_, design.X)
+            std = fixed_std(self.fitted_.result, design.X)
+            std[undetermined] = np.nan
+            return self._predict_rows(design, missing), std
+        if not isinstance(return_std, (bool, np.bool_)):
+            raise ValueError(
+                f"return_std={return_std!r} should be True, False or 'fixed'."
+            )
         if not return_std:
             return self._predict_rows(*self._replay_design(X, chosen))
         design, missing = self._replay_all_effects(X, chosen)
@@ -307,6 +319,15 @@ def forget_groups(design, keep=()):
         for block in design.random
     )
     return dataclasses.replace(design, random=blocks)
+
+
+def fixed_std(result, X):
+    """Standard errors of the fixed part, of shape (n,)."""
+    columns = result.A.basis.fixed.apply(X)
+    to_basis = result.A.basis.fixed.coordinates
+    covariance = to_basis @ result.coef_cov @ to_basis.T
+    variance = np.einsum("np,pq,nq->n", columns, covariance, columns, optimize=True)
+    return np.sqrt(np.maximum(variance, 0.0))
 
 
 def keep_rows(design, rows):

@@ -25,7 +25,7 @@ from skmixed.inference.variance.wald import wald_bounds
 class StatementsMixin:
     """Methods that turn ``fitted_`` into tables; they never read rows."""
 
-    def summary(self, *, ddf="auto", confidence_level=0.95):
+    def summary(self, *, ddf="auto", confidence_level=0.95, vcov=None):
         """Tables of the fit, printed as lme4 and lmerTest print them.
 
         Parameters
@@ -38,6 +38,8 @@ class StatementsMixin:
             line says which.
         confidence_level : float, default=0.95
             Of the intervals of the fixed effects.
+        vcov : ClusterRobust, default=None
+            Robust standard errors; see `cluster_robust`.
 
         Returns
         -------
@@ -83,6 +85,7 @@ class StatementsMixin:
             n_dropped=self.n_dropped_,
             ddf=ddf,
             confidence_level=confidence_level,
+            vcov=vcov,
         )
 
     def conf_int(
@@ -98,6 +101,7 @@ class StatementsMixin:
         kind="percentile",
         n_jobs=None,
         random_state=None,
+        vcov=None,
         verbose=None,
     ):
         """Confidence intervals of fixed effects, variances and correlations.
@@ -116,6 +120,8 @@ class StatementsMixin:
         confidence_level : float, default=0.95
         ddf : str, default="auto"
             Degrees of freedom of the t intervals; see `summary`.
+        vcov : ClusterRobust, default=None
+            Robust standard errors of Wald's intervals; see `cluster_robust`.
         n_resamples, X, sample_weight, kind, n_jobs, random_state : optional
             Of the bootstrap; see `bootstrap` and ``BootstrapReplicates.conf_int``.
         verbose : int, default=None
@@ -153,7 +159,7 @@ class StatementsMixin:
         check_confidence_level(confidence_level)
         wanted = self._choose_parameters(parameters)
         if method == "wald":
-            return self._wald_intervals(wanted, confidence_level, ddf)
+            return self._wald_intervals(wanted, confidence_level, ddf, vcov)
         if method == "profile":
             profile = self._profile(wanted, confidence_level, verbose)
             return profile.conf_int(confidence_level)
@@ -286,12 +292,12 @@ class StatementsMixin:
         result = by_maximum_likelihood(self.result_)
         return profile_likelihood(result, parameters, z, verbose)
 
-    def _wald_intervals(self, parameters, confidence_level, ddf):
+    def _wald_intervals(self, parameters, confidence_level, ddf, vcov):
         fit, result = self.fitted_, self.result_
         bounds = np.full((len(parameters), 2), np.nan)
         fixed = np.array([p.kind == "fixed" for p in parameters], dtype=bool)
         if fixed.any():
-            method, _ = choose_degrees_of_freedom(fit, ddf)
+            method, _ = choose_degrees_of_freedom(fit, ddf, vcov)
             chosen = [p.effects[0] for p in parameters if p.kind == "fixed"]
             L = np.eye(len(result.coef))[chosen]
             table = estimate_table(result, method, L, chosen, confidence_level)

@@ -4,6 +4,7 @@ import pandas as pd
 
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
+from skmixed.inference.variance.parameters import choose_parameters, list_parameters
 from skmixed.inference.variance.variance_partition import (
     VarianceComponents,
     correlation_table,
@@ -11,6 +12,7 @@ from skmixed.inference.variance.variance_partition import (
     nakagawa_r2,
     partition_table,
 )
+from skmixed.inference.variance.wald import variance_errors
 
 
 class VarianceMixin:
@@ -68,6 +70,46 @@ class VarianceMixin:
                 "correlation; add for example (1 | group) to the formula."
             )
         return correlation_table(fit, confidence_level)
+
+    def variance_std_errors(self):
+        """Variance parameters with standard errors on their own scales.
+
+        Returns
+        -------
+        DataFrame
+            A row per standard deviation and correlation, named as in `conf_int`:
+            ``estimate``, its ``std_error``; and for standard deviations the
+            ``variance`` with ``variance_std_error``. No errors at the boundary (NaN).
+
+        See Also
+        --------
+        conf_int : Intervals, on scales where estimates are nearly normal.
+
+        Notes
+        -----
+        From the inverse Hessian of the criterion in (theta, log sigma), by the delta
+        method: REML's for REML fits. Variances are skewed; intervals of two of these
+        errors to each side are not to be had from them.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_dyestuff
+        >>> model = MixedLinearRegressor("Yield ~ 1 + (1 | Batch)")
+        >>> model.fit(load_dyestuff().frame).variance_std_errors().round(1)
+                            estimate  std_error  variance  variance_std_error
+        sd_Intercept|Batch      42.0       17.1    1764.1              1432.8
+        sigma                   49.5        7.1    2451.2               707.6
+        """
+        fit = fitted(self)
+        parameters = choose_parameters(
+            list_parameters(fit.result, fit.names), "variance"
+        )
+        return pd.DataFrame(
+            variance_errors(fit, parameters),
+            index=[p.name for p in parameters],
+            columns=["estimate", "std_error", "variance", "variance_std_error"],
+        )
 
     def r2_nakagawa(self):
         """Marginal and conditional R2 of Nakagawa and Schielzeth.

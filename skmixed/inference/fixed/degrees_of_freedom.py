@@ -40,7 +40,7 @@ class Constant:
         return 1.0, self.value
 
 
-def choose_degrees_of_freedom(fit, ddf="auto"):
+def choose_degrees_of_freedom(fit, ddf="auto", vcov=None):
     """Choose how fixed effects are tested.
 
     Parameters
@@ -49,10 +49,12 @@ def choose_degrees_of_freedom(fit, ddf="auto"):
     ddf : {"auto", "satterthwaite", "kenward-roger", "normal", "residual"}
         "auto" is Satterthwaite's while that is cheap, else the normal distribution.
         Case does not matter; "kr", "asymptotic" and "z" are understood.
+    vcov : ClusterRobust, optional
+        Takes the place of the model's covariance, with degrees of freedom of its own.
 
     Returns
     -------
-    method : Satterthwaite, KenwardRoger or Constant
+    method : Satterthwaite, KenwardRoger, Constant or ClusterRobust
         With ``name``, ``covariance`` of the fixed effects, ``df(L)`` and
         ``joint_df(L)``.
     reason : str
@@ -63,6 +65,9 @@ def choose_degrees_of_freedom(fit, ddf="auto"):
     ValueError
         For an unknown name, and where Kenward and Roger's method is not to be had.
     """
+    if vcov is not None:
+        check_robust(vcov, fit.result, ddf)
+        return vcov, f"Tests of fixed effects use {vcov.label}."
     ddf = read_method(ddf)
     if ddf not in METHODS:
         raise ValueError(f"ddf={ddf!r} should be one of {', '.join(METHODS)}.")
@@ -79,6 +84,21 @@ def choose_degrees_of_freedom(fit, ddf="auto"):
         method = Constant(result, ddf)
     reason = f"Tests of fixed effects use {method.label}"
     return method, f"{reason} ({why})." if why else f"{reason}."
+
+
+def check_robust(vcov, result, ddf):
+    """Raise unless a robust covariance is one, of this fit, and stands alone."""
+    if not hasattr(vcov, "joint_df"):
+        raise ValueError(
+            f"vcov={vcov!r} should be a cluster-robust covariance. Write "
+            "vcov=cluster_robust(model, X, kind='CR2') with the rows of the fit."
+        )
+    if not np.array_equal(vcov.M, result.coef_cov):
+        raise ValueError("vcov is of another fit; make it of this model.")
+    if ddf != "auto":
+        raise ValueError(
+            f"A robust vcov has degrees of freedom of its own; leave ddf={ddf!r} out."
+        )
 
 
 def read_method(ddf):

@@ -23,7 +23,15 @@ MOST_COMPARED = 12
 
 
 def emmeans(
-    model, specs, by=None, *, at=None, adjust="tukey", ddf="auto", confidence_level=0.95
+    model,
+    specs,
+    by=None,
+    *,
+    at=None,
+    adjust="tukey",
+    ddf="auto",
+    confidence_level=0.95,
+    vcov=None,
 ):
     """Estimated marginal means of a fitted mixed model.
 
@@ -49,6 +57,8 @@ def emmeans(
             default="auto"
         Degrees of freedom, as in ``summary``.
     confidence_level : float, default=0.95
+    vcov : ClusterRobust, default=None
+        Robust covariance of the fixed effects; see `cluster_robust`.
 
     Returns
     -------
@@ -87,7 +97,7 @@ def emmeans(
     confidence_level = check_confidence_level(confidence_level)
     specs, by = read_specs(specs, by)
     grid = ReferenceGrid(fit, specs, by, at or {})
-    method, reason = choose_degrees_of_freedom(fit, ddf)
+    method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     check_adjust(adjust, pairwise=True)
     return MarginalMeans(fit.result, grid, method, reason, adjust, confidence_level)
 
@@ -325,7 +335,7 @@ class MarginalMeans:
 
     def __str__(self):
         parts = [
-            "Marginal means:",
+            f"{self.grid.title}:",
             self.frame.to_string(index=False, float_format=FLOAT),
         ]
         if self._shows_pairs():
@@ -337,7 +347,7 @@ class MarginalMeans:
         return str(self)
 
     def _repr_html_(self):
-        tables = [("Marginal means", self.frame)]
+        tables = [(self.grid.title, self.frame)]
         if self._shows_pairs():
             tables.append(("Comparisons", self.pairs))
         parts = [

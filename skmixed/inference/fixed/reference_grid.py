@@ -40,7 +40,11 @@ class ReferenceGrid:
     interactions : dict of str to list of str
         Terms of the fixed part in which columns of `specs` stand with others that the
         means do not tell apart, and these others.
+    title : str
+        What a table of it is called.
     """
+
+    title = "Marginal means"
 
     def __init__(self, fit, specs, by, at):
         spec = fit.spec

@@ -74,7 +74,7 @@ class Summary:
         return summary_html(self)
 
 
-def fixed_effects_table(fit, ddf="auto", confidence_level=0.95):
+def fixed_effects_table(fit, ddf="auto", confidence_level=0.95, vcov=None):
     """Estimates, tests and intervals of the fixed effects.
 
     Parameters
@@ -83,6 +83,7 @@ def fixed_effects_table(fit, ddf="auto", confidence_level=0.95):
     ddf : str, default="auto"
         Of :func:`skmixed.inference.fixed.degrees_of_freedom.choose_degrees_of_freedom`.
     confidence_level : float, default=0.95
+    vcov : ClusterRobust, optional
 
     Returns
     -------
@@ -92,7 +93,7 @@ def fixed_effects_table(fit, ddf="auto", confidence_level=0.95):
         Which tests these are, and why.
     """
     result = fit.result
-    method, reason = choose_degrees_of_freedom(fit, ddf)
+    method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     identity = np.eye(len(result.coef))
     table = estimate_table(result, method, identity, fit.names, confidence_level)
     return table, reason
@@ -166,7 +167,7 @@ def fit_table(result):
     return pd.DataFrame([row])
 
 
-def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95):
+def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None):
     """Gather the tables of a fitted model.
 
     Parameters
@@ -178,6 +179,7 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95):
         Degrees of freedom of the tests of fixed effects.
     confidence_level : float, default=0.95
         Of the intervals of fixed effects.
+    vcov : ClusterRobust, optional
 
     Returns
     -------
@@ -186,7 +188,7 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95):
     result, aliased = fit.result, fit.aliased
     kind = "Linear mixed model" if result.groups else "Linear model"
     method = "REML" if result.reml else "maximum likelihood"
-    fixed, reason = fixed_effects_table(fit, ddf, confidence_level)
+    fixed, reason = fixed_effects_table(fit, ddf, confidence_level, vcov)
     footing = [reason] if len(fixed) else []
     footing += dropped_line(n_dropped)
     if aliased:

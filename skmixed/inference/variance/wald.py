@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import stats
 
+from skmixed.inference.variance.parameters import values_of
+
 
 def wald_bounds(fit, parameters, confidence_level=0.95):
     """Intervals of variance parameters from the curvature of the criterion.
@@ -43,6 +45,40 @@ def wald_bounds(fit, parameters, confidence_level=0.95):
         inverse = np.tanh if parameter.kind == "correlation" else np.exp
         bounds[row] = inverse(ends)
     return bounds
+
+
+def variance_errors(fit, parameters):
+    """Estimates and standard errors of variance parameters on their own scales.
+
+    Parameters
+    ----------
+    fit : Fitted
+    parameters : list of Parameter
+        None of them a fixed effect.
+
+    Returns
+    -------
+    ndarray of shape (len(parameters), 4)
+        Estimate and its standard error; of standard deviations also the variance and
+        its standard error, NaN for correlations. No errors at the boundary.
+    """
+    result = fit.result
+    table = np.full((len(parameters), 4), np.nan)
+    table[:, 0] = values_of(result, parameters)
+    for row, parameter in zip(table, parameters, strict=True):
+        if result.groups:
+            curvature = fit.open.curvature
+            at, slope = working_scale(curvature, parameter, result)
+            spread = slope @ curvature.covariance @ slope if np.isfinite(at) else 0.0
+        else:
+            nu = result.df_resid if result.reml else result.n_obs
+            spread = 0.5 / nu if nu > 0 else 0.0
+        relative = np.sqrt(spread) if spread > 0 else np.nan
+        if parameter.kind == "correlation":
+            row[1] = (1.0 - row[0] ** 2) * relative
+            continue
+        row[1:] = row[0] * relative, row[0] ** 2, 2.0 * row[0] ** 2 * relative
+    return table
 
 
 def residual_bounds(result, confidence_level):
