@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmixed.baselines.ols import COVARIANCES, coefficient_table
 from skmixed.baselines.ols_tables import LinearSummary
 from skmixed.estimators.base import BaseFormulaRegressor
+from skmixed.estimators.rows import Rows
 from skmixed.likelihood.products.rows import without_offset
 from skmixed.printing.render import dropped_line
 from skmixed.warnings import RankDeficiencyWarning, warn
@@ -155,12 +156,11 @@ class BaselineRegressor(BaseFormulaRegressor):
         >>> model.fit(sleep).predict(sleep.head(2)).round(1)
         array([244.2, 266. ])
         """
-        check_is_fitted(self)
-        design, missing = self._replay_design(X, self._predicts_by_group)
-        predicted = self._predict_design(design)
-        if design.offset is not None:
-            predicted = predicted + design.offset
-        predicted[missing] = np.nan
+        rows = Rows.read(self, X, self._predicts_by_group)
+        predicted = self._predict_design(rows.design)
+        if rows.design.offset is not None:
+            predicted = predicted + rows.design.offset
+        predicted[rows.missing] = np.nan
         return predicted
 
     def _predict_design(self, design):

@@ -12,14 +12,16 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.input import (
-    REQUIRES_Y,
     check_response_rules,
     read_features,
     read_response,
+    read_table,
     read_weights,
     refuse_missing,
+    require_response_in,
     response_label,
 )
+from skmixed.estimators.rows import response_of
 from skmixed.formula.table.arrays import check_magnitudes
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.design import DesignSpec
@@ -32,7 +34,7 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
     """Read formulas, tables, responses and weights; score; tell scikit-learn.
 
     A subclass has the parameters `formula`, `na_action` and `unseen_groups`, calls
-    `_learn_design` in `fit` and `_replay_design` in `predict`, and gets ``formula_``,
+    `_learn_design` in `fit` and reads `Rows` in `predict`, and gets ``formula_``,
     ``n_obs_``, ``n_dropped_``, ``n_features_in_`` and ``feature_names_in_``.
     """
 
@@ -74,7 +76,7 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         columns = FrameColumns(frame)
         check_response_rules(formula, columns, y, label)
         if y is None:
-            self._require_response_in(frame, formula)
+            require_response_in(frame, formula, type(self).__name__)
         keep = self._choose_rows(columns, formula, y, weights)
         if not keep.all():
             columns = FrameColumns(frame, keep)
@@ -98,18 +100,6 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         for name in [n for n in vars(self) if n.endswith("_")]:
             delattr(self, name)
 
-    def _require_response_in(self, frame, formula):
-        if formula.response is None:
-            raise ValueError(REQUIRES_Y.format(type(self).__name__))
-        lacking = [c for c in formula.response_columns if c not in frame.columns]
-        if lacking:
-            others = [c for c in formula.predictor_columns if c not in frame.columns]
-            also = f" It lacks the columns {others} too." if others else ""
-            raise ValueError(
-                f"X lacks the response {lacking} of the formula and no y was passed. "
-                f"Call fit(X, y), or pass a data frame that has the response.{also}"
-            )
-
     def _choose_rows(self, columns, formula, y, weights):
         """Choose the rows that enter the fit; sets ``n_dropped_``."""
         needed = list(formula.predictor_columns)
@@ -132,52 +122,6 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
                 "missing values, the others weight zero."
             )
         return keep
-
-    def _replay_design(self, X, random_effects=True):
-        """Turn new rows into the arrays of the fitted design.
-
-        Parameters
-        ----------
-        X : data frame or array-like
-        random_effects : bool or tuple of str
-            Which grouping factors enter, as `DesignSpec.build` takes it.
-
-        Returns
-        -------
-        design : Design
-        missing : ndarray of shape (n_samples,), dtype bool
-            Rows for which there is nothing to predict (``na_action="drop"``).
-        """
-        frame = read_features(self, X, reset=False)
-        columns = FrameColumns(frame)
-        needed = self.spec_.design_columns_for(random_effects)
-        missing = self._find_unpredictable(columns, needed)
-        design = self.spec_.build(columns, random_effects=random_effects)
-        if self.unseen_groups == "error":
-            for block in design.random:
-                self._refuse_unseen(frame, block, (block.codes < 0) & ~missing)
-        return design, missing
-
-    def _find_unpredictable(self, columns, needed):
-        """Tell which rows lack what predictions need; raise if none may."""
-        missing = missing_rows(columns, needed)
-        if missing.any() and self.na_action == "raise":
-            remedy = "Impute them; with na_action='drop' predict gives NaN for them."
-            refuse_missing(columns.frame, needed, missing, remedy)
-        return missing
-
-    def _refuse_unseen(self, frame, block, unseen):
-        if not unseen.any():
-            return
-        columns = list(self.spec_.groups[block.group].columns)
-        rows = frame.loc[unseen, columns].drop_duplicates().map(str)
-        labels = [":".join(row) for row in rows.itertuples(index=False)]
-        more = ", ..." if len(labels) > 10 else ""
-        raise ValueError(
-            f"{int(unseen.sum())} rows of X have a `{block.group}` that fit did not "
-            f"see: {', '.join(labels[:10])}{more}. Set unseen_groups='population' to "
-            "predict them from the fixed effects."
-        )
 
     def _kept_names(self):
         check_is_fitted(self)
@@ -255,9 +199,11 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         0.83
         """
         check_is_fitted(self)
+        table = read_table(X)
+        X = X if table is None else table
         y_pred = self.predict(X)
         if y is None:
-            y = self._response_of(X)
+            y = response_of(self, read_features(self, X, reset=False))
         if self.na_action == "drop":
             y = read_response(y, len(y_pred))
             complete = ~(np.isnan(y) | np.isnan(y_pred))
@@ -265,15 +211,6 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
             if sample_weight is not None:
                 sample_weight = np.asarray(sample_weight)[complete]
         return r2_score(y, y_pred, sample_weight=sample_weight)
-
-    def _response_of(self, X):
-        frame = read_features(self, X, reset=False)
-        if self.spec_.formula.response is None:
-            raise ValueError(
-                "score() needs y: the formula has no left side to read it from X."
-            )
-        self._require_response_in(frame, self.spec_.formula)
-        return self.spec_.read_response(frame)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

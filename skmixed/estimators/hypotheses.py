@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from skmixed.estimators.many import replay_rows
+from skmixed.estimators.rows import Rows
 from skmixed.formula.table.terms import fixed_terms
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import (
@@ -369,7 +369,8 @@ def bootstrap_test(
         None
         if X is None
         else tuple(
-            replay_rows(model, X, sample_weight) for model in (null, alternative)
+            Rows.read_known(model, X, sample_weight).design
+            for model in (null, alternative)
         )
     )
     ratios = null_ratios(

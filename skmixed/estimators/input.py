@@ -223,6 +223,32 @@ def read_response(y, n_samples):
     )
 
 
+def require_response_in(frame, formula, name):
+    """Raise unless a table holds the response of a formula.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    formula : MixedFormula
+    name : str
+        Of the estimator that asks.
+
+    Raises
+    ------
+    ValueError
+    """
+    if formula.response is None:
+        raise ValueError(REQUIRES_Y.format(name))
+    lacking = [c for c in formula.response_columns if c not in frame.columns]
+    if lacking:
+        others = [c for c in formula.predictor_columns if c not in frame.columns]
+        also = f" It lacks the columns {others} too." if others else ""
+        raise ValueError(
+            f"X lacks the response {lacking} of the formula and no y was passed. "
+            f"Call fit(X, y), or pass a data frame that has the response.{also}"
+        )
+
+
 def check_response_rules(formula, columns, y, label):
     """Hold the formula, `X` and `y` against each other.
 

@@ -8,7 +8,8 @@ import pandas as pd
 from sklearn.base import clone
 
 from skmixed.estimators.diagnostics import warn_about_design
-from skmixed.estimators.input import read_response, read_weights
+from skmixed.estimators.input import read_response
+from skmixed.estimators.rows import Rows
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.products.cross_products import cross_products
 from skmixed.likelihood.products.responses import with_responses
@@ -96,7 +97,7 @@ def refit_model(model, X, y, sample_weight=None):
     -------
     MixedLinearRegressor
     """
-    design = replay_rows(model, X, sample_weight)
+    design = Rows.read_known(model, X, sample_weight).design
     y = read_response(y, len(design.X))
     if not np.isfinite(y).all():
         raise ValueError("refit needs a response without missing or infinite values.")
@@ -106,35 +107,6 @@ def refit_model(model, X, y, sample_weight=None):
     fitted._publish(Fitted.of(result, model.spec_, design))
     fitted.n_obs_, fitted.n_dropped_ = len(y), 0
     return fitted
-
-
-def replay_rows(model, X, sample_weight=None):
-    """Replay a design on rows that could have been those of the fit.
-
-    Parameters
-    ----------
-    model : MixedLinearRegressor
-        Fitted.
-    X : data frame or array-like of shape (n_samples, n_features)
-    sample_weight : array-like of shape (n_samples,), default=None
-
-    Returns
-    -------
-    Design
-        With the weights.
-
-    Raises
-    ------
-    ValueError
-        For missing values, groups that fit did not see, and weights of zero.
-    """
-    design, missing = model._replay_design(X)
-    weights = read_weights(sample_weight, len(missing), allow_missing=False)
-    if missing.any() or any((block.codes < 0).any() for block in design.random):
-        raise ValueError("X needs complete rows of the groups that fit saw.")
-    if weights is not None and not (weights > 0).all():
-        raise ValueError("Only positive weights; leave out rows of weight zero.")
-    return dataclasses.replace(design, weights=weights)
 
 
 def read_responses(Y):

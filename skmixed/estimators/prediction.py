@@ -1,15 +1,12 @@
 """Predictions of a mixed model: values, their uncertainty, and simulated responses."""
 
-import dataclasses
-
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.input import read_features, read_weights
-from skmixed.formula.table.frame import FrameColumns
+from skmixed.estimators.input import read_weights
+from skmixed.estimators.rows import Rows
 from skmixed.inference.arguments import check_confidence_level, check_count
-from skmixed.inference.diagnose.group_deletion import select_rows
 from skmixed.inference.fixed.reference_grid import estimable
 from skmixed.inference.prediction import mean_variance, predictive_distribution
 from skmixed.warnings import RankDeficiencyWarning, warn
@@ -92,21 +89,22 @@ class PredictionMixin:
         check_is_fitted(self)
         chosen = self._choose_factors(random_effects)
         if isinstance(return_std, str) and return_std == "fixed":
-            design, missing = self._replay_design(X, chosen)
-            undetermined = missing | ~estimable(self.fitted_, design.X)
-            std = fixed_std(self.fitted_.result, design.X)
-            std[undetermined] = np.nan
-            return self._predict_rows(design, missing), std
+            rows = Rows.read(self, X, chosen)
+            std = fixed_std(self.fitted_.result, rows.design.X)
+            std[rows.missing | ~estimable(self.fitted_, rows.design.X)] = np.nan
+            return self._predict_rows(rows), std
         if not isinstance(return_std, (bool, np.bool_)):
             raise ValueError(
                 f"return_std={return_std!r} should be True, False or 'fixed'."
             )
         if not return_std:
-            return self._predict_rows(*self._replay_design(X, chosen))
-        design, missing = self._replay_all_effects(X, chosen)
-        predicted = self._predict_rows(design, missing)
-        undetermined = missing | ~estimable(self.fitted_, design.X)
-        return predicted, _spread(self.fitted_, design, undetermined)
+            return self._predict_rows(Rows.read(self, X, chosen))
+        rows = Rows.read_all_effects(self, X, chosen)
+        known = ~rows.missing & estimable(self.fitted_, rows.design.X)
+        std = np.full(len(known), np.nan)
+        variance = mean_variance(self.fitted_, rows.select(known).design)
+        std[known] = np.sqrt(variance)
+        return self._predict_rows(rows), std
 
     def predict_interval(self, X, *, confidence_level=0.95, kind="prediction"):
         """Predict the response by intervals.
@@ -153,13 +151,12 @@ class PredictionMixin:
         """
         check_is_fitted(self)
         _check_interval(confidence_level, kind)
-        design, missing = self._replay_design(X)
-        predicted = self._predict_rows(design, missing)
-        missing = missing | ~estimable(self.fitted_, design.X)
-        complete = keep_rows(design, ~missing)
+        rows = Rows.read(self, X)
+        predicted = self._predict_rows(rows)
+        known = ~rows.missing & estimable(self.fitted_, rows.design.X)
         half = np.full(len(predicted), np.nan)
-        half[~missing] = predictive_distribution(
-            self.fitted_, complete, kind
+        half[known] = predictive_distribution(
+            self.fitted_, rows.select(known).design, kind
         ).half_width(confidence_level)
         return np.column_stack([predicted - half, predicted + half])
 
@@ -206,12 +203,12 @@ class PredictionMixin:
         check_is_fitted(self)
         _check_simulate(n_samples, random_effects)
         random = check_random_state(random_state)
-        design, missing = self._replay_all_effects(X, True, refuse_unseen=False)
-        frame = read_features(self, X, reset=False)
+        read = Rows.read_all_effects(self, X, refuse_unseen=False)
+        frame, missing = read.frame, read.missing
         fitted = random_effects == "fitted"
-        mean = self._predict_rows(design if fitted else forget_groups(design), missing)
+        mean = self._predict_rows(read if fitted else read.forget_groups())
         drawn = np.repeat(mean[:, None], n_samples, axis=1)
-        for group, z, codes, root in self._effects_to_draw(design, frame):
+        for group, z, codes, root in self._effects_to_draw(read.design):
             rows = np.flatnonzero((codes < 0) & ~missing if fitted else ~missing)
             columns = list(self.spec_.groups[group].columns)
             levels = frame.iloc[rows].groupby(columns, observed=True).ngroup()
@@ -225,8 +222,9 @@ class PredictionMixin:
             )
         return drawn + scale[:, None] * random.standard_normal(drawn.shape)
 
-    def _predict_rows(self, design, missing):
+    def _predict_rows(self, rows):
         """Fixed effects, offset and the conditional modes of known groups."""
+        design, missing = rows.design, rows.missing
         _warn_about_undetermined(self.fitted_, design, missing)
         result = self.fitted_.result
         coef = np.zeros(design.X.shape[1])
@@ -256,7 +254,7 @@ class PredictionMixin:
             )
         return tuple(named)
 
-    def _effects_to_draw(self, design, frame):
+    def _effects_to_draw(self, design):
         """Group, columns, codes and covariance root of every random term."""
         result = self.result_
         for block, (factor, positions, _) in zip(
@@ -264,61 +262,6 @@ class PredictionMixin:
         ):
             root = result.relative_factors[factor][np.ix_(positions, positions)]
             yield block.group, block.z, block.codes, result.sigma * root
-
-    def _replay_all_effects(self, X, chosen, *, refuse_unseen=True):
-        """Replay the design with every random term; those not chosen are new groups.
-
-        Parameters
-        ----------
-        X : data frame or array-like
-        chosen : bool or tuple of str
-            Grouping factors whose levels are to be read.
-        refuse_unseen : bool, default=True
-            Whether ``unseen_groups="error"`` holds.
-
-        Returns
-        -------
-        design : Design
-        missing : ndarray of shape (n_samples,), dtype bool
-        """
-        if chosen is True and (refuse_unseen or self.unseen_groups != "error"):
-            return self._replay_design(X)
-        frame, spec = read_features(self, X, reset=False), self.spec_
-        needed = spec.design_columns_for(True)
-        missing = self._find_unpredictable(FrameColumns(frame), needed)
-        known = {*spec.columns_for(chosen), *needed}
-        unread = [c for c in spec.columns_for(True) if c not in known]
-        frame = frame.assign(**dict.fromkeys(unread, np.nan))
-        design = spec.build(frame)
-        if chosen is True:
-            return design, missing
-        design = forget_groups(design, keep=chosen or ())
-        if self.unseen_groups == "error":
-            for block in design.random:
-                if chosen and block.group in chosen:
-                    self._refuse_unseen(frame, block, (block.codes < 0) & ~missing)
-        return design, missing
-
-
-def forget_groups(design, keep=()):
-    """Take the groups of all factors but some for unseen ones.
-
-    Parameters
-    ----------
-    design : Design
-    keep : sequence of str, default=()
-
-    Returns
-    -------
-    Design
-    """
-    blocks = tuple(
-        block
-        if block.group in keep
-        else dataclasses.replace(block, codes=np.full_like(block.codes, -1))
-        for block in design.random
-    )
-    return dataclasses.replace(design, random=blocks)
 
 
 def fixed_std(result, X):
@@ -328,21 +271,6 @@ def fixed_std(result, X):
     covariance = to_basis @ result.coef_cov @ to_basis.T
     variance = np.einsum("np,pq,nq->n", columns, covariance, columns, optimize=True)
     return np.sqrt(np.maximum(variance, 0.0))
-
-
-def keep_rows(design, rows):
-    """Return some rows of a design; all of them cost nothing.
-
-    Parameters
-    ----------
-    design : Design
-    rows : ndarray of bool of shape (n,)
-
-    Returns
-    -------
-    Design
-    """
-    return design if rows.all() else select_rows(design, rows)
 
 
 def _warn_about_undetermined(fit, design, missing):
@@ -357,13 +285,6 @@ def _warn_about_undetermined(fit, design, missing):
             "predictions are not determined by those data, and have no standard error.",
             RankDeficiencyWarning,
         )
-
-
-def _spread(fit, design, missing):
-    """Standard errors of predicted means, NaN in the rows that are missing."""
-    std = np.full(len(missing), np.nan)
-    std[~missing] = np.sqrt(mean_variance(fit, keep_rows(design, ~missing)))
-    return std
 
 
 def _check_interval(confidence_level, kind):

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.many import replay_rows
+from skmixed.estimators.rows import Rows
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.fixed.contrasts import estimate_table
@@ -232,11 +232,12 @@ class StatementsMixin:
         check_is_fitted(self)
         self._require_random_effects("bootstrap")
         n_resamples = check_count("n_resamples", n_resamples)
+        design = None if X is None else Rows.read_known(self, X, sample_weight).design
         return bootstrap_replicates(
             self.result_,
             self._choose_parameters(parameters),
             n_resamples,
-            design=None if X is None else replay_rows(self, X, sample_weight),
+            design=design,
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.deletion import OpenRows
 from skmixed.inference.diagnose.unshrunk import standardise_modes
 from skmixed.inspection import findings as ask
-from skmixed.inspection.rows import Rows
 from skmixed.likelihood.products.rows import without_offset
 
 MARKS = {

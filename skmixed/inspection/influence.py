@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.deletion import delete_rows
 from skmixed.inference.diagnose.group_deletion import delete_groups
-from skmixed.inspection.rows import Rows, choose_factor
+from skmixed.inspection.rows import choose_factor
 
 
 @dataclass(frozen=True, eq=False)

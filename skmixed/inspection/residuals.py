@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from skmixed.estimators.input import read_response
+from skmixed.estimators.input import read_table
+from skmixed.estimators.rows import Rows
 from skmixed.inspection.quantiles import draw_qq
 from skmixed.inspection.rows import choose_factor, group_codes
 from skmixed.inspection.style import (
@@ -124,12 +125,15 @@ class ResidualsDisplay:
         """
         if kind not in ("conditional", "marginal"):
             raise ValueError(f"kind={kind!r} should be 'conditional' or 'marginal'.")
+        table = read_table(X)
+        X = X if table is None else table
         fitted = estimator.predict(X, random_effects=kind == "conditional")
-        y = estimator._response_of(X) if y is None else read_response(y, len(fitted))
+        rows = Rows.read(estimator, X)
+        y = rows.response(y)
         weights = 1.0 if sample_weight is None else np.asarray(sample_weight, float)
         sd = estimator.sigma_
         if kind == "marginal":
-            sd = marginal_sd(estimator, X, weights)
+            sd = marginal_sd(estimator, rows.design, weights)
         residuals = (y - fitted) * np.sqrt(weights) / sd
         codes = labels = None
         if estimator.spec_.groups:
@@ -256,13 +260,13 @@ class ResidualsDisplay:
             ax.set_xlabel(f"{G:,} groups ({self.group}), sorted")
 
 
-def marginal_sd(estimator, X, weights):
+def marginal_sd(estimator, design, weights):
     """Standard deviation of the response around the fixed effects, times sqrt(weight).
 
     Parameters
     ----------
     estimator : MixedLinearRegressor
-    X : data frame or array-like
+    design : Design
     weights : float or ndarray of shape (n,)
 
     Returns
@@ -270,7 +274,6 @@ def marginal_sd(estimator, X, weights):
     ndarray of shape (n,)
         ``sqrt(sigma^2 + w z'Psi z)``.
     """
-    design, _ = estimator._replay_design(X)
     result = estimator.result_
     variance = np.full(len(design.X), result.sigma**2)
     for block, (factor, positions, _) in zip(design.random, result.terms, strict=True):

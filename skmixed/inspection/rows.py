@@ -1,8 +1,5 @@
 """Read the rows that a picture or a diagnostic is about, as the model reads them."""
 
-import dataclasses
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
@@ -11,110 +8,9 @@ from skmixed.estimators.input import (
     read_features,
     read_response,
     read_table,
-    read_weights,
 )
-from skmixed.formula import Design
+from skmixed.estimators.rows import response_of
 from skmixed.formula.text.parse import columns_of
-from skmixed.inference.diagnose.group_deletion import select_rows
-from skmixed.likelihood.products.rows import without_offset
-
-# Cross-products of the same rows differ by rounding; others by more than this.
-SAME_ROWS = 1e-6
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The complete rows of a table, as arrays of a fitted model's design.
-
-    Parameters
-    ----------
-    design : Design
-        With response and weights; rows of weight zero are left out.
-    index : Index of length n
-        Labels of those rows in the table.
-    """
-
-    design: Design
-    index: pd.Index
-
-    @classmethod
-    def read(cls, estimator, X, y=None, sample_weight=None):
-        """Read a table as a fitted estimator does.
-
-        Parameters
-        ----------
-        estimator : MixedLinearRegressor
-            Fitted.
-        X : data frame or array-like
-        y : array-like, optional
-            By default the left side of the formula is read from `X`.
-        sample_weight : array-like, optional
-
-        Returns
-        -------
-        Rows
-        """
-        check_is_fitted(estimator)
-        design, missing = estimator._replay_design(X)
-        n = len(design.X)
-        y = estimator._response_of(X) if y is None else read_response(y, n)
-        keep = ~missing & ~np.isnan(y)
-        weights = read_weights(sample_weight, n, allow_missing=True)
-        if weights is not None:
-            keep &= weights > 0
-        table = read_table(X)
-        index = pd.RangeIndex(n) if table is None else table.index
-        if keep.all():
-            return cls(dataclasses.replace(design, y=y, weights=weights), index)
-        weights = None if weights is None else weights[keep]
-        kept = dataclasses.replace(select_rows(design, keep), y=y[keep])
-        return cls(dataclasses.replace(kept, weights=weights), index[keep])
-
-    @classmethod
-    def read_fitted(cls, estimator, X, y=None, sample_weight=None):
-        """Read the table that a model was fitted to, and check that it is the one.
-
-        Raises
-        ------
-        ValueError
-            Where the number of rows differs from that of the fit, or a group is new.
-        """
-        rows = cls.read(estimator, X, y, sample_weight)
-        n, n_fit = len(rows.design.y), estimator.n_obs_
-        unseen = any((block.codes < 0).any() for block in rows.design.random)
-        if n != n_fit or unseen:
-            what = "groups that fit did not see" if unseen else f"{n} complete rows"
-            raise ValueError(
-                f"X has {what}; the model was fitted to {n_fit} rows and keeps none. "
-                "Pass the table (and y, sample_weight) that fit was given."
-            )
-        if not same_rows(estimator.result_.A, rows.design):
-            raise ValueError(
-                "X, y or sample_weight differ from those that the model was fitted to; "
-                "it keeps no rows. Pass what fit was given."
-            )
-        return rows
-
-
-def same_rows(A, design):
-    """Whether a response and its predictors have the cross-products of a fit.
-
-    Parameters
-    ----------
-    A : CrossProducts
-    design : Design
-
-    Returns
-    -------
-    bool
-    """
-    X = A.basis.fixed.apply(design.X)
-    y = without_offset(design)
-    y = A.basis.response(y, X)
-    weighted = y if design.weights is None else y * design.weights
-    found = np.append(X.T @ weighted, y @ weighted)
-    scale = np.sqrt(np.diag(A.gram) * A.gram[-1, -1])
-    return bool((np.abs(found - A.gram[-1]) <= SAME_ROWS * scale).all())
 
 
 def choose_factor(estimator, group):
@@ -195,7 +91,7 @@ def read_along(estimator, X, y, x, group):
     codes, labels = group_codes(estimator, frame, group)
     x = slope_column(estimator, frame, group, x)
     y_name = estimator.spec_.formula.response or getattr(y, "name", None) or "y"
-    y = estimator._response_of(frame) if y is None else read_response(y, len(frame))
+    y = response_of(estimator, frame) if y is None else read_response(y, len(frame))
     names = {"x_name": x, "y_name": y_name, "group_name": group}
     return frame, y, codes, labels, names
 

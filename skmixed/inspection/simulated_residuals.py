@@ -6,9 +6,9 @@ from numbers import Integral
 import pandas as pd
 from sklearn.utils import check_random_state
 
+from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.rotation import rotate_residuals
 from skmixed.inference.diagnose.simulated import residual_tests, scale_by_simulation
-from skmixed.inspection.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,10 @@ from conftest import SAME_ALGEBRA, SAME_DENSE, SAME_DEVIANCE, SAME_THETA
 from headless import closed_figures, sleepstudy  # noqa: F401
 
 from skmixed import MixedLinearRegressor, datasets
+from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose import crossed_deletion
 from skmixed.inference.diagnose.group_deletion import delete_groups
 from skmixed.inspection import influence
-from skmixed.inspection.rows import Rows
 from skmixed.likelihood.products.rows import GroupedRows
 
 TIGHT = {"tol": 1e-11}

@@ -5,9 +5,9 @@ from headless import closed_figures, sleepstudy  # noqa: F401
 from scipy import stats
 
 from skmixed import MixedLinearRegressor, datasets
+from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.rotation import rotate_residuals
 from skmixed.inspection import simulated_residuals
-from skmixed.inspection.rows import Rows
 
 FORMULA = "y ~ x0 + (x0 | group)"
 

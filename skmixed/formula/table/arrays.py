@@ -1,7 +1,7 @@
 """The arrays of a mixed model, and the checks that they pass."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,6 +83,33 @@ class Design:
     weights: np.ndarray | None
     random: tuple
     constant: np.ndarray | None
+
+    def select(self, rows):
+        """Return some of the rows.
+
+        Parameters
+        ----------
+        rows : ndarray of int or bool
+
+        Returns
+        -------
+        Design
+        """
+
+        def cut(values):
+            return None if values is None else values[rows]
+
+        return replace(
+            self,
+            X=self.X[rows],
+            y=cut(self.y),
+            offset=cut(self.offset),
+            weights=cut(self.weights),
+            random=tuple(
+                replace(block, z=block.z[rows], codes=block.codes[rows])
+                for block in self.random
+            ),
+        )
 
 
 def find_constant(part):

@@ -88,7 +88,7 @@ def without(A, design, rows, factor, level):
     CrossProducts
         The group keeps its level, which without rows says nothing.
     """
-    own = cross_products(select_rows(design, rows), basis=A.basis)
+    own = cross_products(design.select(rows), basis=A.basis)
     negative = replace(
         own,
         gram=-own.gram,
@@ -102,35 +102,6 @@ def without(A, design, rows, factor, level):
     for products in (rest.ZtZ, rest.ZtXy):
         products[factor][:, :, level] = 0.0
     return rest
-
-
-def select_rows(design, rows):
-    """Some rows of a design.
-
-    Parameters
-    ----------
-    design : Design
-    rows : ndarray of int or bool
-
-    Returns
-    -------
-    Design
-    """
-
-    def cut(values):
-        return None if values is None else values[rows]
-
-    return replace(
-        design,
-        X=design.X[rows],
-        y=cut(design.y),
-        offset=cut(design.offset),
-        weights=cut(design.weights),
-        random=tuple(
-            replace(block, z=block.z[rows], codes=block.codes[rows])
-            for block in design.random
-        ),
-    )
 
 
 def estimates(start):
