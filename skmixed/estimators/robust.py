@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from skmixed.estimators.input import read_response
-from skmixed.estimators.many import replay_rows
+from skmixed.estimators.rows import Rows
 from skmixed.inference.fixed.cluster_robust import (
     KINDS,
     LARGEST_CLUSTER,
@@ -71,8 +70,8 @@ def cluster_robust(model, X, y=None, *, kind="CR2", cluster=None, sample_weight=
             "cluster_robust needs random effects, whose groups are the clusters; "
             "PooledLinearRegressor has cluster-robust standard errors without."
         )
-    design = replay_rows(model, X, sample_weight)
-    y = model._response_of(X) if y is None else read_response(y, len(design.X))
+    rows = Rows.read_known(model, X, sample_weight)
+    design, y = rows.design, rows.response(y)
     design = dataclasses.replace(design, y=np.asarray(y, dtype=float))
     refuse_other_rows(fit.result.A, design)
     name, codes = choose_clusters(fit.result, design, cluster)
