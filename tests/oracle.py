@@ -38,7 +38,7 @@ def factors(design):
         blocks = [block for block in design.random if block.group == name]
         stops = np.cumsum([block.z.shape[1] for block in blocks])
         terms = tuple(
-            (slice(int(stop) - block.z.shape[1], int(stop)), block.diagonal)
+            (slice(int(stop) - block.z.shape[1], int(stop)), block.covariance == "diag")
             for stop, block in zip(stops, blocks, strict=True)
         )
         z = np.hstack([np.asarray(block.z, dtype=float) for block in blocks])

@@ -20,7 +20,8 @@ class RandomBlock:
     z: np.ndarray
     codes: np.ndarray
     n_levels: int
-    diagonal: bool = False
+    covariance: str = "us"
+    options: tuple = ()
     constant: np.ndarray | None = None
 
 
@@ -159,8 +160,9 @@ def _block(name, effects, columns, codes):
         constant = (np.arange(len(effects)) == 0).astype(float)
     elif effects == tuple("fgh"):
         constant = np.ones(3)
+    covariance, n_levels = "diag" if diagonal else "us", int(codes[name].max()) + 1
     return RandomBlock(
-        name, effects, z, codes[name], int(codes[name].max()) + 1, diagonal, constant
+        name, effects, z, codes[name], n_levels, covariance, constant=constant
     )
 
 
@@ -192,7 +194,7 @@ def _effect_of(rng, block):
     elif style == 1:
         root[:, 1:] = 0  # perfect correlation
     scaled = block.z / _size(block.z)
-    if block.diagonal:
+    if block.covariance == "diag":
         root = np.diag(np.diag(root))
     b = rng.normal(size=(block.n_levels, k)) @ root.T
     return np.einsum("ik,ik->i", scaled, b[block.codes])

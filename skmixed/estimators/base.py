@@ -27,6 +27,7 @@ from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.table.frame import FrameColumns
 from skmixed.formula.text.parse import parse_formula
+from skmixed.likelihood.covariance.names import canonical_name
 from skmixed.warnings import warn
 
 
@@ -70,7 +71,7 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
             others = [column for column in others if column != label]
         formula = parse_formula(
             "~ ." if self.formula is None else self.formula, columns=others
-        )
+        ).with_covariances(canonical_name)
         for remark in formula.remarks:
             warn(remark)
         columns = FrameColumns(frame)

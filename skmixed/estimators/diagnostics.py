@@ -140,7 +140,8 @@ def _holds_intercept(block):
     """Tell whether a term's covariance can take up any variance of an intercept."""
     if block.constant is None:
         return False
-    return not block.diagonal or np.count_nonzero(block.constant) == 1
+    one = np.count_nonzero(block.constant) == 1
+    return block.covariance == "us" or (one and block.covariance == "diag")
 
 
 def _warn_about_redundancy(group, holders):
@@ -204,15 +205,30 @@ def describe_boundary(result, formula):
     found, text = [], str(formula)
     for place, zeros in result.singular_terms:
         random = formula.random[place]
-        factor, positions, _ = result.terms[place]
+        factor, positions, structure = result.terms[place]
         effects = [result.effects[factor][p] for p in positions]
+        if not structure.free_blocks:
+            found.append(_describe_structured(random, zeros, effects))
+            text = (
+                text if len(zeros) < len(effects) else _replace_term(text, random, "")
+            )
+            continue
         found.append(_describe_term(result, place, effects, zeros))
         zero = {effects[z] for z in zeros}
         text = _replace_term(text, random, _simplify(random, effects, zero))
+    simpler = f"the simpler `{text}`"
+    if text == str(formula):
+        simpler = "a covariance structure with fewer parameters"
     return (
         f"Singular fit ({'; '.join(found)}). The random part is richer than the data "
-        f"support; the fit is valid, but try the simpler `{text}`."
+        f"support; the fit is valid, but try {simpler}."
     )
+
+
+def _describe_structured(random, zeros, effects):
+    if len(zeros) == len(effects):
+        return f"`{random}`: sd 0"
+    return f"`{random}`: a correlation at its limit, or an sd of 0"
 
 
 def _describe_term(result, place, effects, zeros):

@@ -12,6 +12,7 @@ from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.design import DesignSpec, name_groups
 from skmixed.formula.table.groups import GroupIndex
 from skmixed.formula.text.parse import parse_formula
+from skmixed.likelihood.covariance.names import canonical_name
 from skmixed.likelihood.elimination.regime import suitable_regime
 from skmixed.likelihood.elimination.sizes import (
     DesignSizes,
@@ -111,14 +112,15 @@ def estimate_memory(formula, data):
     if frame is None:
         raise TypeError(f"data must be a data frame, got {type(data).__name__}.")
     parsed = parse_formula(formula, columns=tuple(frame.columns))
+    parsed = parsed.with_covariances(canonical_name)
     frame = frame[~missing_rows(frame, parsed.predictor_columns)]
     spec, _ = DesignSpec.learn(parsed, few_rows(frame, parsed))
     codes, levels = learn_codes(parsed, frame.reset_index(drop=True))
     effects = dict.fromkeys(levels, 0)
-    for group, names, _ in spec.effects:
+    for group, names in spec.effects:
         effects[group] += len(names)
     n, m = len(frame), len(spec.coef_names) + 1
-    slopes = sum(len(names) for _, names, _ in spec.effects if names != ("Intercept",))
+    slopes = sum(len(names) for _, names in spec.effects if names != ("Intercept",))
     sizes = sizes_of_codes(codes, levels, effects, m)
     products = product_bytes(sizes)
     widths = m + 2 * sum(sizes.n_effects)

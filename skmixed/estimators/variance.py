@@ -1,7 +1,10 @@
 """How the variance of the response divides, as methods of the estimator."""
 
+import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
+from skmixed.estimators.input import read_features
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.variance.parameters import choose_parameters, list_parameters
@@ -13,6 +16,9 @@ from skmixed.inference.variance.variance_partition import (
     partition_table,
 )
 from skmixed.inference.variance.wald import variance_errors
+
+# Rows at the most whose covariance is one matrix: 800 MB.
+LARGEST_MARGINAL = 10_000
 
 
 class VarianceMixin:
@@ -180,3 +186,50 @@ class VarianceMixin:
         Name: design_effect, dtype: float64
         """
         return design_effects(fitted(self))
+
+    def marginal_cov(self, X):
+        """Covariance of the responses of some rows, random effects averaged over.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            For example the rows of one subject; groups need not be known.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_samples)
+            ``Z Psi Z' + sigma^2 I`` of the fitted covariances; NaN in the rows and
+            columns of samples with missing values (``na_action="drop"``). Rows have
+            weight one.
+
+        Raises
+        ------
+        ValueError
+            For more rows than fit into a matrix of that size.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> sleep = load_sleepstudy().frame
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(sleep)
+        >>> model.marginal_cov(sleep.head(2)).round()
+        array([[2339., 1378.],
+               [1378., 2339.]])
+        """
+        check_is_fitted(self)
+        if len(X) > LARGEST_MARGINAL:
+            raise ValueError(
+                f"marginal_cov of {len(X)} rows would be a matrix of {len(X)} x "
+                f"{len(X)}; pass the rows of one group, at most {LARGEST_MARGINAL}."
+            )
+        design, missing = self._replay_all_effects(X, False)
+        frame = read_features(self, X, reset=False)
+        total = self.sigma_**2 * np.eye(len(missing))
+        for group, z, _, root in self._effects_to_draw(design, frame):
+            columns = list(self.spec_.groups[group].columns)
+            levels = frame.groupby(columns, observed=True).ngroup().to_numpy()
+            effects = z @ root
+            total += (effects @ effects.T) * (levels[:, None] == levels)
+        total[missing] = total[:, missing] = np.nan
+        return total

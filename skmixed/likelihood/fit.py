@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.linalg import lapack
 
+from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.criterion.profiled import Evaluation, solve_upper
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.result import FitResult
@@ -98,15 +99,15 @@ def finish(A, deviance, optimum):
     """
     scores = deviance.conditional_scores(optimum.theta)
     Lambdas, modes = [], []
-    for own, basis, Lambda, template, f in zip(
+    for own, basis, Lambda, structure, f in zip(
         A.basis.random,
         deviance.A.basis.random,
         deviance.Lambdas,
-        deviance.templates,
+        deviance.structures,
         scores,
         strict=True,
     ):
-        Lambdas.append(template.canonical(basis.mixture(own) @ Lambda))
+        Lambdas.append(canonical(structure, basis.mixture(own) @ Lambda))
         modes.append(basis.raw(Lambda @ (Lambda.T @ f)).T)
     return assemble(
         A,

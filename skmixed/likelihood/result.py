@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmixed.likelihood.covariance.templates import block_entries
+from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.products.cross_products import CrossProducts
 
 
@@ -75,7 +75,7 @@ class FitResult:
 
     @property
     def terms(self):
-        """Random terms as written: (factor, positions of its effects, diagonal)."""
+        """Random terms as written, a tuple of Term."""
         return self.A.terms
 
     @property
@@ -118,7 +118,7 @@ class FitResult:
             Lower triangular within terms, with nonnegative diagonals.
         """
         return tuple(
-            factor.template.canonical(basis.raw(Lambda))
+            canonical(factor.structure, basis.raw(Lambda))
             for factor, basis, Lambda in zip(
                 self.A.factors, self.A.basis.random, self.Lambdas, strict=True
             )
@@ -131,14 +131,18 @@ class FitResult:
 
     @property
     def theta(self):
-        """Free entries of the relative factors, in lme4's order, of shape (m,)."""
+        """Covariance parameters relative to sigma, terms in lme4's order, (m,).
+
+        Free entries of the relative factors, by columns; of a structured covariance the
+        relative standard deviations and the correlations.
+        """
         if not self.terms:
             return np.zeros(0)
         parts = []
         for term in lme4_order([self.n_levels[j] for j, _, _ in self.terms]):
-            j, effects, diagonal = self.terms[term]
-            rows, cols = np.transpose(block_entries(0, len(effects), diagonal))
-            parts.append(self.relative_factors[j][np.ix_(effects, effects)][rows, cols])
+            j, effects, structure = self.terms[term]
+            root = self.relative_factors[j][np.ix_(effects, effects)]
+            parts.append(structure.reported(root))
         return np.concatenate(parts)
 
 

@@ -5,6 +5,8 @@ import numpy as np
 # Random effects whose variance is this many residual variances leave no trace of the
 # residual: the deviance is then looked at further out still.
 SATURATING = 1e3
+# A covariance whose span leaves this share of the residual's identity contains it.
+REDUNDANT = 1e-8
 # Share of the response's variation that counts as none.
 SATURATED = 1e-10
 
@@ -40,15 +42,75 @@ def check_identified(A):
                 f"for {n} rows; with one level per row its variance cannot be told "
                 "from the residual variance. Is it an identifier of rows, or a number?"
             )
-    for j, effects, _ in A.terms:
-        factor = A.factors[j]
-        if len(effects) * factor.n_levels >= n:
-            names = " + ".join(factor.effects[e] for e in effects)
-            raise ValueError(
-                f"The random term ({names} | {factor.group}) has "
-                f"{len(effects) * factor.n_levels} random effects for {n} rows; they "
-                "cannot be told from the residuals. Use fewer effects per level."
-            )
+    for term in A.terms:
+        if len(term.effects) * A.factors[term.factor].n_levels >= n:
+            refuse_saturated(A, term)
+
+
+def refuse_saturated(A, term):
+    """Refuse a term with an effect per row, unless its structure leaves sigma room.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    term : Term
+        With at least as many random effects as there are rows.
+
+    Raises
+    ------
+    ValueError
+    """
+    factor, structure = A.factors[term.factor], term.structure
+    names = " + ".join(factor.effects[e] for e in term.effects)
+    size = len(term.effects) * factor.n_levels
+    if holds_residual(A, term):
+        residual = structure.name + ("h" if structure.heterogeneous else "")
+        raise ValueError(
+            f"The random term {structure.name}({names} | {factor.group}) contains the "
+            "residual variance: with one row per effect and group the two cannot be "
+            "told apart. The covariance of the rows of a group is written "
+            f"residual='{residual}(f | {factor.group})', with f the column that tells "
+            "the rows apart; as random effects use fewer of them, or a structure with "
+            "fewer parameters, for example ar1."
+        )
+    if structure.free_blocks:
+        raise ValueError(
+            f"The random term ({names} | {factor.group}) has {size} random effects "
+            f"for {A.n_obs} rows; they cannot be told from the residuals. Use fewer "
+            "effects per level."
+        )
+
+
+def holds_residual(A, term):
+    """Whether some direction of a term's covariance is the residual variance.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    term : Term
+
+    Returns
+    -------
+    bool
+        For a covariance in general position.
+
+    Notes
+    -----
+    The distance of I from the span of ``Z D Z'`` over the directions D of Psi is that
+    of a least-squares problem whose products are sums over groups of products of Z'Z.
+    """
+    structure, effects = term.structure, list(term.effects)
+    theta = np.cos(np.arange(1.0, 1.0 + structure.n_theta)) / 2.0 + 1.0
+    D, k = structure.tangent(theta), len(effects)
+    ZtZ = A.ZtZ[term.factor][np.ix_(effects, effects)]
+    flat = ZtZ.reshape(k * k, -1)
+    products = (flat @ flat.T).reshape(k, k, k, k)
+    K = np.einsum("mxy,yzwx,nzw->mn", D, products, D, optimize=True)
+    t = np.einsum("mxy,xy->m", D, ZtZ.sum(axis=2))
+    scale = np.sqrt(np.diag(K))
+    t, K = t / scale, K / np.outer(scale, scale)
+    explained = t @ np.linalg.pinv(K, rcond=1e-10, hermitian=True) @ t
+    return bool(A.n_obs - explained < REDUNDANT * A.n_obs)
 
 
 def check_not_exact(A):

@@ -70,7 +70,7 @@ def test_replay_is_row_by_row_what_was_learnt(frame, text):
             np.testing.assert_array_equal(new.z, old.z[rows])
             np.testing.assert_array_equal(new.codes, old.codes[rows])
             assert (new.group, new.effects) == (old.group, old.effects)
-            assert new.diagonal == old.diagonal
+            assert (new.covariance, new.options) == (old.covariance, old.options)
 
 
 @pytest.mark.parametrize("text", FORMULAS)
@@ -80,15 +80,9 @@ def test_arrays_are_double_and_in_fortran_order(frame, text):
     for array in [design.X, *[b.z for b in design.random if b.z.strides[0]]]:
         assert array.dtype == np.float64
         assert array.flags.f_contiguous
-    for block, (group, effects, diagonal) in zip(
-        design.random, spec.effects, strict=True
-    ):
+    for block, (group, effects) in zip(design.random, spec.effects, strict=True):
         assert block.z.shape == (N_ROWS, len(effects))
-        assert (block.group, block.effects, block.diagonal) == (
-            group,
-            effects,
-            diagonal,
-        )
+        assert (block.group, block.effects) == (group, effects)
         assert block.n_levels == spec.groups[group].n_levels
 
 

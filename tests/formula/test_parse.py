@@ -31,6 +31,10 @@ READS = {
     "y ~ x + diag(f | a/b)": "y ~ 1 + x + diag(1 + f | a) + diag(1 + f | a:b)",
     "y ~ x + diag(log(x) | g)": "y ~ 1 + x + diag(1 + log(x) | g)",
     "y ~ x + us(1 + x | g)": "y ~ 1 + x + (1 + x | g)",
+    "y ~ ar1(0 + f|g, hom = TRUE)": "y ~ 1 + ar1(0 + f | g, hom=True)",
+    "y ~ anything(x | a/b, k=2)": "y ~ 1 + anything(1 + x | a, k=2) + "
+    "anything(1 + x | a:b, k=2)",
+    "y ~ cs(x, df=3) + cs(0 + log(f) | g)": "y ~ 1 + cs(x, df=3) + cs(0 + log(f) | g)",
     "y ~ x + (1 | a/b)": "y ~ 1 + x + (1 | a) + (1 | a:b)",
     "y ~ x + (x | a/b)": "y ~ 1 + x + (1 + x | a) + (1 + x | a:b)",
     "y ~ x + (x || a/b)": "y ~ 1 + x + (1 | a) + (0 + x | a) + (1 | a:b) + "
@@ -144,8 +148,10 @@ REFUSES = {
     ". ~ x": "cannot be a response",
     "y ~ y + x": "also a predictor",
     "y ~ x + (1 | y)": "also a predictor",
-    "y ~ x + cs(1 | g)": "`cs(... | group)` is not supported",
-    "y ~ x + ar1(0 + f | g)": "`ar1(... | group)` is not supported",
+    "y ~ x + cs(x || g)": "one term with one bar",
+    "y ~ x + ar1(0 + f | g, TRUE)": "not `TRUE`",
+    "y ~ x + ar1(0 + f | g, hom=T, hom=F)": "option `hom` twice",
+    "y ~ x + cs(0 + f, x | g)": "one term with one bar",
     "y ~ x + diag(x || g)": "one term with one bar",
     "y ~ x + diag((1 | a) + (1 | b))": "one term with one bar",
     "y ~ x + diag(x)": "Unknown function",
@@ -247,9 +253,9 @@ def test_parts_of_a_formula():
     assert all(isinstance(term, RandomTerm) for term in formula.random)
     assert [term.group_name for term in formula.random] == ["a", "a:b", "g"]
     assert [term.covariance for term in formula.random] == [
-        "unstructured",
-        "unstructured",
-        "diagonal",
+        "us",
+        "us",
+        "diag",
     ]
     assert list(map(str, formula.random[0].terms)) == ["1", "log(x)"]
 

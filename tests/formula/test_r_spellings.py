@@ -218,7 +218,7 @@ def test_dotted_names_work_everywhere(frame):
         "f[T.b]:x.1",
         "f[T.c]:x.1",
     )
-    assert spec.effects == [("school.id", ("Intercept", "x.1", "sqrt(z.z)"), False)]
+    assert spec.effects == [("school.id", ("Intercept", "x.1", "sqrt(z.z)"))]
     np.testing.assert_array_equal(design.offset, frame["w.1"])
     np.testing.assert_allclose(
         spec.read_response(frame), np.log(frame["IQ.verb"]), rtol=SAME_ALGEBRA

@@ -15,6 +15,7 @@ from skmixed.datasets import (
     load_sleepstudy,
 )
 from skmixed.inference.compare.chi_bar import cone_volumes, mixture_survival
+from skmixed.likelihood.covariance.structure import Diagonal, Unstructured
 
 REISBY = Path(__file__).parents[3] / "shared" / "data"
 # Monte-Carlo error of the weights.
@@ -112,7 +113,7 @@ def test_two_variances_have_simulated_weights():
 def test_weights_of_a_quadrant(correlation):
     metric = np.linalg.inv([[1.0, correlation], [correlation, 1.0]])
     rng = np.random.default_rng(1)
-    volumes = cone_volumes(metric, [(1, True), (1, True)], rng)
+    volumes = cone_volumes(metric, [Diagonal(2)], rng)
     inside = 0.25 + np.arcsin(correlation) / (2 * np.pi)
     expected = [0.5 - inside, 0.5, inside]
     np.testing.assert_allclose(volumes, expected, atol=BY_SIMULATION)
@@ -121,7 +122,7 @@ def test_weights_of_a_quadrant(correlation):
 def test_weights_of_a_covariance_matrix():
     # 2 x 2, independent entries: a circular cone with a half angle of 45 degrees
     metric = np.diag([1.0, 2.0, 1.0])
-    volumes = cone_volumes(metric, [(2, False)], np.random.default_rng(1))
+    volumes = cone_volumes(metric, [Unstructured(2)], np.random.default_rng(1))
     tip = (1 - np.sqrt(0.5)) / 2
     expected = [tip, 0.5 - tip, 0.5 - tip, tip]
     np.testing.assert_allclose(volumes, expected, atol=BY_SIMULATION)

@@ -151,7 +151,7 @@ def test_a_diagonal_term_is_its_effects_one_by_one():
             block,
             effects=(effect,),
             z=block.z[:, [i]],
-            diagonal=False,
+            covariance="us",
             constant=np.ones(1) if effect == "1" else None,
         )
         for i, effect in enumerate(block.effects)

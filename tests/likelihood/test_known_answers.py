@@ -16,7 +16,7 @@ def one_way(y, n_groups):
     n = len(y)
     ones = np.broadcast_to(1.0, (n, 1))
     codes = np.arange(n) % n_groups
-    block = RandomBlock("g", ("1",), ones, codes, n_groups, False, np.ones(1))
+    block = RandomBlock("g", ("1",), ones, codes, n_groups, constant=np.ones(1))
     return Design(np.ones((n, 1)), y, (block,), constant=np.ones(1))
 
 

@@ -43,8 +43,10 @@ class RandomBlock:
         Group of each row, -1 if it is unknown.
     n_levels : int
         Number of groups.
-    diagonal : bool
-        Whether the effects are independent, as in ``diag(x | g)``.
+    covariance : str
+        Name of the structure of the effects' covariance, "us" where all is free.
+    options : tuple of tuple (key, value)
+        Of the structure, for example ``(("hom", True),)``.
     constant : ndarray of shape (k,) or None
         Weights with ``z @ constant == 1`` in every row, if there are any.
     """
@@ -54,7 +56,8 @@ class RandomBlock:
     z: np.ndarray
     codes: np.ndarray
     n_levels: int
-    diagonal: bool
+    covariance: str
+    options: tuple
     constant: np.ndarray | None
 
 

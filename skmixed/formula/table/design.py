@@ -37,7 +37,7 @@ class DesignSpec:
     implied : tuple of str
         Columns that stand for the constant a second time: see ``find_implied``.
     effects : list of (str, tuple of str, bool)
-        Grouping factor, effects and diagonal flag of each random-effects term.
+        Grouping factor and effects of each random-effects term.
     groups : dict of str to GroupIndex
         Grouping factors in order of first appearance.
     typical : dict of str to tuple (list, bool)
@@ -114,13 +114,12 @@ class DesignSpec:
         self.constant = find_constant(evaluated["fixed"])
         self.implied = find_implied(evaluated["fixed"])
         names = name_groups(formula)
-        for place, term in enumerate(formula.random):
+        for place in range(len(formula.random)):
             effects, constant = ("Intercept",), np.ones(1)
             part = evaluated.get(part_name(place))
             if part is not None:
                 effects, constant = part.plan.names, find_constant(part)
-            diagonal = term.covariance == "diagonal"
-            self.effects.append((names[place], effects, diagonal))
+            self.effects.append((names[place], effects))
             self.random_constants.append(constant)
 
     def learn_groups(self, formula, frame):
@@ -186,17 +185,23 @@ class DesignSpec:
             check_offsets(formula, evaluated["offset"].plan.names)
             offset = finished(evaluated["offset"], table).sum(axis=1)
         blocks = []
-        for place, (group, effects, diagonal) in enumerate(self.effects):
+        for place, (group, effects) in enumerate(self.effects):
             if group not in codes:
                 continue
             z = np.broadcast_to(1.0, (table.n_rows, 1))
             if part_name(place) in evaluated:
                 z = finished(evaluated[part_name(place)], table)
-            n_levels = self.groups[group].n_levels
-            constant = self.random_constants[place]
+            term = formula.random[place]
             blocks.append(
                 RandomBlock(
-                    group, effects, z, codes[group], n_levels, diagonal, constant
+                    group=group,
+                    effects=effects,
+                    z=z,
+                    codes=codes[group],
+                    n_levels=self.groups[group].n_levels,
+                    covariance=term.covariance,
+                    options=term.options,
+                    constant=self.random_constants[place],
                 )
             )
         return Design(X, None, offset, None, tuple(blocks), self.constant)

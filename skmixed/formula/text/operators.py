@@ -7,19 +7,17 @@ from formulaic.parser import DefaultOperatorResolver
 from formulaic.parser.types import Factor, Operator, OrderedSet, Term, Token
 from formulaic.utils.structured import Structured
 
+from skmixed.formula.text.bars import is_bar, read_bar, write_options
 from skmixed.formula.text.errors import error_at
 from skmixed.formula.text.expressions import quote_name, read_expression
 
 __all__ = [
-    "BARS",
     "MixedOperatorResolver",
     "RandomTerm",
     "factor_columns",
     "write_term",
 ]
 
-# Symbol of the bar -> covariance of its effects. `|diag` is the bar of `diag(x | g)`.
-BARS = {"|": "unstructured", "||": "split", "|diag": "diagonal"}
 GUARDED = {"*", "/", ":", "-"}
 LITERAL, LOOKUP = Factor.EvalMethod.LITERAL, Factor.EvalMethod.LOOKUP
 
@@ -57,8 +55,11 @@ class RandomTerm(Term):
         Effects that vary between the groups; the intercept is the term ``1``.
     group : formulaic Term
         The grouping factor: a column, or an interaction of columns.
-    covariance : {"unstructured", "diagonal", "split"}
-        "split" stands for ``||`` until the formula is finished.
+    covariance : str, default="us"
+        Name of the covariance structure of the effects, as written; "split" stands for
+        ``||`` until the formula is finished.
+    options : tuple of tuple (key, value), default=()
+        Of the structure, for example ``(("hom", True),)``.
     token : formulaic Token, optional
         Where the term stands.
     place : int
@@ -71,10 +72,11 @@ class RandomTerm(Term):
     (1 + x | school)
     """
 
-    def __init__(self, terms, group, covariance, token=None, place=0):
+    def __init__(self, terms, group, covariance="us", options=(), token=None, place=0):
         self.terms = tuple(sorted(terms, key=lambda term: term.degree))
         self.group = group
         self.covariance = covariance
+        self.options = options
         self.token = token
         mark = Factor(f"{self}@{place}", eval_method="python", token=token)
         super().__init__([mark])
@@ -94,17 +96,23 @@ class RandomTerm(Term):
         if self.covariance != "split":
             return [self]
         return [
-            RandomTerm([term], self.group, "unstructured", self.token, place)
+            RandomTerm([term], self.group, token=self.token, place=place)
             for place, term in enumerate(self.terms)
         ]
+
+    def with_covariance(self, covariance, options):
+        """Return the same term with another covariance structure."""
+        return RandomTerm(self.terms, self.group, covariance, options, self.token)
 
     def __repr__(self):
         effects = [write_term(term) for term in self.terms]
         if "1" not in effects:
             effects.insert(0, "0")
         bar = " || " if self.covariance == "split" else " | "
-        text = f"({' + '.join(effects)}{bar}{write_term(self.group)})"
-        return f"diag{text}" if self.covariance == "diagonal" else text
+        name = "" if self.covariance in ("split", "us") else self.covariance
+        name = "us" if self.options and not name else name
+        inside = f"{' + '.join(effects)}{bar}{write_term(self.group)}"
+        return f"{name}({inside}{write_options(self.options)})"
 
     def __mul__(self, other):
         raise refuse_in_algebra(self, "*")
@@ -142,8 +150,14 @@ class MixedOperatorResolver(DefaultOperatorResolver):
             infix("in", 200, "left", nested_in),
             infix("**", 500, "right", power),
             infix("^", 500, "right", power),
-            *[bar_operator(symbol, kind) for symbol, kind in BARS.items()],
         ]
+
+    def resolve(self, token):
+        """Find the operators of a token; a bar carries the name of its covariance."""
+        if is_bar(token):
+            yield token, [bar_operator(token.token)]
+        else:
+            yield from super().resolve(token)
 
 
 REPLACED = {"|", "in", "**", "^"}
@@ -189,7 +203,7 @@ def guarded(operator):
     )
 
 
-def bar_operator(symbol, covariance):
+def bar_operator(symbol):
     """Make the operator of a bar, which stands directly inside parentheses."""
     return Operator(
         symbol,
@@ -198,7 +212,7 @@ def bar_operator(symbol, covariance):
         associativity=None,
         structural=True,
         accepts_context=stands_in_parentheses,
-        to_terms=lambda effects, groups: bar(effects, groups, covariance),
+        to_terms=lambda effects, groups: bar(effects, groups, *read_bar(symbol)),
     )
 
 
@@ -230,7 +244,7 @@ def power(terms, exponent):
     return products
 
 
-def bar(effects, groups, covariance):
+def bar(effects, groups, covariance, options):
     """Make the random-effects terms of one bar, one for each grouping factor."""
     token = first_token(groups) or first_token(effects)
     nested = next(random_terms(effects, groups), None)
@@ -252,7 +266,9 @@ def bar(effects, groups, covariance):
         check_effect(term)
     start = token.source_start if token is not None and token.source else 0
     return OrderedSet(
-        RandomTerm(effects, grouping(term), covariance, token, start * 1000 + k)
+        RandomTerm(
+            effects, grouping(term), covariance, options, token, start * 1000 + k
+        )
         for k, term in enumerate(groups)
     )
 

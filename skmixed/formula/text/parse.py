@@ -82,6 +82,36 @@ class MixedFormula:
     random: tuple
     remarks: tuple = ()
 
+    def with_covariances(self, canonical):
+        """The same formula with every covariance structure in its one spelling.
+
+        Parameters
+        ----------
+        canonical : callable
+            Takes the name and the options of a structure and returns those to be
+            written; its ValueError says what is wrong with them.
+
+        Returns
+        -------
+        MixedFormula
+
+        Raises
+        ------
+        FormulaError
+        """
+        random = []
+        for term in self.random:
+            try:
+                spelling = canonical(term.covariance, term.options)
+            except ValueError as error:
+                raise error_at(str(error), term.token) from None
+            if spelling != (term.covariance, term.options):
+                term = term.with_covariance(*spelling)
+            random.append(term)
+        if random == list(self.random):
+            return self
+        return replace(self, random=tuple(random))
+
     @cached_property
     def response_is_column(self):
         """Whether the left side is a plain column, not a transform."""

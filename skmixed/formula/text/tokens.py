@@ -6,16 +6,16 @@ from formulaic.parser.algos.tokenize import tokenize
 from formulaic.parser.types import Token
 from formulaic.parser.utils import merge_operator_tokens
 
+from skmixed.formula.text.bars import (
+    is_bar,
+    open_covariance_calls,
+    separate_operators,
+)
 from skmixed.formula.text.errors import error_at
 from skmixed.formula.text.expressions import read_expression
-from skmixed.formula.text.operators import BARS
 
 __all__ = ["TokenList", "read_tokens"]
 
-COVARIANCE_CALLS = {"us": "|", "diag": "|diag"}
-# Structures of lme4 and glmmTMB that are not available. `cs(x, df=3)`, without a bar,
-# is a spline.
-OTHER_COVARIANCES = {"cs", "ar1", "toep", "homdiag", "hetar1", "homcs", "hetcs"}
 # The intercept as a term, and in the names of coefficients.
 INTERCEPT_NAMES = frozenset(["1", "Intercept"])
 OPERATOR, CONTEXT = Token.Kind.OPERATOR, Token.Kind.CONTEXT
@@ -88,58 +88,6 @@ def remark_powers(tokens):
                 f"`{text}` is `{column.token}` alone: between terms `^` stands for "
                 f"interactions, as in R. For the power write `I({text})`."
             )
-
-
-def separate_operators(tokens):
-    """Cut tildes and bars loose from their neighbours: ``~-`` is one token so far."""
-    for token in tokens:
-        glued = token.kind is OPERATOR and len(token.token) > 1
-        if not glued or token.token == "||" or not set(token.token) & set("~|"):
-            yield token
-            continue
-        position = 0
-        while position < len(token.token):
-            width = 2 if token.token.startswith("||", position) else 1
-            yield token.copy_with_attrs(token=token.token[position : position + width])
-            position += width
-
-
-def open_covariance_calls(tokens):
-    """Turn ``diag(1 + x | g)``, one Python token so far, into a bar in parentheses."""
-    for token in tokens:
-        name, _, rest = token.token.partition("(")
-        name = name.strip()
-        known = name in COVARIANCE_CALLS or name in OTHER_COVARIANCES
-        if token.kind is not PYTHON or not known or not rest.endswith(")"):
-            yield token
-            continue
-        inner = list(separate_operators(tokenize(rest[:-1])))
-        bars = [t for t in inner if t.kind is OPERATOR and t.token in BARS]
-        if bars:
-            yield from open_covariance_call(token, name, inner, bars)
-        else:
-            yield token
-
-
-def open_covariance_call(token, name, inner, bars):
-    """Yield the tokens of one covariance call."""
-    if name in OTHER_COVARIANCES:
-        raise error_at(
-            f"The covariance structure `{name}(... | group)` is not supported; "
-            f"available: {', '.join(sorted(COVARIANCE_CALLS))}.",
-            token,
-        )
-    if len(bars) > 1 or bars[0].token == "||":
-        raise error_at(f"`{name}()` takes one term with one bar `|`.", token)
-    bars[0].token = COVARIANCE_CALLS[name]
-    offset = token.source_start + token.token.index("(") + 1
-    for t in inner:
-        t.source_start, t.source_end = t.source_start + offset, t.source_end + offset
-        t.source = token.source
-    place = {"kind": "context", "source": token.source}
-    yield Token("(", source_start=offset - 1, **place)
-    yield from inner
-    yield Token(")", source_start=token.source_end, **place)
 
 
 def clean(token, own=()):
@@ -255,11 +203,6 @@ def find_tilde(tokens, scopes):
         if is_bar(token):
             raise error_at("Random-effects terms belong on the right of `~`.", token)
     return tilde
-
-
-def is_bar(token):
-    """Tell whether a token is a bar."""
-    return token.kind is OPERATOR and token.token in BARS
 
 
 def find_bars(tokens, scopes):

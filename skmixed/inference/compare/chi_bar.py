@@ -7,7 +7,6 @@ from scipy.optimize import nnls
 from skmixed.inference.compare.nesting import embed
 from skmixed.inference.fixed.kenward_roger import trace_terms
 from skmixed.inference.opened.open_fit import open_at
-from skmixed.likelihood.search.start import symmetric_units
 
 # Draws for the weights of a mixture that has no closed form.
 DRAWS = 4000
@@ -42,6 +41,7 @@ def mixture_weights(small, large, difference, seed=0):
     drawn vectors, whatever the metric.
     """
     base = difference.n_fixed + difference.n_free
+    refuse_structured(difference)
     D = difference.n_cone
     if D == 0:
         return {base: 1.0}, False
@@ -50,6 +50,17 @@ def mixture_weights(small, large, difference, seed=0):
     metric, shapes = cone_metric(small, large, difference)
     volumes = cone_volumes(metric, shapes, np.random.default_rng(seed))
     return {base + d: float(v) for d, v in enumerate(volumes)}, True
+
+
+def refuse_structured(difference):
+    """Raise where correlations mean nothing under the null hypothesis."""
+    if any(not block.structure.free_blocks for block in difference.blocks):
+        raise ValueError(
+            "The smaller model has no variance where the larger one has a structured "
+            "covariance: its correlations mean nothing there, and the law of the "
+            "likelihood ratio is not known. Use bootstrap_test, or compare with a "
+            "model that has the same effects, for example with `homdiag`."
+        )
 
 
 def mixture_survival(statistic, weights):
@@ -87,7 +98,7 @@ def cone_metric(small, large, difference):
     -------
     metric : ndarray of shape (D, D)
         In entries scaled to unit information each.
-    shapes : list of tuple (size, diagonal)
+    shapes : list of Structure
         The cone: a product of covariance matrices.
     """
     own, raw = large.A.basis.random, embed(small, large, difference)
@@ -95,7 +106,7 @@ def cone_metric(small, large, difference):
     deviance = open_at(large.A, False, roots)
     inverses = [basis.coordinates for basis in deviance.A.basis.random]
     f = deviance.scores(deviance.factored.F)
-    units, inside, shapes = raw_units(large, difference, inverses)
+    units, inside, shapes = raw_units(deviance, difference, inverses)
     if not deviance.elimination.exact:
         return np.eye(sum(inside)), shapes
     K = trace_terms(deviance.factored, f, units, large.n_obs)
@@ -108,12 +119,13 @@ def cone_metric(small, large, difference):
     return 0.5 * (K[np.ix_(inside, inside)] - across @ rest @ across.T), shapes
 
 
-def raw_units(large, difference, inverses):
+def raw_units(deviance, difference, inverses):
     """Directions of all covariances, those of the cone in their blocks' order.
 
     Parameters
     ----------
-    large : FitResult
+    deviance : ProfiledDeviance
+        Of the larger model, evaluated.
     difference : Difference
     inverses : list of ndarray of shape (k_j, k_j)
         From raw to scale-free random effects.
@@ -122,19 +134,19 @@ def raw_units(large, difference, inverses):
     -------
     units : list of ndarray of shape (m_j, k_j, k_j)
     inside : ndarray of bool of shape (m,)
-    shapes : list of tuple (size, diagonal)
+    shapes : list of Structure
     """
     units, inside, shapes = [], [], []
-    for j, (factor, inverse) in enumerate(zip(large.A.factors, inverses, strict=True)):
-        fresh = [(e, d) for factor_, e, d in difference.blocks if factor_ == j]
-        raw = symmetric_units(factor.template)
+    for j, (structure, inverse) in enumerate(
+        zip(deviance.structures, inverses, strict=True)
+    ):
+        raw = structure.tangent(deviance.theta[deviance.spans[j]])
         cone, rows = set(), []
-        for effects, diagonal in fresh:
-            shapes.append((len(effects), diagonal))
-            for a, row in enumerate(effects):
-                for col in effects[a : a + 1] if diagonal else effects[a:]:
-                    cone.add((row, col))
-                    rows.append(unit(len(inverse), row, col))
+        for _, effects, shape in (b for b in difference.blocks if b.factor == j):
+            shapes.append(shape)
+            for a, b in zip(shape.cols, shape.rows, strict=True):
+                cone.add((effects[a], effects[b]))
+                rows.append(unit(len(inverse), effects[a], effects[b]))
         others = [
             S
             for S in raw
@@ -159,7 +171,7 @@ def cone_volumes(metric, shapes, rng):
     Parameters
     ----------
     metric : ndarray of shape (D, D)
-    shapes : list of tuple (size, diagonal)
+    shapes : list of Structure
     rng : Generator
 
     Returns
@@ -202,14 +214,14 @@ def project(draws, metric, shapes):
     ----------
     draws : ndarray of shape (n, D)
     metric : ndarray of shape (D, D)
-    shapes : list of tuple (size, diagonal)
+    shapes : list of Structure
 
     Returns
     -------
     ndarray of shape (n, D)
     """
     # off-diagonal entries count twice in the Frobenius norm of the step's projection
-    scale = np.concatenate([entry_scale(*shape) for shape in shapes])
+    scale = np.concatenate([entry_scale(shape) for shape in shapes])
     metric = metric / np.outer(scale, scale)
     target = draws * scale
     step = 1.0 / np.linalg.eigvalsh(metric)[-1]
@@ -222,31 +234,28 @@ def project(draws, metric, shapes):
     return at / scale
 
 
-def entry_scale(size, diagonal):
+def entry_scale(shape):
     """Weights that make the entries' norm that of the matrix."""
-    if diagonal:
-        return np.ones(size)
-    rows, cols = np.triu_indices(size)
-    return np.where(rows == cols, 1.0, np.sqrt(2.0))
+    return np.where(shape.rows == shape.cols, 1.0, np.sqrt(2.0))
 
 
 def onto_cone(vectors, shapes):
     """Nearest covariance matrices in the Frobenius norm, block by block."""
     out, start = np.empty_like(vectors), 0
-    for size, diagonal in shapes:
-        n_entries = size if diagonal else size * (size + 1) // 2
-        part = vectors[:, start : start + n_entries]
-        out[:, start : start + n_entries] = (
-            np.maximum(part, 0.0) if diagonal else nearest_covariances(part, size)
-        )
-        start += n_entries
+    for shape in shapes:
+        part = slice(start, start + shape.n_theta)
+        if len(shape.free_blocks) == shape.n_effects:
+            out[:, part] = np.maximum(vectors[:, part], 0.0)
+        else:
+            out[:, part] = nearest_covariances(vectors[:, part], shape)
+        start = part.stop
     return out
 
 
-def nearest_covariances(entries, size):
-    """Clip negative eigenvalues of matrices given by their scaled upper triangles."""
-    rows, cols = np.triu_indices(size)
-    scale = entry_scale(size, False)
+def nearest_covariances(entries, shape):
+    """Clip negative eigenvalues of matrices given by their scaled free entries."""
+    size, rows, cols = shape.n_effects, shape.rows, shape.cols
+    scale = entry_scale(shape)
     matrices = np.zeros((len(entries), size, size))
     matrices[:, rows, cols] = matrices[:, cols, rows] = entries / scale
     values, vectors = np.linalg.eigh(matrices)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skmixed.inference.compare.same_rows import different_columns, same_order
-from skmixed.inference.opened.row_sketch import directions, entries
+from skmixed.inference.opened.row_sketch import directions
+from skmixed.likelihood.covariance.structure import Term, contains
 
 # Columns lie in a space when their distance from it, relative to their spread, is less.
 IN_SPAN = 1e-6
@@ -25,9 +26,9 @@ class Difference:
         Fixed effects.
     n_free : int
         Covariances that may have either sign.
-    blocks : tuple of tuple (factor, effects, diagonal)
+    blocks : tuple of Term
         Random effects whose variances the smaller model holds at zero: a factor of the
-        larger one, positions of its effects, and whether they are independent.
+        larger one, positions of its effects, and the structure of their covariance.
     coef_map : ndarray of shape (r_large, r_small), optional
         The smaller model's columns are the larger one's times this.
     covariance_map : ndarray of shape (m_large, m_small), optional
@@ -52,10 +53,7 @@ class Difference:
     @property
     def n_cone(self):
         """Parameters within the blocks, whose variances cannot be negative."""
-        return sum(
-            len(effects) if diagonal else len(effects) * (len(effects) + 1) // 2
-            for _, effects, diagonal in self.blocks
-        )
+        return sum(structure.n_theta for _, _, structure in self.blocks)
 
 
 def difference(small, large, names, coef_names, sketches=(None, None)):
@@ -82,29 +80,28 @@ def difference(small, large, names, coef_names, sketches=(None, None)):
         If the smaller model has a fixed effect, a random effect or a covariance that
         the larger one cannot express.
     """
-    old, new = free_entries(small), free_entries(large)
+    pairs, alone = pair_structured(small, large)
+    old, new = (free_entries(result, pairs) for result in (small, large))
     coef_map, lacking = coefficients(small, large, names, coef_names, sketches)
     covariance_map, missing = None, sorted(set(old) - set(new))
-    if small.terms and same_order(*sketches) and enough_forms(sketches, large):
-        found = covariance_span(sketches, small, large)
-        if found is None and not missing:
-            refuse_other_columns(names, "the random effects")
-        if found is not None and missing and keeps_sign(found, small, large):
-            covariance_map, missing = found, []
-    if lacking or missing:
-        refuse_not_nested(names, [*lacking, *map(write_entry, missing)])
+    linear = not (pairs or alone)
+    if small.terms and linear and same_order(*sketches):
+        covariance_map, missing = by_span(small, large, names, sketches, missing)
+    beyond = [write_structure(one, small) for one, two in pairs if not holds(two, one)]
+    if lacking or missing or beyond:
+        refuse_not_nested(names, [*lacking, *map(write_entry, missing), *beyond])
     n_fixed = len(coef_names[1]) - len(coef_names[0])
     if covariance_map is None:
-        found = by_names(large, n_fixed, set(new) - set(old))
+        found = by_names(large, n_fixed, set(new) - set(old), pairs, alone)
     else:
         found = Difference(n_fixed, len(new) - len(old), ())
-    by_span = covariance_map is not None or not set(coef_names[0]) <= set(coef_names[1])
+    spanned = covariance_map is not None or not set(coef_names[0]) <= set(coef_names[1])
     decided = f"Column spaces show that `{names[0]}` is nested in `{names[1]}`."
     return replace(
         found,
         coef_map=coef_map,
         covariance_map=covariance_map,
-        decided=decided if by_span else "",
+        decided=decided if spanned else "",
     )
 
 
@@ -129,17 +126,78 @@ def coefficients(small, large, names, coef_names, sketches):
     return picked, []
 
 
-def by_names(large, n_fixed, added):
+def by_span(small, large, names, sketches, missing):
+    """Express the smaller model's covariances by the larger one's, where names do not.
+
+    Returns
+    -------
+    covariance_map : ndarray of shape (m_large, m_small) or None
+    missing : list of tuple
+        What the larger model still lacks.
+    """
+    if not enough_forms(sketches, large):
+        return None, missing
+    found = covariance_span(sketches, small, large)
+    if found is None and not missing:
+        refuse_other_columns(names, "the random effects")
+    if found is not None and missing and keeps_sign(found, small, large):
+        return found, []
+    return None, missing
+
+
+def by_names(large, n_fixed, added, pairs, alone):
     """Divide the added covariances into new effects and new covariances of old ones."""
     zero = {(group, a) for group, a, b in added if a == b}
     blocks = []
-    for j, effects, diagonal in large.terms:
+    for j, effects, structure in large.terms:
         key = factor_key(large.groups[j])
         fresh = tuple(e for e in effects if (key, large.effects[j][e]) in zero)
         if fresh:
-            blocks.append((j, fresh, diagonal or len(fresh) == 1))
-    found = Difference(n_fixed, 0, tuple(blocks))
-    return Difference(n_fixed, len(added) - found.n_cone, tuple(blocks))
+            blocks.append(Term(j, fresh, structure.of(len(fresh))))
+    n_free = len(added) - sum(block.structure.n_theta for block in blocks)
+    n_free += sum(two.structure.n_theta - one.structure.n_theta for one, two in pairs)
+    return Difference(n_fixed, n_free, tuple([*blocks, *alone]))
+
+
+def pair_structured(small, large):
+    """Terms of both models with the same effects where one is not free.
+
+    Parameters
+    ----------
+    small, large : FitResult
+
+    Returns
+    -------
+    pairs : list of tuple (Term, Term or None)
+        Of the smaller model and of the larger one; None where that has no such term.
+    alone : list of Term
+        Structured terms of the larger model that the smaller one lacks.
+    """
+    old, new = ({term_key(r, t): t for t in r.terms} for r in (small, large))
+    pairs = [
+        (term, new.get(key))
+        for key, term in old.items()
+        if is_structured(term) or (key in new and is_structured(new[key]))
+    ]
+    alone = [t for key, t in new.items() if is_structured(t) and key not in old]
+    return pairs, alone
+
+
+def is_structured(term):
+    """Whether a term's covariance is not free in entries of its own."""
+    return not term.structure.free_blocks
+
+
+def holds(term, other):
+    """Whether a term, if there is one, can be what another one of its effects is."""
+    return term is not None and contains(term.structure, other.structure)
+
+
+def term_key(result, term):
+    """What makes two terms the same but for their structure."""
+    names = result.effects[term.factor]
+    group = factor_key(result.groups[term.factor])
+    return group, tuple(names[e] for e in term.effects)
 
 
 def name_map(small, large):
@@ -226,13 +284,11 @@ def keeps_sign(covariance_map, small, large):
     Covariances of rank one generate all of them: units and some others are tried.
     """
     random = np.random.default_rng(2)
-    for j, effects, diagonal in small.terms:
+    for j, effects, structure in small.terms:
         k = len(effects)
-        vectors = (
-            np.eye(k)
-            if diagonal
-            else np.vstack([np.eye(k), random.normal(size=(4 * k, k))])
-        )
+        vectors = np.eye(k)
+        if len(structure.free_blocks) < k:
+            vectors = np.vstack([vectors, random.normal(size=(4 * k, k))])
         for v in vectors:
             blocks = [np.zeros((len(e), len(e))) for e in small.effects]
             blocks[j][np.ix_(effects, effects)] = np.outer(v, v)
@@ -245,18 +301,17 @@ def keeps_sign(covariance_map, small, large):
 def pack_identity(result):
     """Free entries of identity matrices, of shape (m,)."""
     parts = []
-    for _, effects, diagonal in result.terms:
-        rows, cols = entries(len(effects), diagonal)
-        parts.append((rows == cols).astype(float))
+    for _, _, structure in result.terms:
+        parts.append((structure.rows == structure.cols).astype(float))
     return np.concatenate(parts)
 
 
 def pack(covariances, result):
     """Free entries of covariances per factor, of shape (m,)."""
     parts = [np.zeros(0)]
-    for j, effects, diagonal in result.terms:
-        rows, cols = entries(len(effects), diagonal)
-        parts.append(covariances[j][np.ix_(effects, effects)][rows, cols])
+    for j, effects, structure in result.terms:
+        own = covariances[j][np.ix_(effects, effects)]
+        parts.append(own[structure.rows, structure.cols])
     return np.concatenate(parts)
 
 
@@ -264,9 +319,9 @@ def unpack(values, result):
     """Covariances per factor from their free entries."""
     blocks = [np.zeros((len(effects), len(effects))) for effects in result.effects]
     start = 0
-    for j, effects, diagonal in result.terms:
+    for j, effects, structure in result.terms:
         rows, cols = (
-            np.asarray(effects)[index] for index in entries(len(effects), diagonal)
+            np.asarray(effects)[index] for index in (structure.rows, structure.cols)
         )
         part = values[start : start + len(rows)]
         blocks[j][rows, cols] = blocks[j][cols, rows] = part
@@ -385,28 +440,35 @@ def factor_key(group):
     return ":".join(sorted(group.split(":")))
 
 
-def free_entries(result):
+def free_entries(result, pairs):
     """Free entries of the covariances by name: (group, effect, effect).
 
     Parameters
     ----------
     result : FitResult
+    pairs : list of tuple of Term
+        Terms that are compared as a whole instead.
 
     Returns
     -------
     list of tuple
     """
-    entries = []
-    for j, effects, diagonal in result.terms:
-        group = factor_key(result.groups[j])
-        named = sorted(result.effects[j][e] for e in effects)
-        for i, one in enumerate(named):
-            entries += [
-                (group, one, other)
-                for other in named[i:]
-                if not diagonal or one == other
-            ]
+    entries, whole = [], [term for pair in pairs for term in pair]
+    for term in result.terms:
+        if is_structured(term) or any(term is other for other in whole):
+            continue
+        names = result.effects[term.factor]
+        group, structure = factor_key(result.groups[term.factor]), term.structure
+        for row, col in zip(structure.rows, structure.cols, strict=True):
+            one, other = names[term.effects[row]], names[term.effects[col]]
+            entries.append((group, *sorted((one, other))))
     return entries
+
+
+def write_structure(term, result):
+    """Write the covariance of a whole term for a message."""
+    names = ", ".join(f"`{result.effects[term.factor][e]}`" for e in term.effects)
+    return f"the covariance of {names} by `{result.groups[term.factor]}`"
 
 
 def write_entry(entry):

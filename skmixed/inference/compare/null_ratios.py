@@ -8,7 +8,7 @@ from skmixed.inference.resample.bootstrap import in_chunks
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.refit import LeastSquares, Refitter
 from skmixed.inference.resample.row_draws import RowLaw
-from skmixed.likelihood.covariance.templates import lower_root
+from skmixed.likelihood.covariance.roots import lower_root
 from skmixed.likelihood.products.responses import CHUNK, put_response
 from skmixed.printing.progress import ignore
 

@@ -5,7 +5,6 @@ import numpy as np
 from skmixed.inference.opened.curvature import directions, whitening_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.dense import DenseElimination
-from skmixed.likelihood.search.start import symmetric_units
 
 # Random effects at the most where Z'V^-1Z has to be held densely.
 DENSE_EFFECTS = 4000
@@ -26,7 +25,9 @@ class KenwardRoger:
     Kenward & Roger (1997, Biometrics 53), as pbkrtest computes it (Halekoh & Hojsgaard
     2014, J. Stat. Softw. 59(9)). Total V is linear in the covariances of the random
     effects and in sigma^2, so the derivative in any of them is fixed, and every formula
-    below is the same for linear combinations of these directions. Instead of
+    below is the same for linear combinations of these directions. A structured
+    covariance is taken as linear around its estimate, as SAS's KR(LINEAR) does, so that
+    its parameterisation does not matter either. Instead of
     dV/dsigma^2 = I the direction V itself is used, which needs no trace of V^-1. With
     sigma = 1, F = Z'V^-1X R^-T (whitened), P = Z'V^-1Z and symmetric units S_i,
 
@@ -165,14 +166,17 @@ def information(deviance):
     """
     factored, p = deviance.factored, deviance.A.n_fixed
     whitened, _, _ = directions(deviance)
-    factors = deviance.A.factors
-    units = [symmetric_units(factor.template) for factor in factors]
+    units = [
+        structure.tangent(deviance.theta[span])
+        for structure, span in zip(deviance.structures, deviance.spans, strict=True)
+    ]
     N, M = fixed_effects_terms(factored, whitened, units)
     K = trace_terms(factored, deviance.f, units, deviance.A.n_obs)
     m = len(N) - 1
     M_trace = np.einsum("ijaa->ij", M)
     both = K - 2.0 * M_trace + np.einsum("iab,jba->ij", N, N)
     scale = np.sqrt(np.abs(np.diag(both)))
+    scale[scale == 0] = 1.0
     W = 2.0 * np.linalg.pinv(both / np.outer(scale, scale), rcond=1e-10)
     W /= np.outer(scale, scale)
     adjustment = np.einsum("ij,ijab->ab", W[:m, :m], M[:m, :m])

@@ -88,7 +88,7 @@ class Curvature:
 
 
 def free_parameters(deviance):
-    """Positions in theta of the columns of Lambda that are not zero.
+    """Positions in theta of the parameters that are not at the boundary.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ def free_parameters(deviance):
     ndarray of int
     """
     free = [
-        np.linalg.norm(Lambda, axis=0)[cols] > ZERO
-        for Lambda, (_, cols) in zip(deviance.Lambdas, deviance.entries, strict=True)
+        structure.inside(deviance.theta[span], ZERO)
+        for structure, span in zip(deviance.structures, deviance.spans, strict=True)
     ]
     return np.flatnonzero(np.concatenate(free))
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from skmixed.inference.opened.curvature import ZERO, Curvature
 from skmixed.inference.opened.posterior import Posterior
-from skmixed.likelihood.covariance.templates import lower_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.linalg.grouped import shared_left, shared_right
@@ -150,22 +149,19 @@ def theta_of(deviance, basis, roots):
     ndarray of shape (m,)
     """
     parts = []
-    for template, new, old, root in zip(
-        deviance.templates, deviance.A.basis.random, basis.random, roots, strict=True
+    for structure, new, old, root in zip(
+        deviance.structures, deviance.A.basis.random, basis.random, roots, strict=True
     ):
         # a column that depends on others is mixed to zero, and has no inverse
         root = np.linalg.lstsq(new.mixture(old), root, rcond=None)[0]
-        parts.append(template.nearest_theta(root @ root.T))
+        parts.append(structure.nearest(root @ root.T))
     return np.concatenate(parts)
 
 
 def at_boundary(deviance):
     """Theta with what the fit found to be zero exactly zero, of shape (m,)."""
-    parts = []
-    for Lambda, template in zip(deviance.Lambdas, deviance.templates, strict=True):
-        exact = np.zeros_like(Lambda)
-        for block in template.free_blocks():
-            U, values, _ = np.linalg.svd(Lambda[block, block])
-            exact[block, block] = lower_root(U * np.where(values < ZERO, 0.0, values))
-        parts.append(exact[template.entries])
+    parts = [
+        structure.snap(deviance.theta[span], ZERO)
+        for structure, span in zip(deviance.structures, deviance.spans, strict=True)
+    ]
     return np.concatenate(parts)

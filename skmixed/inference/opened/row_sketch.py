@@ -5,6 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from skmixed.likelihood.covariance.names import structure_of
+
 # Sums over the rows, at the most; less than half the rows, so that none can be told.
 MOST_SUMS = 256
 # Rows of one pass of the random weights, in buckets.
@@ -61,7 +63,10 @@ class RowSketch:
             bucket_sums(part, n)
             for part in (design.X[:, kept], np.ones((n, 1)), design.y[:, None])
         )
-        m = sum(n_entries(b.z.shape[1], b.diagonal) for b in design.random)
+        m = sum(
+            structure_of(b.covariance, b.options, b.effects, b.group).n_theta
+            for b in design.random
+        )
         rows = sampled_rows(n)
         vectors = random_vectors(max(LEAST_FORMS, m + MORE_FORMS), len(rows))
         forms = tuple(
@@ -69,11 +74,6 @@ class RowSketch:
             for block in design.random
         )
         return cls(X, one[:, 0], y[:, 0], forms)
-
-
-def n_entries(k, diagonal):
-    """Free entries of a covariance of k effects."""
-    return k if diagonal else k * (k + 1) // 2
 
 
 def bucket_sums(columns, n):
@@ -122,7 +122,8 @@ def directions(sketch, terms, n_forms):
     Parameters
     ----------
     sketch : RowSketch
-    terms : sequence of tuple (factor, effects, diagonal)
+    terms : sequence of Term
+        Of free covariances.
     n_forms : int
 
     Returns
@@ -130,13 +131,8 @@ def directions(sketch, terms, n_forms):
     ndarray of shape (n_forms, m)
     """
     columns = [np.zeros((n_forms, 0))]
-    for forms, (_, effects, diagonal) in zip(sketch.forms, terms, strict=True):
-        rows, cols = entries(len(effects), diagonal)
+    for forms, (_, _, structure) in zip(sketch.forms, terms, strict=True):
+        rows, cols = structure.rows, structure.cols
         twice = np.where(rows == cols, 1.0, 2.0)
         columns.append(twice * forms[:n_forms, rows, cols])
     return np.hstack(columns)
-
-
-def entries(k, diagonal):
-    """Rows and columns of the free entries of a covariance, upper triangle."""
-    return (np.arange(k), np.arange(k)) if diagonal else np.triu_indices(k)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.report.summary import (
+    correlated_with,
     fixed_effects_table,
     random_effects_table,
 )
@@ -183,14 +184,12 @@ def scalar_rows(fit):
 
 def correlation_rows(result):
     """Yield the correlations between effects of one term."""
-    for factor, positions, diagonal in result.terms:
-        if diagonal:
-            continue
+    for factor, positions, structure in result.terms:
         covariance = result.covariances[factor]
         sd = np.sqrt(np.diag(covariance))
         names, group = result.effects[factor], result.groups[factor]
         for i, a in enumerate(positions):
-            for b in positions[:i]:
+            for b in (positions[j] for j in correlated_with(structure, i)):
                 with np.errstate(divide="ignore", invalid="ignore"):
                     value = covariance[a, b] / (sd[a] * sd[b])
                 yield ("random effects", f"corr {group}: {names[b]}, {names[a]}"), value

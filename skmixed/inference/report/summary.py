@@ -110,8 +110,8 @@ def random_effects_table(result):
     -------
     DataFrame
         ``group``, ``effect``, ``variance``, ``sd`` and as many ``corr_j`` as needed:
-        the correlation with the j-th effect of the same term. The last row is the
-        residual.
+        the correlation with the j-th effect of the same term; with the first alone
+        where the term has a structured covariance. The last row is the residual.
     """
     rows = [row for term in result.terms for row in _term_rows(result, *term)]
     residual = {"variance": result.sigma**2, "sd": result.sigma}
@@ -119,7 +119,7 @@ def random_effects_table(result):
     return pd.DataFrame(rows)
 
 
-def _term_rows(result, factor, positions, diagonal):
+def _term_rows(result, factor, positions, structure):
     """Describe one random term; rows of a correlated one have ``corr_j``."""
     positions = list(positions)
     covariance = np.asarray(result.covariances[factor])[np.ix_(positions, positions)]
@@ -133,9 +133,27 @@ def _term_rows(result, factor, positions, diagonal):
             "variance": float(covariance[i, i]),
             "sd": float(sd[i]),
         }
-        if not diagonal:
-            row |= {f"corr_{j + 1}": float(correlation[i, j]) for j in range(i)}
+        shown = correlated_with(structure, i)
+        row |= {f"corr_{j + 1}": float(correlation[i, j]) for j in shown}
         yield row
+
+
+def correlated_with(structure, effect):
+    """Effects before one whose correlations with it tell all that are estimated.
+
+    Parameters
+    ----------
+    structure : Structure
+    effect : int
+
+    Returns
+    -------
+    range
+        The first alone where the correlations of a structured covariance follow from
+        those with it.
+    """
+    most = {"all": effect, "first": min(effect, 1), "none": 0}
+    return range(most[structure.correlated])
 
 
 def fit_table(result):

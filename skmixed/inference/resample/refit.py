@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from skmixed.inference.opened.open_fit import reopen
+from skmixed.likelihood.covariance.structure import lifted
 from skmixed.likelihood.search.boundary import leave_boundary
 from skmixed.likelihood.search.optimize import minimise
 
-# Entries on the diagonal of Lambda start at least here: zero is stationary.
+# Standard deviations start at least here: zero is stationary.
 FLOOR = 0.05
 # Precision of the deviance that a replicate needs.
 TOL = 1e-6
@@ -50,11 +51,8 @@ class Refitter:
         self.Lambdas = self.deviance.Lambdas
         self.beta = self.deviance.at.beta
         self.start = self.deviance.theta.copy()
-        for span, (rows, cols) in zip(
-            self.deviance.spans, self.deviance.entries, strict=True
-        ):
-            own = self.start[span]
-            own[(rows == cols) & (np.abs(own) < FLOOR)] = FLOOR
+        for place, is_log in self.deviance.scales:
+            self.start[place] = lifted(self.start[place], is_log, FLOOR, FLOOR)
 
     def fit(self, A):
         """Fit to a response in the basis of ``self.A``.

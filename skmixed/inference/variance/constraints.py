@@ -9,6 +9,9 @@ from skmixed.likelihood.criterion.profiled import Derivatives, ProfiledDeviance
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.products.precondition import change_basis, scale_free
 
+# Logarithm of a standard deviation of zero.
+LOWEST_LOG = -1e3
+
 
 class ScaledDeviance(ProfiledDeviance):
     """Deviance in x = (theta, log sigma): the residual variance is not profiled out.
@@ -171,9 +174,11 @@ class HeldParameter:
     def __init__(self, result, parameter):
         self.parameter = parameter
         self.result = result
+        self.term = self.find_term()
+        self.refuse_shared()
         A = scale_free(result.A)
-        rotations = [np.eye(factor.n_effects) for factor in A.factors]
-        if parameter.factor >= 0:
+        if parameter.factor >= 0 and self.term is None:
+            rotations = [np.eye(factor.n_effects) for factor in A.factors]
             rotations[parameter.factor] = self.turn(A)
             A = change_basis(A, rotations)
         elimination = choose_elimination(A)
@@ -184,11 +189,35 @@ class HeldParameter:
         self.x = self.estimates()
         self.restricted = self.restrict()
 
+    def find_term(self):
+        """Place of the structured term that the parameter belongs to, or None."""
+        for place, term in enumerate(self.result.terms):
+            own = term.factor == self.parameter.factor
+            if own and self.parameter.effects[0] in term.effects:
+                return None if term.structure.free_blocks else place
+        return None
+
+    def refuse_shared(self):
+        """Raise for a parameter that others of a structured covariance move too."""
+        if self.term is not None and self.parameter.place is None:
+            raise ValueError(
+                f"`{self.parameter.name}` cannot be held: it depends on several "
+                "parameters of its structure. Use method='wald' for it, or the "
+                "bootstrap."
+            )
+
+    def place(self):
+        """Position in theta of a held parameter of a structured term."""
+        factor, deviance = self.parameter.factor, self.deviance
+        before = [t for t in self.result.terms[: self.term] if t.factor == factor]
+        start = sum(t.structure.n_theta for t in before)
+        return deviance.spans[factor].start + start + self.parameter.place
+
     def block(self):
         """Free block of the covariance that the parameter belongs to."""
-        template = self.result.A.factors[self.parameter.factor].template
+        structure = self.result.A.factors[self.parameter.factor].structure
         first = self.parameter.effects[0]
-        return next(b for b in template.free_blocks() if b.start <= first < b.stop)
+        return next(b for b in structure.free_blocks if b.start <= first < b.stop)
 
     def turn(self, A):
         """Rotation that makes the held effects the first ones of their block."""
@@ -229,6 +258,8 @@ class HeldParameter:
             return Restricted(self.deviance, identity)
         if kind == "sigma":
             return Restricted(self.deviance, identity[:, :-1])
+        if self.term is not None:
+            return self.restrict_structured(identity)
         j, start = self.parameter.factor, self.block().start
         T = self.bases[j].contrasts(np.eye(self.bases[j].n_raw))
         first = self.position(start, start)
@@ -244,13 +275,34 @@ class HeldParameter:
         )
         return Restricted(self.deviance, np.delete(identity, self.places[2], 1))
 
+    def restrict_structured(self, identity):
+        """Hold a standard deviation, or the parameter behind a correlation."""
+        place, i = self.place(), self.parameter.effects[0]
+        self.places = (place,)
+        left = np.delete(identity, place, 1)
+        if self.parameter.kind == "correlation":
+            return Restricted(self.deviance, left)
+        basis = self.bases[self.parameter.factor]
+        self.reach = basis.raw(np.eye(basis.n_raw))[i, i]
+        if not self.result.terms[self.term].structure.heterogeneous:
+            return Restricted(self.deviance, left, place)
+        left[place, -1] = -1.0  # log(sd / sigma)
+        return Restricted(self.deviance, left)
+
+    def hold_deviation(self, restricted, value):
+        """Hold a standard deviation: an entry of theta, or a logarithm there."""
+        if restricted.scaled is not None:
+            restricted.amount = value / self.reach
+        else:
+            with np.errstate(divide="ignore"):
+                log = np.log(value / self.reach)
+            restricted.origin[self.places[0]] = max(log, LOWEST_LOG)
+
     def position(self, row, col):
         """Place of an entry of the factor's Lambda in theta."""
         j = self.parameter.factor
-        rows, cols = self.deviance.entries[j]
-        return self.deviance.spans[j].start + int(
-            np.flatnonzero((rows == row) & (cols == col))[0]
-        )
+        start = self.deviance.spans[j].start
+        return start + self.deviance.structures[j].position(row, col)
 
     def hold(self, value):
         """Hold the parameter at a value; returns the deviance of the others.
@@ -270,7 +322,10 @@ class HeldParameter:
         elif kind == "sigma":
             restricted.origin[-1] = np.log(value)
         elif kind == "sd":
-            restricted.amount = value / self.reach
+            self.hold_deviation(restricted, value)
+        elif self.term is not None:
+            shape = self.result.terms[self.term].structure.shape
+            restricted.origin[self.places[0]] = shape.phi_of(value)
         else:
             self.hold_correlation(restricted, value)
         return restricted
@@ -324,6 +379,8 @@ class HeldParameter:
             return self.x.copy()
         if kind == "sigma":
             return self.x[:-1].copy()
+        if self.term is not None:
+            return np.delete(self.x, self.places[0])
         if kind == "sd":
             return np.delete(self.x, self.restricted.scaled)
         first, low, last = self.places

@@ -19,12 +19,19 @@ class Parameter:
     effects : tuple of int
         Position of the fixed effect, of the random effect in its factor, or of the two
         that are correlated.
+    place : int or None, default=None
+        Position in the term's theta of the one parameter that moves it alone, if it is
+        one of a structured covariance.
+    smallest : float or None, default=None
+        Smallest possible value where it is not that of the kind.
     """
 
     name: str
     kind: str
     factor: int = -1
     effects: tuple[int, ...] = ()
+    place: int | None = None
+    smallest: float | None = None
 
     def value(self, coef, covariances, sigma):
         """Value of the parameter.
@@ -56,7 +63,8 @@ class Parameter:
     def domain(self):
         """Smallest and largest possible value."""
         limits = {"sd": (0.0, np.inf), "sigma": (0.0, np.inf), "correlation": (-1, 1)}
-        return limits.get(self.kind, (-np.inf, np.inf))
+        lower, upper = limits.get(self.kind, (-np.inf, np.inf))
+        return lower if self.smallest is None else self.smallest, upper
 
 
 def list_parameters(result, coef_names):
@@ -72,18 +80,28 @@ def list_parameters(result, coef_names):
     list of Parameter
     """
     found = [Parameter(n, "fixed", -1, (i,)) for i, n in enumerate(coef_names)]
-    for j, positions, diagonal in result.terms:
-        group, names = result.groups[j], result.effects[j]
-        for place, i in enumerate(positions):
-            found.append(Parameter(f"sd_{names[i]}|{group}", "sd", j, (i,)))
-            if not diagonal:
-                found += [
-                    Parameter(
-                        f"cor_{names[i]}.{names[k]}|{group}", "correlation", j, (i, k)
-                    )
-                    for k in positions[:place]
-                ]
+    for j, positions, structure in result.terms:
+        names = [result.effects[j][i] for i in positions]
+        for described in structure.parameters(names):
+            name = unused(f"{described.name}|{result.groups[j]}", found)
+            found.append(
+                Parameter(
+                    name,
+                    described.kind,
+                    j,
+                    tuple(positions[e] for e in described.effects),
+                    described.place,
+                    described.smallest,
+                )
+            )
     return [*found, Parameter("sigma", "sigma")]
+
+
+def unused(name, found):
+    """A name that no parameter has yet: two terms may have one structure."""
+    taken = {parameter.name for parameter in found}
+    numbered = (f"{name}.{k}" for k in range(2, 2 + len(found)))
+    return name if name not in taken else next(n for n in numbered if n not in taken)
 
 
 def values_of(result, parameters):

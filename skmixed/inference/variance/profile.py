@@ -10,6 +10,7 @@ from scipy.interpolate import CubicSpline
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.variance.constraints import HeldParameter
 from skmixed.inference.variance.parameters import values_of
+from skmixed.likelihood.covariance.structure import lifted
 from skmixed.likelihood.search.optimize import minimise
 from skmixed.printing.progress import count_done
 
@@ -23,6 +24,8 @@ LOST = 1e-3
 NEAR = 0.05
 # Points added around the target, and how near to it is near enough, in zeta.
 REFINED, CLOSE = 4, 1e-3
+# Share of the estimate of sigma that stands for zero, where sigma cannot be.
+SMALLEST_SIGMA = 1e-3
 # Entries of a warm start smaller than this could not leave zero: they start at FLOOR.
 STUCK, FLOOR = 1e-3, 1e-2
 
@@ -193,7 +196,9 @@ def follow(held, estimate, width, target):
     -------
     list of tuple (value, zeta)
     """
-    limit = held.parameter.domain[0 if width < 0 else 1]
+    edge = limit = held.parameter.domain[0 if width < 0 else 1]
+    if held.parameter.kind == "sigma" and width < 0:
+        limit = SMALLEST_SIGMA * estimate
     sign = np.sign(width)
     at_estimate = held.deviance_at(estimate)
     y, points = held.start(), []
@@ -204,7 +209,7 @@ def follow(held, estimate, width, target):
         if not np.isfinite(rise):
             break
         zeta = sign * np.sqrt(rise)
-        points.append((value, zeta))
+        points.append((value if value != limit else edge, zeta))
         if abs(zeta) >= target:
             refine(held, points, sign * target, y, at_estimate)
             break
@@ -271,7 +276,7 @@ def step_towards(value, step, limit, kind):
     A sigma cannot be zero, so its steps shrink with it.
     """
     if kind == "sigma":
-        return value * np.exp(step / value) if step < 0 else value + step
+        return max(value * np.exp(step / value), limit) if step < 0 else value + step
     moved = value + step
     if np.isfinite(limit) and (limit - moved) * np.sign(step) <= NEAR * abs(step):
         return limit
@@ -282,11 +287,8 @@ def unstuck(held, y):
     """Let zero standard deviations in the warm start move: zero is stationary."""
     y = y.copy()
     free = held.restricted.M[:-1] != 0.0
-    for span, (rows, cols) in zip(
-        held.deviance.spans, held.deviance.entries, strict=True
-    ):
-        for place in np.flatnonzero(rows == cols) + span.start:
-            sources = np.flatnonzero(free[place])
-            if len(sources) == 1 and abs(y[sources[0]]) < STUCK:
-                y[sources[0]] = FLOOR
+    for place, is_log in held.deviance.scales:
+        sources = np.flatnonzero(free[place])
+        if len(sources) == 1:
+            y[sources[0]] = lifted(y[sources[0]], is_log, STUCK, FLOOR)
     return y

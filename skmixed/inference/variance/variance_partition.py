@@ -218,10 +218,10 @@ def relative_gradients(opened, moments):
     """Derivatives of each factor's relative variance in the free theta, (q, m)."""
     deviance, moments = opened.deviance, scale_free_moments(opened, moments)
     gradients = np.zeros((len(moments), deviance.n_theta))
-    for j, (S, Lambda, entries, span) in enumerate(
-        zip(moments, deviance.Lambdas, deviance.entries, deviance.spans, strict=True)
+    for j, (S, structure, span) in enumerate(
+        zip(moments, deviance.structures, deviance.spans, strict=True)
     ):
-        gradients[j, span] = 2.0 * (S @ Lambda)[entries]
+        gradients[j, span] = structure.gradient(deviance.theta[span], S)
     return gradients[:, opened.curvature.free]
 
 

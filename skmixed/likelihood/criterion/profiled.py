@@ -71,28 +71,32 @@ class ProfiledDeviance:
 
         G_j = sum_g P_gg - (nu / r^2) f_g f_g' [- F_Xg Rx^-1 F_Xg'],
 
-    and dPsi_j = D = E Lambda' + Lambda E' for a unit matrix E, so that the gradient is
-    2 (G_j Lambda_j) at the free entries. Second derivatives follow from
-    dP = -P D P, df = -P D f + F_X Rx^-1 F_X' D f.
+    so that the slope in a theta of factor j is tr(G_j D) with D = dPsi_j / dtheta,
+    which the factor's covariance structure knows; it knows <G_j, d2Psi_j> too. The rest
+    of the second derivatives follows from dP = -P D P and
+    df = -P D f + F_X Rx^-1 F_X' D f.
     """
 
     def __init__(self, A, elimination, reml):
         self.A = A
         self.elimination = elimination
         self.reml = reml
-        self.templates = [factor.template for factor in A.factors]
+        self.structures = [factor.structure for factor in A.factors]
         self.nu = A.n_obs - A.n_fixed if reml else A.n_obs
-        self.entries = [template.entries for template in self.templates]
-        sizes = [len(rows) for rows, _ in self.entries]
+        sizes = [structure.n_theta for structure in self.structures]
         ends = np.cumsum([0, *sizes])
         self.spans = [slice(a, b) for a, b in pairwise(ends)]
         self.n_theta = int(ends[-1])
-        # thetas of one column of Lambda meet in the second derivative of Psi
-        self.meeting = [
-            (rows[:, None], rows, 2.0 * (cols[:, None] == cols))
-            for rows, cols in self.entries
-        ]
         self.n_evaluations = 0
+
+    @property
+    def scales(self):
+        """Positions in theta of what makes a variance zero, and if they are logs."""
+        return [
+            (place + span.start, is_log)
+            for structure, span in zip(self.structures, self.spans, strict=True)
+            for place, is_log in structure.scales
+        ]
 
     def relative_factors(self, theta):
         """Lambda of every factor.
@@ -106,8 +110,8 @@ class ProfiledDeviance:
         list of ndarray of shape (k_j, k_j)
         """
         return [
-            template.relative_factor(theta[span])
-            for template, span in zip(self.templates, self.spans, strict=True)
+            structure.root(theta[span])
+            for structure, span in zip(self.structures, self.spans, strict=True)
         ]
 
     def evaluate(self, theta):
@@ -163,9 +167,9 @@ class ProfiledDeviance:
             G_Psi.append((G + G.T) / 2)
         gradient = np.concatenate(
             [
-                2.0 * (G @ Lambda)[entries]
-                for G, Lambda, entries in zip(
-                    G_Psi, self.Lambdas, self.entries, strict=True
+                structure.gradient(self.theta[span], G)
+                for structure, span, G in zip(
+                    self.structures, self.spans, G_Psi, strict=True
                 )
             ]
         )
@@ -232,19 +236,13 @@ class ProfiledDeviance:
         if self.reml and exact:
             N = self.fixed_directions(whitened, D)
             H -= N @ N.T
-        for G, span, (rows, cols, met) in zip(
-            G_Psi, self.spans, self.meeting, strict=True
-        ):
-            H[span, span] += met * G[rows, cols]
+        for G, structure, span in zip(G_Psi, self.structures, self.spans, strict=True):
+            H[span, span] += structure.bend(self.theta[span], G)
         return (H + H.T) / 2
 
     def psi_directions(self, j):
         """dPsi_j in each theta of factor j, of shape (m_j, k_j, k_j)."""
-        rows, cols = self.entries[j]
-        Lambda = self.Lambdas[j]
-        E_Lambda = np.zeros((len(rows), *Lambda.shape))
-        E_Lambda[np.arange(len(rows)), rows] = Lambda.T[cols]
-        return E_Lambda + E_Lambda.transpose(0, 2, 1)
+        return self.structures[j].directions(self.theta[self.spans[j]])
 
     def mean_directions(self, f, whitened, D):
         """Whitened F_X'D f, of shape (m, p), and f'D f, of shape (m,)."""

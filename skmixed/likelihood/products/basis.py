@@ -434,15 +434,17 @@ def freeze_random(moments, places, terms):
     """Frame of one grouping factor's effects columns, term by term.
 
     A covariance that is free within a term is the same model in any basis of its
-    columns, so they may be centred; a diagonal one allows scaling only.
+    columns, so they may be centred; a diagonal one allows scaling only, and any other
+    structure one scale for all.
 
     Parameters
     ----------
     moments : Moments
     places : list of int of length k
         Of the columns among the moments.
-    terms : list of tuple (start, stop, constant)
-        ``constant`` of shape (stop - start,), or None if the term may not be centred.
+    terms : list of tuple (start, stop, basis, constant)
+        ``basis`` is that of the term's structure; ``constant`` of shape (stop - start,)
+        centres a "mixed" one, unless it is None.
 
     Returns
     -------
@@ -450,9 +452,13 @@ def freeze_random(moments, places, terms):
     """
     k = len(places)
     shift, scale, absorbed = np.zeros(k), np.ones(k), np.zeros((k, k))
-    for start, stop, constant in terms:
+    for start, stop, basis, constant in terms:
         block = slice(start, stop)
+        constant = constant if basis == "mixed" else None
         shift[block], scale[block] = centre_and_scale(moments, places[block], constant)
+        if basis == "kept":
+            lengths = np.where(np.isfinite(scale[block]), scale[block], 0.0)
+            scale[block] = np.sqrt(np.mean(lengths**2)) or np.inf
         if constant is not None:
             absorbed[block, block] = constant[:, None] * shift[block]
     return ColumnBasis(

@@ -9,6 +9,7 @@ from itertools import combinations, product
 
 import numpy as np
 
+from skmixed.likelihood.covariance.structure import Term
 from skmixed.likelihood.linalg.group_sums import GroupSums, interleave
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.products.basis import (
@@ -51,9 +52,8 @@ class CrossProducts:
         For every two factors.
     n_obs : int
     sum_log_weights : float
-    terms : tuple of tuple (factor, effects, diagonal)
-        The random terms as written: index of the factor, positions of the effects in
-        it, and whether the covariance is diagonal.
+    terms : tuple of Term
+        The random terms as written.
     """
 
     basis: Basis
@@ -64,7 +64,7 @@ class CrossProducts:
     pairs: tuple[PairBlocks, ...]
     n_obs: int
     sum_log_weights: float
-    terms: tuple[tuple[int, tuple[int, ...], bool], ...]
+    terms: tuple[Term, ...]
 
     @property
     def n_fixed(self):

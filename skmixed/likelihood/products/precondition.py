@@ -31,7 +31,7 @@ def scale_free(A):
     optimiser and the verdict on singularity are then free of the covariates' scales.
     """
     bases = [
-        whitening(ZtZ.sum(axis=2) / A.n_obs, factor.template)
+        whitening(ZtZ.sum(axis=2) / A.n_obs, factor.structure)
         for ZtZ, factor in zip(A.ZtZ, A.factors, strict=True)
     ]
     return change_basis(A, bases)
@@ -66,23 +66,28 @@ def change_basis(A, bases):
     )
 
 
-def whitening(S, template):
-    """Upper-triangular B with ``B'S B = I`` within every free block of a template.
+def whitening(S, structure):
+    """Upper-triangular B with ``B'S B = I`` within every free block of a structure.
 
     Parameters
     ----------
     S : ndarray of shape (k, k)
         Mean of Z'Z.
-    template : CovarianceTemplate
+    structure : Structure
 
     Returns
     -------
     ndarray of shape (k, k)
         An effect that depends on the ones before it has a column of zeros, and with it
-        no variance of its own.
+        no variance of its own. Effects whose covariance is not free keep one scale,
+        that of their mean.
     """
     B = np.zeros_like(S)
-    for block in template.free_blocks():
+    for block in structure.blocks:
+        if block not in structure.free_blocks:
+            own = S[block, block]
+            B[block, block] = np.eye(len(own)) / np.sqrt(np.trace(own) / len(own))
+            continue
         lengths = np.sqrt(np.diag(S[block, block]))
         scale = np.where(lengths > 0, lengths, 1.0)[:, None]
         B[block, block] = inverse_root(S[block, block] / (scale * scale.T)) / scale

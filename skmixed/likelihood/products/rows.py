@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from skmixed.likelihood.covariance.templates import CovarianceTemplate
+from skmixed.likelihood.covariance.names import structure_of
+from skmixed.likelihood.covariance.structure import Structure, Term, side_by_side
 
 # Rows that show most crossed factors to be so, before all are looked at.
 SAMPLED_ROWS = 4096
@@ -21,13 +22,14 @@ class Factor:
     effects : tuple of str
         Of all its terms, side by side.
     n_levels : int
-    template : CovarianceTemplate
+    structure : Structure
+        Covariance of all its effects.
     """
 
     group: str
     effects: tuple[str, ...]
     n_levels: int
-    template: CovarianceTemplate
+    structure: Structure
 
     @property
     def n_effects(self):
@@ -50,15 +52,16 @@ class GroupedRows:
     codes : tuple of ndarray of shape (n,)
     z : tuple of ndarray of shape (n, k_i)
     constants : tuple of list
-        Per factor: ``(start, stop, constant)`` of each term that may be centred.
-    terms : tuple of tuple (factor, effects, diagonal)
+        Per factor: ``(start, stop, basis, constant)`` of each term, its ``basis`` that
+        of its structure and its ``constant`` what may centre it, or None.
+    terms : tuple of Term
     """
 
     factors: tuple[Factor, ...]
     codes: tuple[np.ndarray, ...]
     z: tuple[np.ndarray, ...]
     constants: tuple[list, ...]
-    terms: tuple[tuple[int, tuple[int, ...], bool], ...]
+    terms: tuple[Term, ...]
 
     @classmethod
     def of(cls, random):
@@ -79,9 +82,12 @@ class GroupedRows:
             start = width[block.group]
             width[block.group] = stop = start + len(block.effects)
             factor = groups.index(block.group)
-            terms.append((factor, tuple(range(start, stop)), bool(block.diagonal)))
+            structure = structure_of(
+                block.covariance, block.options, block.effects, block.group
+            )
+            terms.append(Term(factor, tuple(range(start, stop)), structure))
         spans = [
-            [(e[0], e[-1] + 1, diagonal) for f, e, diagonal in terms if f == factor]
+            [(e[0], e[-1] + 1, structure) for f, e, structure in terms if f == factor]
             for factor in range(len(groups))
         ]
         return cls(
@@ -90,7 +96,7 @@ class GroupedRows:
                     group,
                     tuple(effect for block in blocks for effect in block.effects),
                     blocks[0].n_levels,
-                    CovarianceTemplate(tuple(span)),
+                    side_by_side([structure for _, _, structure in span]),
                 )
                 for group, blocks, span in zip(groups, members, spans, strict=True)
             ),
@@ -101,8 +107,10 @@ class GroupedRows:
             ),
             constants=tuple(
                 [
-                    (start, stop, None if diagonal else block.constant)
-                    for (start, stop, diagonal), block in zip(span, blocks, strict=True)
+                    (start, stop, structure.basis, block.constant)
+                    for (start, stop, structure), block in zip(
+                        span, blocks, strict=True
+                    )
                 ]
                 for span, blocks in zip(spans, members, strict=True)
             ),

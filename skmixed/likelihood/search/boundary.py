@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmixed.likelihood.covariance.templates import lower_root
 from skmixed.likelihood.search.optimize import ROUNDING, minimise
 
 # Directions of Lambda shorter than this, relative to its longest, may be on the
@@ -56,7 +55,7 @@ def leave_boundary(deviance, optimum, **options):
 
 
 def thin_directions(deviance, theta):
-    """Null directions of every free block of Lambda.
+    """Null directions of every free block of Lambda, and structures without variance.
 
     Parameters
     ----------
@@ -69,10 +68,11 @@ def thin_directions(deviance, theta):
     """
     found = []
     for j, Lambda in enumerate(deviance.relative_factors(theta)):
-        for block in deviance.templates[j].free_blocks():
+        structure = deviance.structures[j]
+        for block in structure.blocks:
             U, values, _ = np.linalg.svd(Lambda[block, block])
             null = values < THIN * max(values[0], THIN)
-            if null.any():
+            if null.all() or (null.any() and block in structure.free_blocks):
                 found.append((j, block, U[:, null]))
     return found
 
@@ -106,7 +106,7 @@ def best_escape(deviance, optimum, thin, at):
             moved = Psi.copy()
             moved[block, block] += amount * unit * np.outer(direction, direction)
             theta = optimum.theta.copy()
-            theta[deviance.spans[j]] = deviance.templates[j].nearest_theta(moved, 1e-8)
+            theta[deviance.spans[j]] = deviance.structures[j].nearest(moved, 1e-8)
             tried = deviance.evaluate(theta).value
             if tried < value:
                 best, value = theta, tried
@@ -126,18 +126,12 @@ def snap_to_boundary(deviance, optimum):
     Optimum
         The given one where zero is worse.
     """
-    theta = optimum.theta.copy()
-    for Lambda, template, span in zip(
-        deviance.relative_factors(theta),
-        deviance.templates,
-        deviance.spans,
-        strict=True,
-    ):
-        for block in template.free_blocks():
-            U, values, _ = np.linalg.svd(Lambda[block, block])
-            root = U * np.where(values < SINGULAR, 0.0, values)
-            Lambda[block, block] = lower_root(root)
-        theta[span] = Lambda[template.entries]
+    theta = np.concatenate(
+        [
+            structure.snap(optimum.theta[span], SINGULAR)
+            for structure, span in zip(deviance.structures, deviance.spans, strict=True)
+        ]
+    )
     value = deviance.evaluate(theta).value
     if value > optimum.value + ROUNDING * abs(value) + 1e-12:
         return optimum
@@ -162,11 +156,10 @@ def singular_terms(A, Lambdas):
         where a correlation, or several together, are at their limit.
     """
     found = []
-    for term, (j, effects, diagonal) in enumerate(A.terms):
+    for term, (j, effects, _) in enumerate(A.terms):
         index = np.ix_(effects, effects)
         Psi = (Lambdas[j] @ Lambdas[j].T)[index]
-        smallest = np.diag(Psi).min() if diagonal else np.linalg.eigvalsh(Psi)[0]
-        if smallest >= SINGULAR**2:
+        if np.linalg.eigvalsh(Psi)[0] >= SINGULAR**2:
             continue
         basis = A.basis.random[j]
         lengths = np.linalg.norm(basis.raw(Lambdas[j])[index], axis=1)

@@ -33,8 +33,8 @@ def isotropic(deviance, variance):
     """Theta of scale-free effects that all have one variance and no correlation."""
     return np.concatenate(
         [
-            template.nearest_theta(variance * np.eye(template.n_effects))
-            for template in deviance.templates
+            structure.nearest(variance * np.eye(structure.n_effects))
+            for structure in deviance.structures
         ]
     )
 
@@ -52,18 +52,18 @@ def uneven(deviance):
     """
     places = [
         (j, block)
-        for j, template in enumerate(deviance.templates)
-        for block in template.free_blocks()
+        for j, structure in enumerate(deviance.structures)
+        for block in structure.blocks
     ]
     for one in places if len(places) > 1 else ():
         for alone, others in ALONE:
-            Psi = [others * np.eye(t.n_effects) for t in deviance.templates]
+            Psi = [others * np.eye(t.n_effects) for t in deviance.structures]
             j, block = one
             Psi[j][block, block] *= alone / others
             yield np.concatenate(
                 [
-                    template.nearest_theta(matrix)
-                    for template, matrix in zip(deviance.templates, Psi, strict=True)
+                    structure.nearest(matrix)
+                    for structure, matrix in zip(deviance.structures, Psi, strict=True)
                 ]
             )
 
@@ -150,11 +150,11 @@ def unshrunk_theta(deviance):
     A, sigma2 = deviance.A, within_variance(deviance)
     scores = deviance.conditional_scores(deviance.theta)
     thetas = []
-    for f, ZtZ, template in zip(scores, A.ZtZ, deviance.templates, strict=True):
+    for f, ZtZ, structure in zip(scores, A.ZtZ, deviance.structures, strict=True):
         b = WITHIN * f
         noise = np.linalg.inv(np.moveaxis(ZtZ, 2, 0) + np.eye(len(f)) / WITHIN)
         Psi = (b @ b.T) / sigma2 / b.shape[1] - noise.mean(axis=0)
-        thetas.append(template.nearest_theta(Psi, FLOOR))
+        thetas.append(structure.nearest(Psi, FLOOR))
     return np.concatenate(thetas)
 
 
@@ -166,11 +166,11 @@ def within_variance(deviance):
 
 def large_alone(deviance):
     """Thetas with the effects of one factor large and the others small."""
-    templates = deviance.templates
-    for one in range(len(templates)) if len(templates) > 1 else ():
+    structures = deviance.structures
+    for one in range(len(structures)) if len(structures) > 1 else ():
         yield np.concatenate(
             [
-                t.nearest_theta((100.0 if j == one else 0.1) * np.eye(t.n_effects))
-                for j, t in enumerate(templates)
+                t.nearest((100.0 if j == one else 0.1) * np.eye(t.n_effects))
+                for j, t in enumerate(structures)
             ]
         )

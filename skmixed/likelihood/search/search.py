@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmixed.likelihood.covariance.templates import lower_root
+from skmixed.likelihood.covariance.roots import lower_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import DENSE_EFFECTS, choose_elimination
 from skmixed.likelihood.products.precondition import change_basis, scale_free
@@ -67,9 +67,10 @@ def search(A, reml, regime=None, **options):
     if optimum.flat or thin_directions(deviance, optimum.theta):
         optimum = leave_boundary(deviance, optimum, **options)
     thin = thin_directions(deviance, optimum.theta)
-    if not optimum.flat and not thin:
+    kept = structured(deviance)
+    if not (optimum.flat or thin or kept):
         return deviance, replace(optimum, n_iter=deviance.n_evaluations)
-    optimum = best_of_starts(deviance, optimum, bool(thin), options)
+    optimum = best_of_starts(deviance, optimum, kept or bool(thin), options)
     spent = deviance.n_evaluations
     if covary(deviance):
         A, theta = eigenbasis(deviance, optimum.theta)
@@ -148,7 +149,8 @@ def best_of_starts(deviance, optimum, thin, options):
     optimum : Optimum
         The best one so far.
     thin : bool
-        Whether a variance of it is zero.
+        Whether a variance of it is zero, or there may be other optima for another
+        reason.
     options : dict
         Of :func:`skmixed.likelihood.search.optimize.minimise`.
 
@@ -205,8 +207,17 @@ def covary(deviance):
     """Whether any two effects of one level have a free covariance."""
     return any(
         block.stop - block.start > 1
-        for template in deviance.templates
-        for block in template.free_blocks()
+        for structure in deviance.structures
+        for block in structure.free_blocks
+    )
+
+
+def structured(deviance):
+    """Whether any covariance is not free: its correlations may make several optima."""
+    return any(
+        block not in structure.free_blocks
+        for structure in deviance.structures
+        for block in structure.blocks
     )
 
 
@@ -221,9 +232,9 @@ def unit_theta(deviance):
     """Theta of random effects that have the residual variance on the raw scale."""
     thetas = []
     bases = deviance.A.basis.random
-    for basis, template in zip(bases, deviance.templates, strict=True):
+    for basis, structure in zip(bases, deviance.structures, strict=True):
         root = np.linalg.pinv(basis.to_raw)
-        thetas.append(template.nearest_theta(root @ root.T))
+        thetas.append(structure.nearest(root @ root.T))
     return np.concatenate(thetas)
 
 
@@ -242,14 +253,20 @@ def eigenbasis(deviance, theta):
         The same covariances in the new basis.
     """
     rotations, thetas = [], []
-    for Lambda, template in zip(
-        deviance.relative_factors(theta), deviance.templates, strict=True
+    for Lambda, structure, span in zip(
+        deviance.relative_factors(theta),
+        deviance.structures,
+        deviance.spans,
+        strict=True,
     ):
-        Q, turned = np.eye(len(Lambda)), np.zeros_like(Lambda)
-        for block in template.free_blocks():
-            U, values, _ = np.linalg.svd(Lambda[block, block])
-            Q[block, block] = U
-            turned[block, block] = lower_root(np.diag(values))
+        Q = np.eye(len(Lambda))
+        for block in structure.free_blocks:
+            Q[block, block] = np.linalg.svd(Lambda[block, block])[0]
         rotations.append(Q)
-        thetas.append(turned[template.entries])
+        thetas.append(structure.change_roots(theta[span], straightened))
     return change_basis(deviance.A, rotations), np.concatenate(thetas)
+
+
+def straightened(root):
+    """Root of the same covariance on its principal axes."""
+    return lower_root(np.diag(np.linalg.svd(root, compute_uv=False)))

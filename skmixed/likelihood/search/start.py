@@ -1,7 +1,5 @@
 """Starting values from weighted moment equations, without an evaluation."""
 
-from functools import lru_cache
-
 import numpy as np
 from scipy.linalg import lapack
 
@@ -41,10 +39,9 @@ def starting_theta(A):
     weights (Rao 1971, J. Multivariate Anal. 1). For balanced designs its solution is
     the REML estimate.
     """
-    templates = [factor.template for factor in A.factors]
+    structures = [factor.structure for factor in A.factors]
     flats = [
-        symmetric_units(template).reshape(-1, template.n_effects**2)
-        for template in templates
+        structure.units.reshape(-1, structure.n_effects**2) for structure in structures
     ]
     M, right = moment_equations(A, flats)
     scale = np.sqrt(np.abs(np.diag(M)))
@@ -53,22 +50,22 @@ def starting_theta(A):
     solution = np.linalg.lstsq(scaled, right / scale, rcond=None)[0] / scale
     sigma2 = max(solution[-1], RESIDUAL_SHARE * right[-1] / A.n_obs)
     thetas, start = [], 0
-    for template, flat in zip(templates, flats, strict=True):
+    for structure, flat in zip(structures, flats, strict=True):
         Phi = solution[start : start + len(flat)] @ flat
-        Psi = Phi.reshape(template.n_effects, -1) / sigma2
-        thetas.append(template.nearest_theta(Psi, START_FLOOR))
+        Psi = Phi.reshape(structure.n_effects, -1) / sigma2
+        thetas.append(structure.nearest(Psi, START_FLOOR))
         start += len(flat)
     return np.concatenate(thetas)
 
 
 def moment_equations(A, flats):
-    """Equations of :func:`starting_theta` in the free entries of Phi and sigma^2.
+    """Equations of :func:`starting_theta` in the coefficients of Phi and in sigma^2.
 
     Parameters
     ----------
     A : CrossProducts
     flats : list of ndarray of shape (m_j, k_j * k_j)
-        Unit matrices of every factor's free covariances.
+        Matrices that every factor's covariance is a combination of.
 
     Returns
     -------
@@ -124,17 +121,6 @@ def inverse_blocks(ZtZ):
     """(I / w + Z_g'Z_g)^-1 of every group, of shape (k, k, G)."""
     root, _ = relative_root(ZtZ, np.sqrt(WEIGHED_FOR) * np.eye(len(ZtZ)))
     return multiply(root, root, transpose_A=True)
-
-
-@lru_cache(maxsize=32)
-def symmetric_units(template):
-    """Unit matrices of a template's free covariances, of shape (m, k, k)."""
-    rows, cols = template.entries
-    units = np.zeros((len(rows), template.n_effects, template.n_effects))
-    units[np.arange(len(rows)), rows, cols] = 1.0
-    units[np.arange(len(rows)), cols, rows] = 1.0
-    units.flags.writeable = False
-    return units
 
 
 def moment_tensor(A, factors, D, DU, U):

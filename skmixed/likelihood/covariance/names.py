@@ -1,0 +1,145 @@
+"""The table of covariance structures: what a formula may call them."""
+
+from functools import lru_cache
+
+from skmixed.likelihood.covariance.correlation import (
+    Autoregressive,
+    CompoundSymmetry,
+    Independent,
+    Toeplitz,
+)
+from skmixed.likelihood.covariance.scaled import Scaled
+from skmixed.likelihood.covariance.structure import Diagonal, Unstructured
+
+# Name -> shape of the correlations, and whether variances are equal unless `hom=` says
+# so: the defaults of lme4 and glmmTMB. Us has no such option.
+SHAPES = {
+    "us": (None, None),
+    "diag": (Independent, False),
+    "cs": (CompoundSymmetry, False),
+    "ar1": (Autoregressive, True),
+    "toep": (Toeplitz, False),
+}
+# Other spellings, of glmmTMB and of SAS: the name, and its option.
+ALIASES = {
+    "homdiag": ("diag", True),
+    "homcs": ("cs", True),
+    "homtoep": ("toep", True),
+    "hetcs": ("cs", False),
+    "hetar1": ("ar1", False),
+    "hettoep": ("toep", False),
+    "csh": ("cs", False),
+    "ar1h": ("ar1", False),
+    "toeph": ("toep", False),
+}
+# Shapes that go by the order of their effects.
+ORDERED = (Autoregressive, Toeplitz)
+
+
+def canonical_name(name, options=()):
+    """The one spelling of a structure.
+
+    Parameters
+    ----------
+    name : str
+    options : tuple of tuple (key, value)
+
+    Returns
+    -------
+    name : str
+    options : tuple of tuple (key, value)
+        ``hom`` always written, but for ``us`` and for ``diag`` of unequal variances.
+
+    Raises
+    ------
+    ValueError
+        If the name or an option is not known.
+
+    Examples
+    --------
+    >>> from skmixed.likelihood.covariance.names import canonical_name
+    >>> canonical_name("hetar1")
+    ('ar1', (('hom', False),))
+    """
+    name, hom = chosen(name, dict(options))
+    if hom is None or (name == "diag" and not hom):
+        return name, ()
+    return name, (("hom", hom),)
+
+
+def chosen(name, options):
+    """Name in the table, and whether variances are equal (None for ``us``)."""
+    written = name
+    if name in ALIASES:
+        name, hom = ALIASES[name]
+        known = ()
+    elif name in SHAPES:
+        hom = SHAPES[name][1]
+        known = () if hom is None else ("hom",)
+    else:
+        raise ValueError(
+            f"The covariance structure `{name}(... | group)` is not known; there are: "
+            f"{', '.join([*SHAPES, *ALIASES])}."
+        )
+    for key, value in options.items():
+        if key not in known:
+            raise ValueError(
+                f"`{written}()` has no option `{key}`"
+                + (f"; it has: {', '.join(known)}." if known else ".")
+            )
+        if not isinstance(value, bool):
+            raise ValueError(f"`{written}({key}=...)` should be True or False.")
+    return name, options.get("hom", hom)
+
+
+def structure_of(name, options, effects, group):
+    """The covariance structure of one random term.
+
+    Parameters
+    ----------
+    name : str
+    options : tuple of tuple (key, value)
+    effects : sequence of str
+        Names of the term's effects.
+    group : str
+
+    Returns
+    -------
+    Structure
+
+    Raises
+    ------
+    ValueError
+        If the name is not known, or a structure that goes by order has an intercept or
+        a single effect.
+    """
+    name, hom = chosen(name, dict(options))
+    k, shape = len(effects), SHAPES[name][0]
+    if shape in ORDERED:
+        check_ordered(name, effects, group)
+    return make(name, hom, k)
+
+
+@lru_cache(maxsize=256)
+def make(name, hom, k):
+    """Structure of k effects, made once: what it derives from its fields is kept."""
+    if name == "us" or k == 1:
+        return Unstructured(k)
+    if name == "diag" and not hom:
+        return Diagonal(k)
+    return Scaled(name, SHAPES[name][0](k), hom)
+
+
+def check_ordered(name, effects, group):
+    """Raise unless the effects are levels that can be put in order."""
+    if "Intercept" in effects:
+        raise ValueError(
+            f"`{name}(... | {group})` correlates effects by their order, in which an "
+            f"intercept has no place; write `{name}(0 + f | {group})` with a factor f."
+        )
+    if len(effects) < 2:
+        raise ValueError(
+            f"`{name}(0 + {effects[0]} | {group})` has a single effect, and a "
+            "correlation is between several; if it is a number, write "
+            f"`{name}(0 + factor({effects[0]}) | {group})`."
+        )
