@@ -14,11 +14,9 @@ UNDETERMINED = 1e-6
 SADDLE = 1e-6
 # Step along a direction of negative curvature whose gradient vanishes.
 ESCAPE = 0.1
-# Share of the tolerance that is still worth a step whose point is not looked at: a
-# deviance that is off by d leaves theta off by sqrt(2 d) standard errors.
-LAST = 0.01
-# Within this of the optimum the next decrement may be foretold from the last two.
-NEAR = 1e-3
+# Share of the tolerance that is still worth a step: a deviance that is off by d leaves
+# theta off by sqrt(2 d) standard errors.
+LAST = 0.1
 # A step that leaves this share of the decrement was taken on a poor curvature.
 SLOW = 0.05
 # The deviance is a sum that is known to this relative error.
@@ -149,13 +147,6 @@ class Descent:
         )
 
     @property
-    def last_step(self):
-        """Whether the next step leads near enough not to be looked back from."""
-        if self.model.saddle.any():
-            return False
-        return self.decrement < self.tol or self.foretold < LAST * self.tol
-
-    @property
     def noise(self):
         """Difference of deviances that rounding alone may make."""
         return ROUNDING * abs(self.value) + 1e-12
@@ -168,27 +159,13 @@ class Descent:
         self.n_iter += 1
         if not np.isfinite(tried):
             self.radius = length / 4
-        elif self.last_step and tried <= self.value + self.noise:
-            # the point is good enough unseen, which saves its derivatives
-            self.decrement = self.foretold
-            self.theta, self.value, self.ended = theta, tried, True
         elif gain < self.noise and abs(self.value - tried) < self.noise:
             # values say nothing any more, but the step still rests on the gradient
             self.theta, self.value, self.ended = theta, tried, True
+            self.at = self.deviance.derivatives()
+            self.look_around()
         else:
             self.judge(theta, length, tried, (self.value - tried) / gain)
-
-    @property
-    def foretold(self):
-        """Decrement after the next step, by the rate of the last one.
-
-        Near the optimum decrements shrink at a constant rate, and with the exact
-        Hessian each is proportional to the square of the one before.
-        """
-        if self.decrement > NEAR:
-            return np.inf
-        rate = min(1.0, self.decrement / self.previous) if self.previous else 1.0
-        return self.decrement * (rate**2 if self.deviance.elimination.exact else rate)
 
     def judge(self, theta, length, tried, ratio):
         """Take or leave a step by the ratio of its gain to the predicted one."""
@@ -233,7 +210,7 @@ class Descent:
         -------
         Optimum
         """
-        enough = max(10 * self.tol, 1e3 * ROUNDING * abs(self.value))
+        enough = max(self.tol, 1e3 * ROUNDING * abs(self.value))
         return Optimum(
             theta=self.theta,
             value=self.value,

@@ -9,7 +9,7 @@ from skmixed.likelihood.search.scan import scan_deviance
 
 # Variances of scale-free effects, relative to the residual's, that a profile is read
 # at: between two of them the deviance of one variance has no room for two optima.
-PROFILE = 4.0 ** np.arange(-5, 18)
+PROFILE = 8.0 ** np.arange(-3, 12)
 # The same for several covariance parameters, all of one size or one block alone.
 SIZES = 4.0 ** np.arange(-3, 11, 2)
 ALONE = ((100.0, 0.1), (1e4, 0.1), (0.01, 30.0))
@@ -124,7 +124,9 @@ def within_starts(deviance, optimum):
     p = deviance.A.n_fixed
     if not p:
         return []
-    beta = deviance.evaluate(optimum.theta).beta
+    if deviance.theta is not optimum.theta:
+        deviance.evaluate(optimum.theta)
+    beta = deviance.at.beta
     at = deviance.evaluate(isotropic(deviance, WITHIN))
     moved = at.RX.T @ (at.beta - beta)
     chance = (p + 3.0 * np.sqrt(2.0 * p)) * within_variance(deviance)

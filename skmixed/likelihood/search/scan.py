@@ -37,13 +37,32 @@ def scan_deviance(deviance, thetas):
     k, columns, _ = Y.shape
     Y = Y.reshape(k, columns, T, G).transpose(2, 1, 0, 3).reshape(T, columns, k * G)
     S = A.gram - np.matmul(Y, Y.transpose(0, 2, 1))
-    sign, logdet_S = np.linalg.slogdet(S)
-    sign_X, logdet_X = np.linalg.slogdet(S[:, :p, :p])
-    nu = deviance.nu
-    values = logdet + nu * (1.0 + np.log(2.0 * np.pi / nu) + logdet_S - logdet_X)
+    log_r2, logdet_X = split_determinants(S, p)
+    values = logdet + deviance.nu * (1.0 + np.log(2.0 * np.pi / deviance.nu) + log_r2)
     values += deviance.reml * logdet_X
-    fine = (sign > 0) & (sign_X > 0) & np.isfinite(values)
-    return np.where(fine, values, np.inf)
+    return np.where(np.isfinite(values), values, np.inf)
+
+
+def split_determinants(S, p):
+    """Log r2 and log |S_XX| of many ``[X y]'V^-1[X y]``; NaN where not definite.
+
+    Parameters
+    ----------
+    S : ndarray of shape (T, p + 1, p + 1)
+    p : int
+
+    Returns
+    -------
+    log_r2, logdet_X : ndarray of shape (T,)
+    """
+    try:
+        logs = 2.0 * np.log(np.einsum("tii->ti", np.linalg.cholesky(S)))
+    except np.linalg.LinAlgError:
+        sign, total = np.linalg.slogdet(S)
+        sign_X, logdet_X = np.linalg.slogdet(S[:, :p, :p])
+        fine = (sign > 0) & (sign_X > 0)
+        return np.where(fine, total - logdet_X, np.nan), logdet_X
+    return logs[:, p], logs[:, :p].sum(axis=1)
 
 
 def half(Lambdas, blocks):
