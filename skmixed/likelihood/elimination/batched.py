@@ -8,10 +8,14 @@ from skmixed.likelihood.elimination.factored import Factorisation, Regime
 from skmixed.likelihood.linalg.grouped import (
     cholesky,
     multiply,
-    shared_left,
+    semidefinite_root,
     shared_right,
     solve_lower,
+    solve_semidefinite,
 )
+
+# Share of a column's sum of squares within groups that is rounding.
+CONSTANT = 1e-14
 
 
 class BatchedElimination(Regime):
@@ -26,12 +30,15 @@ class BatchedElimination(Regime):
 
     Notes
     -----
-    With A_g = Z_g'Z_g, C_g = Z_g'[X y] and M_g = I + Lambda'A_g Lambda = L_g L_g',
+    With Z_g'Z_g = R_g'R_g, C_g = R_g^-T Z_g'[X y] and
+    M_g = I + R_g Lambda Lambda'R_g' = L_g L_g',
 
-        Q_g = L_g^-1 Lambda'A_g,  Y_g = L_g^-1 Lambda'C_g,
-        log|V| = sum log|M_g|,    S = [X y]'[X y] - sum Y_g'Y_g,
-        P_g = Z_g'V_g^-1 Z_g = A_g - Q_g'Q_g,  F_g = Z_g'V_g^-1 [X y] = C_g - Q_g'Y_g.
+        T_g = L_g^-1 R_g,  Y_g = L_g^-1 C_g,
+        log|V| = sum log|M_g|,  S = W + sum Y_g'Y_g,
+        P_g = Z_g'V_g^-1 Z_g = T_g'T_g,  F_g = Z_g'V_g^-1 [X y] = T_g'Y_g,
 
+    where W = [X y]'[X y] - sum C_g'C_g is what the rows say within groups. Nothing is
+    subtracted that depends on Lambda, so that no digits are lost where it is large.
     Cost O(G k^2 (k + m)) per evaluation; the rows do not appear.
     """
 
@@ -39,11 +46,16 @@ class BatchedElimination(Regime):
 
     def set_up(self, A):
         """Take the random effects' cross-products."""
-        self.ZtZ = A.ZtZ[0]
+        self.root = semidefinite_root(A.ZtZ[0])
+        self.R = np.ascontiguousarray(self.root.transpose(1, 0, 2))
 
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
-        self.ZtXy, self.gram = A.ZtXy[0], A.gram
+        self.C = solve_semidefinite(self.root, A.ZtXy[0].copy())
+        self.within = A.gram - sum(C @ C.T for C in self.C)
+        # a column that is constant within groups leaves rounding alone there
+        nothing = np.diag(self.within) <= CONSTANT * np.diag(A.gram)
+        self.within[nothing] = self.within[:, nothing] = 0.0
 
     def factor(self, Lambdas):
         """Factor V at some Lambda."""
@@ -61,30 +73,29 @@ class BatchedFactored(Factorisation):
 
     def __init__(self, elimination, Lambdas):
         super().__init__(Lambdas)
-        self.ZtZ, self.ZtXy = elimination.ZtZ, elimination.ZtXy
-        Lambda = Lambdas[0]
-        self.LtZtZ = shared_left(Lambda.T, self.ZtZ)
-        self.L = shared_right(self.LtZtZ, Lambda)
-        for i in range(len(Lambda)):
+        self.R = elimination.R
+        B = shared_right(self.R, Lambdas[0])
+        self.L = multiply(B, B.transpose(1, 0, 2))
+        for i in range(len(B)):
             self.L[i, i] += 1.0
         self.logdet_V = cholesky(self.L)
-        self.Y = solve_lower(self.L, shared_left(Lambda.T, self.ZtXy))
-        self.S = elimination.gram - sum(Y @ Y.T for Y in self.Y)
+        self.Y = solve_lower(self.L, elimination.C.copy())
+        self.S = elimination.within + sum(Y @ Y.T for Y in self.Y)
 
     @cached_property
-    def Q(self):
-        """``L^-1 Lambda'A`` of every group."""
-        return solve_lower(self.L, self.LtZtZ.copy())
+    def T(self):
+        """``L^-1 R`` of every group."""
+        return solve_lower(self.L, self.R.copy())
 
     @cached_property
     def F(self):
         """Z'V^-1[X y]."""
-        return [self.ZtXy - multiply(self.Q, self.Y, transpose_A=True)]
+        return [multiply(self.T, self.Y, transpose_A=True)]
 
     @cached_property
     def P(self):
         """Diagonal blocks of Z'V^-1 Z."""
-        return [self.ZtZ - multiply(self.Q, self.Q, transpose_A=True)]
+        return [multiply(self.T, self.T, transpose_A=True)]
 
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""

@@ -109,6 +109,52 @@ def solve_lower(L, B):
     return B
 
 
+def semidefinite_root(A):
+    """Lower triangular roots of positive semidefinite matrices, ``A_g = L_g L_g'``.
+
+    Parameters
+    ----------
+    A : ndarray of shape (k, k, G)
+
+    Returns
+    -------
+    ndarray of shape (k, k, G)
+        Columns of zeros where a pivot is no more than rounding.
+    """
+    k = len(A)
+    L = np.zeros_like(A)
+    for j in range(k):
+        pivot = A[j, j] - np.einsum("hg,hg->g", L[j, :j], L[j, :j])
+        own = pivot > 4 * k * np.finfo(float).eps * A[j, j]
+        L[j, j] = np.sqrt(np.where(own, pivot, 0.0))
+        inverse = np.where(own, 1.0, 0.0) / np.where(own, L[j, j], 1.0)
+        for i in range(j + 1, k):
+            rest = A[i, j] - np.einsum("hg,hg->g", L[i, :j], L[j, :j])
+            L[i, j] = rest * inverse
+    return L
+
+
+def solve_semidefinite(L, B):
+    """Solve ``L_g Y_g = B_g`` in place of B, with zeros for columns of zeros.
+
+    Parameters
+    ----------
+    L : ndarray of shape (k, k, G)
+        Of :func:`semidefinite_root`.
+    B : ndarray of shape (k, c, G)
+        In the range of L.
+
+    Returns
+    -------
+    ndarray of shape (k, c, G)
+    """
+    for j in range(len(L)):
+        for i in range(j):
+            B[j] -= L[j, i] * B[i]
+        B[j] *= (L[j, j] > 0) / np.where(L[j, j] > 0, L[j, j], 1.0)
+    return B
+
+
 def pick(values, groups):
     """Blocks of some groups, contiguous as ``values[:, :, groups]`` is not.
 
