@@ -1,5 +1,7 @@
 """What a fitted model lets one say: summary, tests and intervals."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -291,7 +293,12 @@ class StatementsMixin:
         self._require_random_effects("profile")
         z = stats.norm.ppf(0.5 + confidence_level / 2.0)
         result = by_maximum_likelihood(self.result_)
-        return profile_likelihood(result, parameters, z, verbose)
+        profile = profile_likelihood(result, parameters, z, verbose)
+        values = values_of(self.result_, parameters)
+        names = profile.estimates.index
+        return dataclasses.replace(
+            profile, model_estimates=pd.Series(values, index=names, name="estimate")
+        )
 
     def _wald_intervals(self, parameters, confidence_level, ddf, vcov):
         fit, result = self.fitted_, self.result_

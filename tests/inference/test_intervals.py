@@ -1,14 +1,17 @@
 """Wald, profile and bootstrap intervals, and the laws that they rest on."""
 
+import dataclasses
 import json
 import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import SAME_ALGEBRA, SAME_DENSE, SAME_DEVIANCE, SAME_THETA
 from joblib import parallel_config
-from scipy import stats
+from oracle import textbook
+from scipy import optimize, stats
 from test_reference import fit_case
 
 from skmixed import MixedLinearRegressor, fit_many
@@ -31,6 +34,8 @@ CASES = json.loads(REFERENCE.read_text())["cases"]
 PROFILES = [name for name, case in CASES.items() if "profile" in case]
 # As numpy has it, before a test turns its vectors.
 EIGH = np.linalg.eigh
+# Deviances found by the simplex method.
+BY_BRUTE_FORCE = 1e-4
 # lme4 interpolates its profiles.
 INTERPOLATED = 0.01
 
@@ -419,3 +424,51 @@ def test_draws_do_not_depend_on_the_choice_of_eigenvectors(load, formula, monkey
     first = draw()
     monkeypatch.setattr(np.linalg, "eigh", turned_eigenvectors)
     np.testing.assert_allclose(draw(), first, rtol=0, atol=SAME_DENSE * np.ptp(first))
+
+
+def lowest_deviance(design, rho):
+    """Least deviance with a correlation held, by brute force over the two sds."""
+
+    def deviance(log_sds):
+        sds = np.exp(np.clip(log_sds, -12.0, 8.0))
+        Psi = np.outer(sds, sds) * np.array([[1.0, rho], [rho, 1.0]])
+        return textbook(design, [Psi], reml=False).deviance
+
+    starts = [(a, b) for a in (-6.0, -1.0, 1.0) for b in (-6.0, -1.0, 1.0)]
+    options = {"xatol": 1e-5, "fatol": 1e-8, "maxiter": 400}
+    return min(
+        optimize.minimize(deviance, at, method="Nelder-Mead", options=options).fun
+        for at in starts
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
+def test_profiles_of_correlations_do_not_cross_to_the_mirror_image(seed):
+    random = np.random.default_rng(seed)
+    g = np.repeat(np.arange(5), 4)
+    x = np.tile(np.arange(4.0), 5)
+    u = random.normal(size=(2, 5))
+    y = (u[0] + (0.4 * u[0] + 0.3 * u[1]) * x.reshape(5, 4).T).T.ravel()
+    frame = pd.DataFrame({"g": g, "x": x, "y": y + random.normal(size=20)})
+    model = MixedLinearRegressor("y ~ x + (x | g)", reml=False).fit(frame)
+    profile = model.profile("cor_x.Intercept|g")
+    table = profile.table.dropna()
+    if table.empty:
+        return  # an effect does not vary: there is no correlation
+    assert (np.diff(table["zeta"]) > -SAME_THETA).all()
+    design = dataclasses.replace(model._replay_design(frame)[0], y=frame["y"])
+    inside = table[table["value"].abs() < 0.999]
+    for value, zeta in inside[["value", "zeta"]].to_numpy()[[0, 1, -1]]:
+        rise = lowest_deviance(design, value) - model.deviance_
+        assert zeta**2 == pytest.approx(rise, abs=BY_BRUTE_FORCE)
+
+
+def test_profiles_know_the_estimates_of_the_model(slopes):
+    profile = slopes.profile("sigma")
+    assert profile.model_estimates["sigma"] == slopes.sigma_
+    by_ml = MixedLinearRegressor(slopes.formula_, reml=False)
+    by_ml = by_ml.fit(load_sleepstudy().frame)
+    np.testing.assert_allclose(
+        profile.estimates["sigma"], by_ml.sigma_, rtol=SAME_THETA
+    )

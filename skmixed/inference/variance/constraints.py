@@ -1,6 +1,7 @@
 """The deviance with one parameter held at a value, as a smooth function of the rest."""
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -169,6 +170,9 @@ class HeldParameter:
     its block, ``sigma a lambda_11``; the held correlation that of the first two, whose
     covariance factor is then linear in lambda_11 and in r, the norm of the second row.
     A held fixed effect moves its column times the value to the response.
+
+    Where lambda_11 and r are of different signs, it is minus the correlation that is
+    held: such points are no part of the profile.
     """
 
     def __init__(self, result, parameter):
@@ -332,15 +336,55 @@ class HeldParameter:
 
     def hold_correlation(self, restricted, rho):
         """Make the second row of Lambda a function of lambda_11 and of its norm r."""
-        first, low, last = self.places
+        _, low, last = self.places
         _, c1, c2 = self.reach
-        columns = np.delete(np.arange(len(self.x)), last)
-        at_first = int(np.flatnonzero(columns == first)[0])
-        at_low = int(np.flatnonzero(columns == low)[0])
+        at_first, at_low = self.signed()
         restricted.M[low] = restricted.M[last] = 0.0
         restricted.M[low, at_low] = rho / c2
         restricted.M[low, at_first] = -c1 / c2
         restricted.M[last, at_low] = np.sqrt(max(1.0 - rho**2, 0.0)) / c2
+
+    def mirrored(self, y):
+        """Whether minus the correlation is held at y."""
+        if self.parameter.kind != "correlation":
+            return False
+        at_first, at_low = self.signed()
+        return bool(y[at_first] * y[at_low] < 0.0)
+
+    def reflected(self, y):
+        """The same with both standard deviations positive."""
+        y, places = y.copy(), list(self.signed())
+        y[places] = np.abs(y[places])
+        return y
+
+    def signed(self):
+        """Places of lambda_11 and r among the coordinates y."""
+        first, low, last = self.places
+        columns = np.delete(np.arange(len(self.x)), last)
+        return tuple(int(np.flatnonzero(columns == at)[0]) for at in (first, low))
+
+    @cached_property
+    def boundaries(self):
+        """Deviances, as functions of what is left, where either effect does not vary.
+
+        The correlation does not count there. Each comes with a start.
+        """
+        if self.parameter.kind != "correlation":
+            return []
+        first, low, last = self.places
+        _, c1, c2 = self.reach
+        identity = np.eye(len(self.x))
+        without_first = np.delete(identity, first, 1)
+        without_second = identity.copy()
+        without_second[low, first] = -c1 / c2
+        without_second = np.delete(without_second, [low, last], 1)
+        return [
+            (Restricted(self.deviance, without_first), np.delete(self.x, first)),
+            (
+                Restricted(self.deviance, without_second),
+                np.delete(self.x, [low, last]),
+            ),
+        ]
 
     def deviance_at(self, estimate):
         """Deviance with the parameter held at its estimate.

@@ -28,6 +28,8 @@ REFINED, CLOSE = 4, 1e-3
 SMALLEST_SIGMA = 1e-3
 # Entries of a warm start smaller than this could not leave zero: they start at FLOOR.
 STUCK, FLOOR = 1e-3, 1e-2
+# Of the estimates of the others.
+PRECISION = {"tol": 1e-7, "max_iter": 60}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class ProfileLikelihood:
         intervals are right.
     estimates : Series
         Maximum-likelihood estimates.
+    model_estimates : Series
+        Those of the model itself, by REML where that was asked for.
     limits : dict of str to tuple of float
         Smallest and largest possible value of every parameter.
 
@@ -61,6 +65,7 @@ class ProfileLikelihood:
     table: pd.DataFrame
     estimates: pd.Series
     limits: dict
+    model_estimates: pd.Series | None = None
 
     def conf_int(self, confidence_level=0.95):
         """Intervals of the values whose likelihood ratio is not significant.
@@ -237,8 +242,32 @@ def descend(held, value, y, at_estimate):
     rise : float
         Of the deviance; not negative.
     """
-    optimum = minimise(held.hold(value), unstuck(held, y), tol=1e-7, max_iter=60)
-    return optimum.theta, max(float(optimum.value - at_estimate), 0.0)
+    y, found = lowest(held, value, y)
+    if held.mirrored(y):
+        y, found = lowest(held, value, held.reflected(y))
+        if held.mirrored(y):
+            y, found = held.reflected(y), np.inf
+    found = min(found, without_correlation(held))
+    return y, max(float(found - at_estimate), 0.0)
+
+
+def lowest(held, value, y):
+    """Estimates of the others from some start, and their deviance."""
+    optimum = minimise(held.hold(value), unstuck(held, y), **PRECISION)
+    return optimum.theta, float(optimum.value)
+
+
+def without_correlation(held):
+    """Least deviance where a correlated effect does not vary; infinite without."""
+    if not hasattr(held, "least_without"):
+        held.least_without = min(
+            (
+                float(minimise(deviance, start, **PRECISION).value)
+                for deviance, start in held.boundaries
+            ),
+            default=np.inf,
+        )
+    return held.least_without
 
 
 def refine(held, points, target, y, at_estimate):
