@@ -15,9 +15,10 @@ PUBLIC = {
         AggregatedLinearRegressor FormulaError InteractionLinearRegressor
         MixedEffectsRegressor MixedLinearRegressor PooledLinearRegressor
         RankDeficiencyWarning RedundantTermWarning SeparateLinearRegressor
-        SingularFitWarning anova as_marginaleffects bootstrap_test compare_approaches
-        compare_models compare_table contrast_test describe_occasions emmeans
-        estimate_memory fit_many five_approaches likelihood_ratio_test naive_vs_mixed
+        SingularFitWarning anova as_marginaleffects bootstrap_test cluster_robust
+        compare_approaches compare_models compare_table contrast_test describe_occasions
+        drop_fixed_terms drop_random_terms emmeans emtrends estimate_memory fit_many
+        five_approaches johnson_neyman likelihood_ratio_test naive_vs_mixed pool
     """,
     "skmixed.datasets": """
         fetch_reisby load_cake load_chem97 load_dyestuff load_insteval
