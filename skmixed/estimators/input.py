@@ -49,6 +49,12 @@ def read_table(X):
     # scipy's dok_matrix is a subclass of dict
     if type(X) is dict:
         raise TypeError("X is a dict; pass a data frame: pd.DataFrame(X).")
+    if isinstance(X, str):
+        raise TypeError(f"X is the text {X[:40]!r}; pass a data frame: pd.read_csv(X).")
+    if isinstance(X, pd.Series):
+        raise ValueError(
+            "Expected 2D data, got a series; pass a data frame: X.to_frame()."
+        )
     if isinstance(X, pd.DataFrame):
         frame = X
     else:
@@ -123,13 +129,23 @@ def _read_array(estimator, X, reset):
     by_position = not reset and names is not None
     if by_position and estimator.formula is not None:
         _check_width(estimator, X, names)
-    X = validate_data(
-        estimator,
-        unmask(X),
-        reset=reset,
-        dtype=None if by_position else "numeric",
-        ensure_all_finite="allow-nan" if estimator.na_action == "drop" else True,
-    )
+    finite = "allow-nan" if estimator.na_action == "drop" else True
+    try:
+        X = validate_data(
+            estimator,
+            unmask(X),
+            reset=reset,
+            dtype=None if by_position else "numeric",
+            ensure_all_finite=finite,
+        )
+    except ValueError as error:
+        if not str(error).startswith("could not convert"):
+            raise
+        text = str(error).rpartition(": ")[2]
+        raise ValueError(
+            f"X is an array with text ({text}), and arrays hold numbers. Pass a frame, "
+            "whose columns may be text."
+        ) from None
     if reset or names is None:
         names = array_names(X.shape[1])
     frame = pd.DataFrame(X, columns=names)

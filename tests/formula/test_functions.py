@@ -145,6 +145,20 @@ def test_pi_is_the_constant_unless_a_column_has_the_name(frame, call):
     assert parse_formula(str(formula)) == formula
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "I((x - mean(x)) * mean(x))",
+        "I(scale(x) * scale(x) + scale(scale(x)))",
+        "np.where(x > median(x), x - median(x), sd(x) + sd(x))",
+        "I(within(x, g) * within(x, g))",
+    ],
+)
+def test_a_call_that_occurs_twice_learns_once(frame, call):
+    spec, design = learn(call, frame)
+    np.testing.assert_array_equal(spec.build(frame.iloc[[5]]).X, design.X[[5]])
+
+
 @pytest.mark.parametrize("call", ["bs(x, df={})", "cr(x, df={})", "poly(x, {})"])
 def test_a_call_has_no_more_columns_than_rows(frame, call):
     with pytest.raises(FormulaError, match="ask for fewer"):

@@ -73,40 +73,6 @@ def test_call_reads_to_its_canonical_form(call):
     assert parse_formula(str(read)) == read
 
 
-ADVISED = {
-    "ns(x, 3)": "cr(x, df=4)",
-    "relevel(f, ref = 'b')": "contr.treatment",
-    "cut(x, 3)": "pd.cut",
-    "ifelse(x > 2, 1, 0)": "np.where",
-    "is.na(x)": "isna()",
-    "as.numeric(f)": "in the data frame first",
-    "as.integer(f)": "in the data frame first",
-    "as.character(f)": "factor(x)",
-    "ordered(f)": "contr.poly",
-    "interaction(f, g)": "a:b",
-    "lag(x)": "order of the rows",
-    "np.mean(x)": "center(x)",
-    "np.cumsum(x)": "order of the rows",
-    "np.load('file')": "row by row",
-    "cbind(a, b)": "one response",
-    "Q('x')": "back-ticks",
-    "I(x == NA)": "missing value",
-    "if(x > 2, 1, 0)": "Unknown function `if`",
-    "myfun(x)": "Unknown function `myfun`",
-    "x.mean()": "Unknown function `x.mean`",
-    "I(x$y)": "no meaning",
-    "I('a)": "",
-    "I(`x)": "",
-}
-
-
-@pytest.mark.parametrize("call", ADVISED)
-def test_call_we_lack_names_the_way_to_write_it(call):
-    with pytest.raises(FormulaError) as caught:
-        parse_formula(f"y ~ {call}")
-    assert ADVISED[call] in str(caught.value)
-
-
 @pytest.mark.parametrize(
     "call",
     [

@@ -229,8 +229,9 @@ def finished(part, table):
         factors = [factor for term in part.terms for factor in term.factors]
         missing = table.missing_rows([c for f in factors for c in factor_columns(f)])
     for name, product, values in zip(plan.names, plan.products, matrix.T, strict=True):
-        if is_finite(product) or np.isfinite(values.sum()):
-            continue
+        with np.errstate(over="ignore", invalid="ignore"):
+            if is_finite(product) or np.isfinite(values.sum()):
+                continue
         wrong = ~np.isfinite(values)
         if missing is not None:
             wrong &= ~missing

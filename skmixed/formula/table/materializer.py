@@ -15,8 +15,8 @@ from formulaic.formula import SimpleFormula
 from formulaic.materializers import PandasMaterializer
 from formulaic.materializers.types import FactorValues
 from formulaic.parser.types import Factor, Term
-from formulaic.utils.stateful_transforms import stateful_eval
 
+from skmixed.formula.table.calls import evaluate_call
 from skmixed.formula.table.coding import ColumnError
 from skmixed.formula.table.columns import CallNames, ColumnTable
 from skmixed.formula.table.plan import EvaluatedPart, Level, Number, Plan, evaluate
@@ -140,8 +140,7 @@ class DesignMaterializer(PandasMaterializer):
     @PandasMaterializer.override
     def _evaluate(self, expr, metadata, spec):
         code = read_expression(expr).code
-        with np.errstate(all="ignore"):
-            value = stateful_eval(code, self.names, {}, spec.transform_state, spec)
+        value = evaluate_call(code, self.names, spec.transform_state)
         return self._checked(value), set()
 
     def _checked(self, value):

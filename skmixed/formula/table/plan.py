@@ -114,8 +114,9 @@ def evaluate(plan, table, indicators=None):
     """
     indicators = {} if indicators is None else indicators
     matrix = np.empty((table.n_rows, len(plan.products)), order="F")
-    for column, product in zip(matrix.T, plan.products, strict=True):
-        multiply([values_of(f, table, indicators) for f in product], column)
+    with np.errstate(over="ignore", invalid="ignore"):  # `finished` tells of them
+        for column, product in zip(matrix.T, plan.products, strict=True):
+            multiply([values_of(f, table, indicators) for f in product], column)
     return matrix
 
 

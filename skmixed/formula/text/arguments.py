@@ -72,7 +72,13 @@ def check_arguments(name, function, node):
     first = next(iter(function.arguments), None)
     if not node.args and node.keywords and node.keywords[0].arg == first:
         node.args = [node.keywords.pop(0).value]
-    for argument, kind, value in bind(name, function, node):
+    bound = list(bind(name, function, node))
+    if function.n_required == len(function.arguments) and node.keywords:
+        # what works row by row goes by position
+        values = {argument: value for argument, _, value in bound}
+        node.args = [values[argument] for argument in function.arguments]
+        node.keywords = []
+    for argument, kind, value in bound:
         if not kind.accepts(value) or (is_wide(value) and name != "I"):
             raise SyntaxError(
                 f"`{argument}` of `{name}` must be {kind.words}, not `{show(value)}`."

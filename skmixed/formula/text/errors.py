@@ -1,9 +1,13 @@
 """The error of every formula that cannot be read, with a caret under the cause."""
 
+import re
+
 from formulaic.errors import FormulaSyntaxError
 
 __all__ = ["CallError", "FormulaError", "error_at", "error_from_formulaic"]
 
+# formulaic's words for an operator without one of its operands.
+MISPLACED = re.compile(r"Operator (`.*?`) has insuff\w* arguments [^.]*\.")
 # Of a longer formula the part around the cause is shown.
 LONGEST_LINE = 240
 
@@ -68,6 +72,7 @@ def error_from_formulaic(error):
     if 0 <= start < end:
         source = context.replace("⧛", "", 1).replace("⧚", "", 1)
         message += underline(source, start, end - 2)
+    message = MISPLACED.sub(r"The operator \1 lacks one of its sides.", message)
     if "Unexpected token kind" in message:
         head = "`%%` is arithmetic: put it into I(), as in `I(x %% 2)`."
         message = head + message[message.find("\n") :] if "\n" in message else head

@@ -30,6 +30,12 @@ from skmixed.formula.text.scanner import (
 __all__ = ["Expression", "quote_name", "read_expression"]
 
 CATEGORICAL = ("C", "factor")
+# Python's words for what a user can mend, in the words of formulas.
+REASONS = {
+    "positional argument follows keyword argument": (
+        "an argument without a name follows one with a name"
+    ),
+}
 LARGEST = sys.float_info.max
 ALLOWED = (
     *(ast.Call, ast.keyword, ast.Attribute, ast.Name, ast.Constant, ast.Load),
@@ -123,8 +129,9 @@ def parse_python(code, text):
     try:
         return ast.parse(code, mode="eval").body
     except SyntaxError as error:
+        reason = REASONS.get(error.msg.partition("(")[0].strip(), error.msg)
         raise SyntaxError(
-            f"Cannot read `{text}` as an expression ({error.msg})."
+            f"Cannot read `{text}` as an expression ({reason})."
         ) from None
 
 

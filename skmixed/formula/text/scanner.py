@@ -1,5 +1,6 @@
 """The text of a call, in R's or Python's spelling, as a list of Python words."""
 
+import re
 from dataclasses import dataclass
 from keyword import iskeyword
 
@@ -44,6 +45,7 @@ OPERATORS = {
     **{symbol: symbol for symbol in "+-*/<>()[]{},=:%"},
 }
 PERCENT_OPERATORS = {"%%": "%", "%/%": "//", "%in%": "@"}
+PERCENT = re.compile(r"%[A-Za-z*+.<>|-]+%")
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -210,5 +212,16 @@ def scan_operator(text, start):
     """Read an operator, the longest that fits."""
     for symbol in (*PERCENT_OPERATORS, *OPERATORS):
         if text.startswith(symbol, start):
+            check_percent(text, start, symbol)
             return Word("operator", symbol), start + len(symbol)
     raise SyntaxError(f"the character `{text[start]}` has no meaning in a formula")
+
+
+def check_percent(text, start, symbol):
+    """Raise for an operator of R's between percent signs that is not known."""
+    found = PERCENT.match(text, start) if symbol == "%" else None
+    if found:
+        known = ", ".join(PERCENT_OPERATORS)
+        raise SyntaxError(
+            f"the operator `{found[0]}` has no meaning in a formula; known: {known}"
+        )

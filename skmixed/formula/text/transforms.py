@@ -166,7 +166,7 @@ def cubic_spline(name, basis, *, cyclic):
                     f"it needs the number of its columns: write `{name}(x, df=4)`"
                 )
             check_spline(x, df, knots, lower_bound, upper_bound)
-            least = 1 if cyclic or constraints is not None else 2
+            least = 3 - cyclic - (constraints is not None)
             n_columns = len(as_list(knots)) + 2 if df is None else df
             if n_columns < least:
                 raise CallError(f"df={df} is too few: write df={least} or more")
