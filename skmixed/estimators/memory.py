@@ -13,12 +13,11 @@ from skmixed.formula.table.design import DesignSpec, name_groups
 from skmixed.formula.table.groups import GroupIndex
 from skmixed.formula.text.parse import parse_formula
 from skmixed.likelihood.covariance.names import canonical_name
-from skmixed.likelihood.elimination.regime import suitable_regime
+from skmixed.likelihood.elimination.regime import best_bid
 from skmixed.likelihood.elimination.sizes import (
     DesignSizes,
     count_meetings,
     product_bytes,
-    working_bytes,
 )
 from skmixed.likelihood.products.cross_products import CHUNK_ROWS
 
@@ -124,16 +123,16 @@ def estimate_memory(formula, data):
     sizes = sizes_of_codes(codes, levels, effects, m)
     products = product_bytes(sizes)
     widths = m + 2 * sum(sizes.n_effects)
-    solver = suitable_regime(sizes)
+    regime, bid = best_bid(sizes)
     return MemoryEstimate(
         n_obs=n,
         n_fixed=m - 1,
         n_levels=levels,
         n_effects=effects,
-        solver=solver,
+        solver=regime.name,
         design=8 * n * (2 * m + 2 * slopes + len(levels)),
         cross_products=products + 8 * min(CHUNK_ROWS, n) * widths,
-        elimination=products + working_bytes(sizes, solver),
+        elimination=products + bid.bytes,
     )
 
 

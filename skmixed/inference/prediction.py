@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from scipy.special import ndtri, stdtrit
 
 from skmixed.inference.opened.curvature import (
@@ -11,8 +10,9 @@ from skmixed.inference.opened.curvature import (
     exact_hessian,
     free_parameters,
 )
-from skmixed.inference.opened.fitted import LARGEST_KEPT, dense_columns
+from skmixed.inference.opened.fitted import LARGEST_KEPT
 from skmixed.inference.opened.posterior import Posterior, PosteriorStack
+from skmixed.likelihood.elimination.regime import bid_for
 
 # Up to these sizes a few more factorisations, for the degrees of freedom, are cheap.
 CHEAP_DENSE = 1500
@@ -45,19 +45,8 @@ def mean_variance(fit, design):
     factor meets; levels that the fit did not see nested as they are in the new rows add
     a back-substitution each.
     """
-    if not fit.result.groups:
-        return fixed_variance(fit.result, design)
     posterior = fit.open.posterior
     return posterior.variance(posterior.basis.rows(design))
-
-
-def fixed_variance(result, design):
-    """Variance of predicted means of a model without random effects."""
-    A = result.A
-    X = A.basis.fixed.apply(design.X)
-    root = np.linalg.cholesky(A.gram[:-1, :-1])
-    whitened = solve_triangular(root, X.T, lower=True, check_finite=False)
-    return result.sigma**2 * (whitened**2).sum(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +102,8 @@ def predictive_distribution(fit, design, kind):
     result = fit.result
     residual = result.sigma**2 if kind == "prediction" else 0.0
     n = len(design.X)
-    if not result.A.factors:
-        variance = fixed_variance(result, design) + residual
+    if not result.groups:
+        variance = mean_variance(fit, design) + residual
         return PredictiveDistribution(variance, np.full(n, float(result.df_resid)))
     if not is_cheap(result):
         variance = mean_variance(fit, design) + residual
@@ -133,7 +122,7 @@ def predictive_distribution(fit, design, kind):
 def is_cheap(result):
     """Whether two more factorisations per parameter are done in a moment."""
     size = sum(factor.size for factor in result.A.factors)
-    return dense_columns(result) <= CHEAP_DENSE and size <= CHEAP_EFFECTS
+    return bid_for(result.A).columns <= CHEAP_DENSE and size <= CHEAP_EFFECTS
 
 
 class Neighbours:
@@ -167,7 +156,7 @@ class Neighbours:
     def of(cls, fit):
         """Those of a fit, kept with it unless they are too much memory to keep."""
         opened, result = fit.open, fit.result
-        entries = (2 * result.n_theta + 1) * dense_columns(result) ** 2
+        entries = (2 * result.n_theta + 1) * bid_for(result.A).columns ** 2
         return opened.part(cls) if entries <= LARGEST_KEPT**2 else cls(opened)
 
     def differentiate(self, at):

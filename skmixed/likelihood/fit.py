@@ -4,11 +4,10 @@ import numpy as np
 from scipy.linalg import lapack
 
 from skmixed.likelihood.covariance.structure import canonical
-from skmixed.likelihood.criterion.profiled import Evaluation, solve_upper
+from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.result import FitResult
 from skmixed.likelihood.search.boundary import singular_terms
-from skmixed.likelihood.search.optimize import Optimum
 from skmixed.likelihood.search.search import search
 from skmixed.likelihood.validate import (
     check_identified,
@@ -46,40 +45,12 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
         memory.
     """
     check_identified(A)
-    with blas_threads(largest_dense(A)):
-        if not A.factors:
-            return fit_least_squares(A, reml)
+    with blas_threads(bid_for(A).columns):
         check_not_exact(A)
         regime = None if solver in ("auto", "exact") else solver
         found = search(A, reml, regime, tol=tol, max_iter=max_iter, verbose=verbose)
         check_not_saturated(A, *found)
         return finish(A, *found)
-
-
-def fit_least_squares(A, reml):
-    """Fit a model without random effects: ordinary or weighted least squares.
-
-    Parameters
-    ----------
-    A : CrossProducts
-    reml : bool
-
-    Returns
-    -------
-    FitResult
-    """
-    p, nu = A.n_fixed, A.n_obs - (A.n_fixed if reml else 0)
-    RX = np.linalg.cholesky(A.gram[:p, :p])
-    right = lapack.dtrtrs(RX, A.gram[:p, p], lower=1)[0] if p else np.zeros(0)
-    r2 = max(float(A.gram[p, p] - right @ right), 0.0)
-    value = -np.inf
-    if nu > 0 and r2 > 0.0 and not is_exact(A):
-        value = nu * (1.0 + np.log(2.0 * np.pi * r2 / nu))
-        value += reml * 2.0 * np.log(np.diag(RX)).sum()
-    at = Evaluation(value, solve_upper(RX, right), r2, RX)
-    optimum = Optimum(np.zeros(0), value, 0.0, 1, True)
-    nothing = {"Lambdas": (), "modes": (), "singular_terms": ()}
-    return assemble(A, reml, "least squares", at, optimum, **nothing)
 
 
 def finish(A, deviance, optimum):
@@ -140,11 +111,15 @@ def assemble(A, reml, solver, at, optimum, **random):
     FitResult
     """
     fixed, nu = A.basis.fixed, A.n_obs - (A.n_fixed if reml else 0)
-    sigma = float(np.sqrt(at.r2 / nu)) if nu > 0 else 0.0
+    determined = nu > 0 and np.isfinite(at.r2)
+    sigma = float(np.sqrt(at.r2 / nu)) if determined else 0.0
     root = at.RX
     if len(root):
         root = lapack.dtrtrs(root, fixed.to_raw.T, lower=1)[0]
     constants = A.sum_log_weights + (2.0 * fixed.logdet if reml else 0.0)
+    loglik = np.inf  # without a residual the density has no bound
+    if determined and not is_exact(A):
+        loglik = float(-0.5 * (optimum.value - constants))
     kept = np.zeros(fixed.n_raw, dtype=bool)
     kept[fixed.kept] = True
     return FitResult(
@@ -155,16 +130,10 @@ def assemble(A, reml, solver, at, optimum, **random):
         coef_cov=sigma**2 * root.T @ root,
         kept=kept,
         sigma=sigma,
-        loglik=float(-0.5 * (optimum.value - constants)),
+        loglik=loglik,
         converged=optimum.converged,
         n_iter=optimum.n_iter,
         decrement=optimum.decrement,
         n_theta=len(optimum.theta),
         **random,
     )
-
-
-def largest_dense(A):
-    """Columns of the largest matrix that an elimination will factor."""
-    sizes = sorted(factor.size for factor in A.factors)
-    return sum(sizes[:-1])

@@ -119,12 +119,13 @@ def check_not_exact(A):
     Parameters
     ----------
     A : CrossProducts
+        Without random effects there is nothing to refuse.
 
     Raises
     ------
     ValueError
     """
-    if is_exact(A):
+    if A.factors and is_exact(A):
         raise ValueError(
             "The fixed effects reproduce the response exactly, so there is no residual "
             "variance to compare the random effects with. Is the response constant, or "
@@ -146,7 +147,7 @@ def check_not_saturated(A, deviance, optimum):
     ValueError
         If the search ran off because the deviance has no minimum.
     """
-    if optimum.converged and np.abs(optimum.theta).max() < SATURATING:
+    if optimum.converged and np.abs(optimum.theta).max(initial=0.0) < SATURATING:
         return
     r2 = deviance.evaluate(optimum.theta * SATURATING).r2
     # an infinite one is that of a factorisation which rounding has made fail

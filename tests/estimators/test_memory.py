@@ -9,10 +9,10 @@ import pytest
 from skmixed import MixedLinearRegressor, estimate_memory
 from skmixed.estimators import memory
 from skmixed.likelihood.elimination import sizes as memory_sizes
+from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.likelihood.elimination.sizes import (
     product_bytes,
     sizes_of_products,
-    working_bytes,
 )
 
 N_ROWS = 60_000
@@ -91,7 +91,7 @@ def test_estimates_and_fits_count_alike(table, formula, monkeypatch):
         np.testing.assert_array_equal(told.meetings[pair], counts)
     assert estimate.solver == model.solver_
     working = estimate.elimination - product_bytes(found)
-    assert working == working_bytes(found, model.solver_)
+    assert working == bid_for(model.result_.A).bytes
 
 
 @pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")

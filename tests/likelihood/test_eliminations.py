@@ -168,9 +168,7 @@ def test_any_question_in_any_order_twice(index, regime, thin):
     elimination = choose_elimination(A, regime)
     rng = np.random.default_rng(index)
     Lambdas = [
-        factor.template.relative_factor(
-            rng.normal(size=len(factor.template.entries[0]))
-        )
+        factor.structure.root(rng.normal(size=factor.structure.n_theta))
         for factor in A.factors
     ]
     if thin:  # a variance of zero in every factor

@@ -8,35 +8,71 @@ from random_designs import SHAPES, random_design
 
 from skmixed.likelihood import cross_products, fit_linear
 from skmixed.likelihood.elimination import sizes
-from skmixed.likelihood.elimination.regime import choose_elimination, suitable_regime
-from skmixed.likelihood.elimination.sizes import sizes_of_products, working_bytes
+from skmixed.likelihood.elimination.regime import best_bid, bid_for, choose_elimination
+from skmixed.likelihood.elimination.sizes import sizes_of_products
 
 CROSSED = SHAPES.index("1|a 1|s")
 
 
 def test_a_crossed_fit_that_exceeds_memory_says_what_it_needs(monkeypatch):
     A = cross_products(random_design(CROSSED))
-    monkeypatch.setattr("skmixed.likelihood.elimination.regime.DENSE_EFFECTS", 0)
+    monkeypatch.setattr("skmixed.likelihood.elimination.dense.DENSE_EFFECTS", 0)
     monkeypatch.setattr(sizes, "available_memory", lambda: 64.0)
     with pytest.raises(ValueError, match=r"needs about .* GB.*`a`.*Leave out"):
         fit_linear(A)
 
 
-def test_memory_of_a_crossed_fit_grows_with_the_square_of_the_smaller_factor():
-    sizes = sizes_of_products(cross_products(random_design(CROSSED)))
-    assert working_bytes(sizes, "crossed") >= 8 * min(sizes.n_random) ** 2
+def test_memory_of_a_crossed_fit_grows_with_the_square_of_the_smaller_factor(
+    monkeypatch,
+):
+    A = cross_products(random_design(CROSSED))
+    monkeypatch.setattr("skmixed.likelihood.elimination.dense.DENSE_EFFECTS", 0)
+    assert bid_for(A).bytes >= 8 * min(factor.size for factor in A.factors) ** 2
 
 
 @pytest.mark.parametrize("place", range(len(SHAPES)), ids=SHAPES)
 def test_a_regime_is_chosen_by_sizes_alone(place, monkeypatch):
-    monkeypatch.setattr("skmixed.likelihood.elimination.regime.DENSE_EFFECTS", 0)
+    monkeypatch.setattr("skmixed.likelihood.elimination.dense.DENSE_EFFECTS", 0)
     A = cross_products(random_design(place))
     sizes = sizes_of_products(A)
     nested = all(pair.nested for pair in A.pairs)
     alone = "batched" if len(A.factors) == 1 else "nested"
     expected = alone if nested else "crossed"
     assert sizes.nested == nested
-    assert suitable_regime(sizes) == choose_elimination(A).name == expected
+    assert best_bid(sizes)[0].name == choose_elimination(A).name == expected
+
+
+@pytest.mark.parametrize("place", range(len(SHAPES)), ids=SHAPES)
+def test_small_designs_get_an_exact_hessian(place):
+    A = cross_products(random_design(place))
+    elimination = choose_elimination(A)
+    assert elimination.exact
+    assert elimination.name == ("batched" if len(A.factors) == 1 else "dense")
+
+
+def test_without_random_effects_there_is_nothing_to_eliminate():
+    design = replace(random_design(SHAPES.index("1xwv|a")), random=())
+    A = cross_products(design)
+    factored = choose_elimination(A).factor([])
+    assert factored.logdet_V == 0.0
+    assert factored.F == factored.P == factored.apply([]) == []
+    np.testing.assert_array_equal(factored.S, A.gram)
+
+
+def test_the_cheapest_bid_is_taken():
+    """Large designs of every kind: its own regime, in seconds that are plausible."""
+    expected = {"1|a": "batched", "1|a 1|a:b": "nested", "1|a 1|s": "crossed"}
+    for shape, name in expected.items():
+        small = sizes_of_products(cross_products(random_design(SHAPES.index(shape))))
+        large = replace(
+            small,
+            n_levels=tuple(1000 * G for G in small.n_levels),
+            meetings={pair: np.tile(n, 1000) for pair, n in small.meetings.items()},
+        )
+        regime, bid = best_bid(large)
+        assert regime.name == name
+        assert 0 < bid.seconds < 10 * 60
+        assert bid.flops > best_bid(small)[1].flops
 
 
 def test_a_response_constant_within_groups_is_refused():

@@ -6,7 +6,7 @@ from threadpoolctl import threadpool_limits
 from skmixed.inference.compare.nesting import embed, factor_key
 from skmixed.inference.resample.bootstrap import in_chunks
 from skmixed.inference.resample.draws import ResponseLaw
-from skmixed.inference.resample.refit import LeastSquares, Refitter
+from skmixed.inference.resample.refit import Refitter
 from skmixed.inference.resample.row_draws import RowLaw
 from skmixed.likelihood.covariance.roots import lower_root
 from skmixed.likelihood.products.responses import CHUNK, put_response
@@ -28,7 +28,7 @@ class NestedPair:
     """
 
     def __init__(self, small, large, added):
-        self.small = (Refitter if small.groups else LeastSquares)(small)
+        self.small = Refitter(small)
         self.large = Refitter(large)
         self.law = self.null_law(small, large, added)
         self.columns, self.response = self.fixed_map(small, large, added.coef_map)
@@ -115,7 +115,7 @@ class RowPair:
     def __init__(self, small, large, designs):
         self.fits, self.laws = [], []
         for result, design in zip((small, large), designs, strict=True):
-            fit = (Refitter if result.groups else LeastSquares)(result)
+            fit = Refitter(result)
             self.fits.append(fit)
             self.laws.append(RowLaw(result, fit.A, design))
 

@@ -151,12 +151,6 @@ class OpenRows:
         -------
         OpenRows
         """
-        A = fit.result.A
-        if not A.factors:
-            X = A.basis.fixed.apply(design.X)
-            RX = np.linalg.cholesky(A.gram[:-1, :-1])
-            beta = np.linalg.solve(A.gram[:-1, :-1], A.gram[:-1, -1])
-            return cls(X, X, X @ beta, RX)
         posterior = fit.open.posterior
         rows = posterior.basis.rows(design)
         VX = rows.X.copy()

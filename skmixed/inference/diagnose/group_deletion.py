@@ -7,7 +7,8 @@ import numpy as np
 from skmixed.inference.diagnose.crossed_deletion import delete_crossed
 from skmixed.inference.diagnose.deletion import Deletion, OpenRows
 from skmixed.inference.opened.open_fit import reopen
-from skmixed.likelihood.fit import finish, largest_dense
+from skmixed.likelihood.elimination.regime import bid_for
+from skmixed.likelihood.fit import finish
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.products.cross_products import cross_products
 from skmixed.likelihood.products.rows import GroupedRows, without_offset
@@ -56,7 +57,7 @@ def delete_groups(fit, design, factor, *, refit=True, verbose=None):
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=result.n_levels[factor])
     found = []
-    threads = blas_threads(largest_dense(result.A))
+    threads = blas_threads(bid_for(result.A).columns)
     with threads, count_done(len(counts), "influence", "groups", verbose) as done:
         for level, rows in enumerate(np.split(order, np.cumsum(counts)[:-1])):
             A = without(result.A, design, rows, factor, level)

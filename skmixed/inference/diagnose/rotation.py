@@ -3,7 +3,6 @@
 import numpy as np
 from scipy import sparse
 
-from skmixed.inference.diagnose.deletion import OpenRows
 from skmixed.likelihood.products.rows import transposed_z, without_offset
 
 # Several factors are rotated by a dense eigendecomposition of this size at most.
@@ -42,22 +41,17 @@ def rotate_residuals(fit, design):
     per group where there is one factor.
     """
     result, y = fit.result, without_offset(design)
-    if not result.A.factors:
-        rows = OpenRows.of(fit, design)
-        RX, e = rows.RX, result.A.basis.response(y, rows.X) - rows.mean
-        rotated = weigh(np.column_stack([rows.X, e]), design.weights)
-    else:
-        posterior = fit.open.posterior
-        rows, RX = posterior.basis.rows(design), posterior.RX
-        e = result.A.basis.response(y, rows.X) - rows.X @ posterior.beta
-        columns = weigh(np.column_stack([rows.X, e]), design.weights)
-        rotate = rotate_groups if len(rows.z) == 1 else rotate_jointly
-        z = [weigh(z, design.weights) for z in rows.z]
-        loadings = [
-            one @ Lambda for one, Lambda in zip(z, posterior.Lambdas, strict=True)
-        ]
-        rotated = rotate(columns, loadings, rows.codes)
-    basis = np.linalg.solve(RX, rotated[:, :-1].T).T
+    posterior = fit.open.posterior
+    rows = posterior.basis.rows(design)
+    e = result.A.basis.response(y, rows.X) - rows.X @ posterior.beta
+    columns = weigh(np.column_stack([rows.X, e]), design.weights)
+    rotate = rotate_groups if len(rows.z) == 1 else rotate_jointly
+    loadings = [
+        weigh(z, design.weights) @ Lambda
+        for z, Lambda in zip(rows.z, posterior.Lambdas, strict=True)
+    ]
+    rotated = rotate(columns, loadings, rows.codes)
+    basis = np.linalg.solve(posterior.RX, rotated[:, :-1].T).T
     return rotated[:, -1] / result.sigma, basis
 
 
@@ -93,7 +87,9 @@ def rotate_groups(columns, loadings, codes):
 
 
 def rotate_jointly(columns, loadings, codes):
-    """Rotate columns where factors are crossed or nested; as `rotate_groups`."""
+    """Rotate columns where factors are none, crossed or nested; as `rotate_groups`."""
+    if not loadings:
+        return columns
     n_levels = [int(one.max()) + 1 for one in codes]
     size = sum(U.shape[1] * G for U, G in zip(loadings, n_levels, strict=True))
     if size > MOST_EFFECTS:

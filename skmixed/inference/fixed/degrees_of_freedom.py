@@ -4,6 +4,8 @@ import numpy as np
 
 from skmixed.inference.fixed.kenward_roger import kenward_roger
 from skmixed.inference.fixed.satterthwaite import Satterthwaite
+from skmixed.likelihood.elimination.regime import best_bid
+from skmixed.likelihood.elimination.sizes import sizes_of_products
 
 METHODS = ("auto", "satterthwaite", "kenward-roger", "normal", "residual")
 # What R's packages call them.
@@ -140,9 +142,7 @@ def satterthwaite_cost(result):
     Returns
     -------
     float
-        Two inversions of the dense complement per parameter for crossed factors.
+        Two factorisations per parameter, unless one knows the second derivatives.
     """
-    if result.solver != "crossed":
-        return 0.0
-    sizes = sorted(factor.size for factor in result.A.factors)
-    return 2.0 * result.n_theta * float(sum(sizes[:-1])) ** 3
+    regime, bid = best_bid(sizes_of_products(result.A))
+    return 0.0 if regime.exact else 2.0 * result.n_theta * bid.flops

@@ -4,7 +4,7 @@ import numpy as np
 
 from skmixed.inference.opened.curvature import directions, whitening_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
-from skmixed.likelihood.elimination.dense import DenseElimination
+from skmixed.likelihood.elimination.regime import exact_elimination
 
 # Random effects at the most where Z'V^-1Z has to be held densely.
 DENSE_EFFECTS = 4000
@@ -46,8 +46,8 @@ class KenwardRoger:
     def __init__(self, opened):
         result, deviance = opened.result, opened.fresh()
         if not deviance.elimination.exact:
-            dense = DenseElimination(deviance.A)
-            deviance = ProfiledDeviance(deviance.A, dense, result.reml)
+            exact = exact_elimination(deviance.A)
+            deviance = ProfiledDeviance(deviance.A, exact, result.reml)
             deviance.evaluate(opened.theta)
         self.root = whitening_root(result, deviance.at.RX)
         self.N, self.W, adjustment = information(deviance)

@@ -13,7 +13,7 @@ from skmixed.inference.opened.row_facts import (
     has_column_sums,
 )
 from skmixed.inference.opened.row_sketch import RowSketch
-from skmixed.likelihood.fit import largest_dense
+from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.likelihood.result import FitResult
 
 # With a larger dense matrix an open likelihood is too much memory to keep.
@@ -100,7 +100,7 @@ class Fitted:
         if "_open" in vars(self):
             return self._open
         opened = OpenFit(self.result)
-        if dense_columns(self.result) <= LARGEST_KEPT:
+        if bid_for(self.result.A).columns <= LARGEST_KEPT:
             object.__setattr__(self, "_open", opened)
         return opened
 
@@ -140,8 +140,3 @@ def fitted(model, asked="This"):
         f"{asked} needs a mixed model; {type(model).__name__} is none. Leave the "
         "random part out of the formula of a MixedLinearRegressor instead."
     )
-
-
-def dense_columns(result):
-    """Columns of the dense matrix of crossed factors, else none."""
-    return largest_dense(result.A) if result.solver == "crossed" else 0

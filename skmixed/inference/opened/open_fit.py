@@ -155,7 +155,7 @@ def theta_of(deviance, basis, roots):
         # a column that depends on others is mixed to zero, and has no inverse
         root = np.linalg.lstsq(new.mixture(old), root, rcond=None)[0]
         parts.append(structure.nearest(root @ root.T))
-    return np.concatenate(parts)
+    return np.concatenate([np.zeros(0), *parts])
 
 
 def at_boundary(deviance):

@@ -82,28 +82,3 @@ class Refitter:
             criterion=at.value,
             converged=optimum.converged,
         )
-
-
-class LeastSquares:
-    """Fit a model without random effects to other responses.
-
-    Parameters
-    ----------
-    result : FitResult
-    """
-
-    def __init__(self, result):
-        self.A, self.reml = result.A, result.reml
-
-    def fit(self, A):
-        """Fit to a response in the basis of ``self.A``; see :meth:`Refitter.fit`."""
-        p = A.n_fixed
-        root = np.linalg.cholesky(A.gram)
-        r2 = float(root[p, p] ** 2)
-        nu = A.n_obs - p if self.reml else A.n_obs
-        criterion = nu * (1.0 + np.log(2.0 * np.pi * r2 / nu))
-        if self.reml:
-            criterion += 2.0 * float(np.log(np.diag(root)[:p]).sum())
-        beta = np.linalg.solve(root[:p, :p].T, root[p, :p])
-        coef = A.basis.raw_coef(beta)
-        return Refit(coef, [], float(np.sqrt(r2 / nu)), float(criterion), True)

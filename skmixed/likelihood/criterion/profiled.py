@@ -132,12 +132,16 @@ class ProfiledDeviance:
         try:
             self.factored = self.elimination.factor(self.Lambdas)
             R, info = lapack.dpotrf(self.factored.S, lower=1, clean=1)
+            known = np.isfinite(self.factored.logdet_V) and info in (0, p + 1)
         except np.linalg.LinAlgError:
-            info = 1
-        if info or not np.isfinite(self.factored.logdet_V):
+            known = False
+        if not known:
             self.at = Evaluation(np.inf, np.zeros(p), np.inf, np.eye(p))
             return self.at
         r2, RX = float(R[p, p] ** 2), R[:p, :p]
+        if info or not self.nu:  # nothing is left of the response
+            self.at = Evaluation(np.inf, solve_upper(RX, R[p, :p]), np.inf, RX)
+            return self.at
         value = self.factored.logdet_V + self.nu * (
             1.0 + np.log(2.0 * np.pi * r2 / self.nu)
         )

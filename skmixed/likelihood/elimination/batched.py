@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from skmixed.likelihood.elimination.factored import Factorisation, Regime
+from skmixed.likelihood.elimination.sizes import Bid, block_bytes, block_flops
 from skmixed.likelihood.linalg.grouped import (
     cholesky,
     multiply,
@@ -43,6 +44,13 @@ class BatchedElimination(Regime):
     """
 
     name = "batched"
+
+    @classmethod
+    def bid(cls, sizes):
+        """Bid for one factor."""
+        if len(sizes.groups) != 1:
+            return None
+        return Bid(block_flops(sizes), block_bytes(sizes))
 
     def set_up(self, A):
         """Take the random effects' cross-products."""

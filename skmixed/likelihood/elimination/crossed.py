@@ -9,6 +9,14 @@ from scipy.linalg import blas, lapack
 
 from skmixed.likelihood.elimination.complement import Complement
 from skmixed.likelihood.elimination.factored import Factorisation, Regime, Workspace
+from skmixed.likelihood.elimination.sizes import (
+    Bid,
+    block_bytes,
+    block_flops,
+    check_memory,
+    complement_bytes,
+    complement_pairs,
+)
 from skmixed.likelihood.linalg.grouped import (
     groups_last,
     levels_major,
@@ -60,6 +68,20 @@ class CrossedElimination(Regime):
 
     name = "crossed"
     exact = False
+
+    @classmethod
+    def bid(cls, sizes):
+        """Bid for factors that cross."""
+        if len(sizes.groups) < 2 or sizes.nested:
+            return None
+        m2 = sum(sizes.n_random) - max(sizes.n_random)
+        flops = float(m2) ** 3 + 2.0 * complement_pairs(sizes) + block_flops(sizes)
+        return Bid(flops, block_bytes(sizes) + complement_bytes(sizes, m2), m2)
+
+    @classmethod
+    def refuse_too_large(cls, sizes):
+        """Raise where the complement would not fit into memory."""
+        check_memory(sizes, cls.bid(sizes).bytes)
 
     def set_up(self, A):
         """Take the random effects' cross-products."""

@@ -25,6 +25,10 @@ class Regime:
 
     exact = True
 
+    @classmethod
+    def refuse_too_large(cls, sizes):
+        """Raise where a design would not fit into memory."""
+
     def __init__(self, A, rough=False):
         self.rough = rough
         self.set_up(A)

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from skmixed.likelihood.elimination.factored import Factorisation, Regime
+from skmixed.likelihood.elimination.sizes import Bid, block_bytes, block_flops
 from skmixed.likelihood.linalg.grouped import (
     multiply,
     pick,
@@ -12,6 +13,9 @@ from skmixed.likelihood.linalg.grouped import (
     sum_to_parents,
 )
 from skmixed.likelihood.linalg.kronecker import directional_sums
+
+# Copies of a chain's blocks: the products, those reduced, and those of the way down.
+CHAIN_COPIES = 3
 
 
 def nested_chain(A):
@@ -59,6 +63,13 @@ class NestedElimination(Regime):
 
     name = "nested"
     exact = False
+
+    @classmethod
+    def bid(cls, sizes):
+        """Bid for a chain of factors."""
+        if len(sizes.groups) < 2 or not sizes.nested:
+            return None
+        return Bid(block_flops(sizes), CHAIN_COPIES * block_bytes(sizes))
 
     def set_up(self, A):
         """Take the random effects' cross-products."""

@@ -13,11 +13,19 @@ from skmixed.likelihood.elimination.batched import BatchedElimination
 from skmixed.likelihood.elimination.crossed import CrossedElimination
 from skmixed.likelihood.elimination.dense import DenseElimination
 from skmixed.likelihood.elimination.nested import NestedElimination
-from skmixed.likelihood.elimination.sizes import check_memory, sizes_of_products
+from skmixed.likelihood.elimination.none import NoEffects
+from skmixed.likelihood.elimination.sizes import sizes_of_products
 
-# Up to this many random effects a dense Z'V^-1 Z costs milliseconds, and its exact
-# Hessian saves more evaluations than it costs.
-DENSE_EFFECTS = 600
+# The order decides between regimes that both take but a moment.
+REGIMES = (
+    NoEffects,
+    BatchedElimination,
+    DenseElimination,
+    NestedElimination,
+    CrossedElimination,
+)
+# Multiplications that pass in a moment: fewer of them save no time.
+MOMENT = 600.0**3
 
 
 class Elimination(Protocol):
@@ -33,6 +41,19 @@ class Elimination(Protocol):
 
     name: str
     exact: bool
+
+    @classmethod
+    def bid(cls, sizes):
+        """Say what a factorisation takes of a design; None if it is not for it.
+
+        Parameters
+        ----------
+        sizes : DesignSizes
+
+        Returns
+        -------
+        Bid or None
+        """
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas.
@@ -113,13 +134,13 @@ class Factored(Protocol):
         """
 
 
-def choose_elimination(A, solver=None, rough=False):
+def choose_elimination(A, name=None, rough=False):
     """Choose the regime that fits the design.
 
     Parameters
     ----------
     A : CrossProducts
-    solver : {"batched", "nested", "crossed", "dense"}, optional
+    name : str, optional
         A regime by name, for tests.
     rough : bool, default=False
         Whether derivatives need only be good enough for an optimiser's steps.
@@ -133,22 +154,16 @@ def choose_elimination(A, solver=None, rough=False):
     ValueError
         If no exact regime fits into the machine's memory.
     """
-    regimes = {
-        "batched": BatchedElimination,
-        "nested": NestedElimination,
-        "crossed": CrossedElimination,
-        "dense": DenseElimination,
-    }
-    if solver is None:
-        sizes = sizes_of_products(A)
-        solver = suitable_regime(sizes)
-        if solver == "crossed":
-            check_memory(sizes)
-    return regimes[solver](A, rough)
+    if name is not None:
+        return next(regime for regime in REGIMES if regime.name == name)(A, rough)
+    sizes = sizes_of_products(A)
+    regime, _ = best_bid(sizes)
+    regime.refuse_too_large(sizes)
+    return regime(A, rough)
 
 
-def suitable_regime(sizes):
-    """Name the cheapest regime that is exact for a design.
+def best_bid(sizes):
+    """Take the cheapest bid for a design.
 
     Parameters
     ----------
@@ -156,11 +171,40 @@ def suitable_regime(sizes):
 
     Returns
     -------
-    {"least squares", "batched", "nested", "crossed", "dense"}
-        The first for a design without random effects, which needs no elimination.
+    regime : type
+        Of ``REGIMES``.
+    bid : Bid
     """
-    if len(sizes.groups) < 2:
-        return "batched" if sizes.groups else "least squares"
-    if sum(sizes.n_random) <= DENSE_EFFECTS:
-        return "dense"
-    return "nested" if sizes.nested else "crossed"
+    bids = [(regime, regime.bid(sizes)) for regime in REGIMES]
+    return min(
+        ((regime, bid) for regime, bid in bids if bid is not None),
+        key=lambda found: max(found[1].flops, MOMENT),
+    )
+
+
+def bid_for(A):
+    """Take the cheapest bid for the design of some cross-products.
+
+    Parameters
+    ----------
+    A : CrossProducts
+
+    Returns
+    -------
+    Bid
+    """
+    return best_bid(sizes_of_products(A))[1]
+
+
+def exact_elimination(A):
+    """Choose a regime whose Kronecker sums are complete, whatever it costs.
+
+    Parameters
+    ----------
+    A : CrossProducts
+
+    Returns
+    -------
+    Elimination
+    """
+    return (BatchedElimination if len(A.factors) == 1 else DenseElimination)(A)

@@ -14,10 +14,36 @@ PRODUCT_COPIES = 4
 # Copies of the dense complement, with the inverse and what is gathered from it, for
 # factors of one effect each and for others.
 COMPLEMENT_COPIES = (1.5, 2.5)
-# Copies of a chain's blocks: the products, those reduced, and those of the way down.
-CHAIN_COPIES = 3
+# Multiplications of products of matrices that take a second, and how many of them take
+# as long as one of the levels' own blocks.
+PER_SECOND = 2e10
+BLOCK_COST = 150.0
 # Share of the machine's memory that an exact fit may take.
 MEMORY_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Bid:
+    """What a regime takes for one factorisation with its derivatives.
+
+    Parameters
+    ----------
+    flops : float
+        Multiplications, as products of matrices do them.
+    bytes : int
+        Memory that the regime works in beyond the cross-products.
+    columns : int, default=0
+        Of the largest dense matrix that it factors.
+    """
+
+    flops: float
+    bytes: int
+    columns: int = 0
+
+    @property
+    def seconds(self):
+        """Roughly what it takes on one core."""
+        return self.flops / PER_SECOND
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,66 +146,96 @@ def product_bytes(sizes):
     )
 
 
-def working_bytes(sizes, solver):
-    """Estimate what a regime works in beyond the cross-products.
+def block_bytes(sizes):
+    """Estimate what the levels' own blocks take while a regime works on them.
 
     Parameters
     ----------
     sizes : DesignSizes
-    solver : {"least squares", "batched", "nested", "crossed", "dense"}
 
     Returns
     -------
     int
     """
-    if solver == "dense":
-        return 8 * 8 * sum(sizes.n_random) ** 2
-    blocks = 8 * sum(
+    return 8 * sum(
         G * k * (5 * k + 4 * sizes.n_columns)
         for G, k in zip(sizes.n_levels, sizes.n_effects, strict=True)
     )
-    if solver == "nested":
-        return CHAIN_COPIES * blocks
-    if solver == "crossed":
-        return blocks + complement_bytes(sizes)
-    return blocks
 
 
-def complement_bytes(sizes):
+def block_flops(sizes):
+    """Multiplications for the levels' own blocks, each with all effects it meets.
+
+    Parameters
+    ----------
+    sizes : DesignSizes
+
+    Returns
+    -------
+    float
+    """
+    k_all = sum(sizes.n_effects)
+    return BLOCK_COST * float(
+        sum(
+            G * k * k_all * (k_all + sizes.n_columns)
+            for G, k in zip(sizes.n_levels, sizes.n_effects, strict=True)
+        )
+    )
+
+
+def complement_pairs(sizes):
+    """Count the pairs that a leading level's effects make of those it meets.
+
+    Parameters
+    ----------
+    sizes : DesignSizes
+
+    Returns
+    -------
+    float
+        With those of the leading level's own effects: the products that add up to the
+        complement.
+    """
+    leading, others = leading_factor(sizes.n_random)
+    k = sizes.n_effects[leading]
+    met = np.zeros(sizes.n_levels[leading])
+    for j in others:
+        met += sizes.n_effects[j] * sizes.meetings[leading, j]
+    return float(met @ (met + 1) / 2 * k * (k + 1) / 2)
+
+
+def complement_bytes(sizes, m2):
     """Estimate the dense complement of a crossed design, and its listed pairs.
 
     Parameters
     ----------
     sizes : DesignSizes
+    m2 : int
+        Columns of the complement.
 
     Returns
     -------
     int
     """
-    leading, others = leading_factor(sizes.n_random)
-    k = sizes.n_effects[leading]
-    m2 = sum(sizes.n_random[j] for j in others)
-    met = np.zeros(sizes.n_levels[leading])
-    for j in others:
-        met += sizes.n_effects[j] * sizes.meetings[leading, j]
-    pairs = min(met @ (met + 1) / 2 * k * (k + 1) / 2, PAIR_BUDGET)
+    pairs = min(complement_pairs(sizes), PAIR_BUDGET)
     copies = COMPLEMENT_COPIES[max(sizes.n_effects) > 1]
     return int(8 * copies * m2**2 + 12 * pairs + 6 * 8 * min(PAIR_CHUNK, pairs))
 
 
-def check_memory(sizes):
+def check_memory(sizes, needed):
     """Refuse a crossed design whose dense complement would not fit into memory.
 
     Parameters
     ----------
     sizes : DesignSizes
+    needed : int
+        Bytes.
 
     Raises
     ------
     ValueError
         With the estimate of memory, and what would help.
     """
-    needed = working_bytes(sizes, "crossed")
     limit = MEMORY_SHARE * available_memory()
     if needed <= limit:
         return

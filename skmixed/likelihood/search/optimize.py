@@ -240,6 +240,9 @@ def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
     -------
     Optimum
     """
+    if not len(theta):
+        value = deviance.evaluate(theta).value
+        return Optimum(theta, value, decrement=0.0, n_iter=1, converged=True)
     with progress_bar(verbose) as bar:
         descent = Descent(deviance, theta, tol)
         report(bar, verbose, descent)

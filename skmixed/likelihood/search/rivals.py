@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from skmixed.likelihood.elimination.regime import DENSE_EFFECTS
+from skmixed.likelihood.elimination.dense import DENSE_EFFECTS
 from skmixed.likelihood.search.scan import scan_deviance
 
 # Variances of scale-free effects, relative to the residual's, that a profile is read

@@ -6,7 +6,8 @@ import numpy as np
 
 from skmixed.likelihood.covariance.roots import lower_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
-from skmixed.likelihood.elimination.regime import DENSE_EFFECTS, choose_elimination
+from skmixed.likelihood.elimination.dense import DENSE_EFFECTS
+from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.products.precondition import change_basis, scale_free
 from skmixed.likelihood.search.boundary import (
     leave_boundary,
@@ -62,6 +63,8 @@ def search(A, reml, regime=None, **options):
     steps reach from unit variances, lme4's start.
     """
     deviance = deviance_of(scale_free(A), reml, regime)
+    if not deviance.n_theta:
+        return deviance, minimise(deviance, np.zeros(0), **options)
     optimum = first_optimum(deviance, options)
     optimum = best_of_rivals(deviance, optimum, options)
     if optimum.flat or thin_directions(deviance, optimum.theta):
