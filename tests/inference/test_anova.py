@@ -228,6 +228,30 @@ def test_every_column_belongs_to_a_term(fixed, num_df):
     assert sum(num_df) == n_tested
 
 
+@pytest.mark.parametrize("kind", [2, 3])
+@pytest.mark.parametrize("rest", ["", " + recipe", " + recipe * temp"])
+def test_a_number_beside_its_own_factor(cake, kind, rest):
+    fixed = [
+        "temp + temperature",
+        "temperature + temp",
+        "temp + C(temperature, contr.sum)",
+        "C(temperature, contr.helmert) + temp",
+    ]
+    tables = []
+    for text in fixed:
+        with pytest.warns(RankDeficiencyWarning):
+            model = MixedLinearRegressor(
+                f"angle ~ {text}{rest} + (1 | recipe:replicate)"
+            ).fit(cake)
+        table = anova(model, kind)[["num_df", "F"]]
+        table.index = ["factor" if "temperature" in n else n for n in table.index]
+        tables.append(table.sort_index())
+    for table in tables[1:]:
+        np.testing.assert_allclose(table, tables[0], rtol=SAME_THETA)
+    # a line, and what of the levels is no line
+    assert tables[0].loc[["temp", "factor"], "num_df"].tolist() == [1, 4]
+
+
 def test_unknown_types_are_refused(cake):
     with pytest.raises(ValueError, match="should be 1, 2 or 3"):
         anova(MixedLinearRegressor(CODINGS[0]).fit(cake), "IV")

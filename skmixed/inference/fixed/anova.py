@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import qr
 
+from skmixed.inference.fixed.confounded import confounded_hypotheses
 from skmixed.inference.fixed.contrasts import joint_test
 from skmixed.inference.fixed.estimable import (
     dummy_columns,
@@ -49,6 +50,8 @@ def anova_table(result, method, terms, kind=3, alias=None):
         hypotheses = marginal(result, terms, alias)
     else:
         hypotheses = type_three(result, terms, alias)
+    if kind != 1 and alias is not None:
+        hypotheses |= confounded_hypotheses(result, raw_root(result), terms, alias)
     rows = {}
     for name, L in hypotheses.items():
         test = joint_test(result, method, L)
