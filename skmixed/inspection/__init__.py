@@ -5,6 +5,7 @@ from skmixed.inspection.check_model import ModelReport, check_model
 from skmixed.inspection.cross_validation import CrossValidationDisplay
 from skmixed.inspection.group_lines import GroupLinesDisplay
 from skmixed.inspection.influence import Influence, influence
+from skmixed.inspection.influence_display import InfluenceDisplay
 from skmixed.inspection.occasions import OccasionsDisplay
 from skmixed.inspection.profiles import ProfileDisplay
 from skmixed.inspection.random_effects import RandomEffectsDisplay
@@ -15,12 +16,14 @@ from skmixed.inspection.simulated_residuals import (
     simulated_residuals,
 )
 from skmixed.inspection.trajectories import TrajectoriesDisplay
+from skmixed.inspection.variance import VarianceDisplay
 
 __all__ = [
     "ApproachesDisplay",
     "CrossValidationDisplay",
     "GroupLinesDisplay",
     "Influence",
+    "InfluenceDisplay",
     "ModelReport",
     "OccasionsDisplay",
     "ProfileDisplay",
@@ -29,6 +32,7 @@ __all__ = [
     "ShrinkageDisplay",
     "SimulatedResiduals",
     "TrajectoriesDisplay",
+    "VarianceDisplay",
     "check_model",
     "influence",
     "simulated_residuals",

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from skmixed.inspection.style import BLACK, BLUE, GREY, open_axes
+from skmixed.inspection.style import BLACK, BLUE, GREY, grid, legend_above, open_axes
 
 # Columns of the table that are no estimates.
 OTHER_COLUMNS = {"n", "extra_df", "inference", "danger"}
@@ -115,31 +115,33 @@ class ApproachesDisplay:
         reach = stats.norm.ppf((1 + self.confidence_level) / 2) * self.std_errors
         return np.stack([self.estimates - reach, self.estimates + reach], axis=2)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, *, line_kw=None, scatter_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the coefficients.
+        line_kw, scatter_kw : dict, default=None
+            Style of the intervals and of the estimates.
 
         Returns
         -------
         ApproachesDisplay
         """
         rows, n = self.estimates.shape
-        columns = min(n, 3)
-        shape = (-(-n // columns), columns)
-        width = 6.4 if n == 1 else 3.4 * columns + 1.0
-        size = (width, (0.42 * rows + 1.0) * shape[0])
+        columns = min(n, 2)
+        shape = grid(n, columns, ax)
+        size = (6.4, (0.36 * rows + 0.9) * shape[0] + 0.4)
         axes = open_axes(self, ax, shape, figsize=size, sharey=True)
         place = np.arange(rows)[::-1]
         for column, one in zip(range(n), axes.flat, strict=False):
-            self._draw(one, column, place)
+            self._draw(one, column, place, line_kw or {}, scatter_kw or {})
         for unused in axes.flat[n:]:
             unused.set_axis_off()
         axes[0, 0].set_yticks(place, self.approaches)
         axes[0, 0].set_ylim(-0.6, rows - 0.4)
+        legend_above(axes, new=ax is None, ncols=3)
         return self
 
     def _limits(self, column):
@@ -151,16 +153,24 @@ class ApproachesDisplay:
         margin = 0.06 * (high - low)
         return low - margin, high + margin
 
-    def _draw(self, ax, column, place):
+    def _draw(self, ax, column, place, line_kw, scatter_kw):
         low, high = self.intervals[:, column].T
         estimate = self.estimates[:, column]
         if self.reference is not None:
             at = estimate[self.approaches.index(self.reference)]
-            ax.axvline(at, color=GREY, lw=1.0, ls="--", zorder=1)
+            label = f"estimate of {self.reference}"
+            ax.axvline(at, color=GREY, lw=1.0, ls="--", zorder=1, label=label)
         colours = [BLUE if a == self.reference else BLACK for a in self.approaches]
-        ax.hlines(place, low, high, colors=colours, lw=2.2)
-        ax.scatter(estimate, place, c=colours, s=36, zorder=3)
-        ax.set_xlim(*self._limits(column))
         level = f"{100 * self.confidence_level:g} % interval"
-        ax.set_xlabel(f"{self.coef_names[column]}  ({level})")
+        lines = {"colors": colours, "lw": 2.2, "label": level}
+        ax.hlines(place, low, high, **(lines | line_kw))
+        ax.scatter(
+            estimate, place, **({"c": colours, "s": 36, "zorder": 3} | scatter_kw)
+        )
+        ax.set_xlim(*self._limits(column))
+        for row in np.flatnonzero(np.isnan(estimate)):
+            style = {"ha": "center", "va": "center", "color": GREY, "fontsize": "small"}
+            middle = np.mean(ax.get_xlim())
+            ax.text(middle, place[row], "not estimable", **style)
+        ax.set_xlabel(self.coef_names[column])
         ax.tick_params(axis="y", length=0)

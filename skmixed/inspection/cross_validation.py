@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skmixed.inspection.style import BLUE, GREY, open_axes
+from skmixed.inspection.style import BLUE, GREY, legend_above, open_axes
+from skmixed.model_selection.cross_validation import ERRORS
 
 
 class CrossValidationDisplay:
@@ -22,6 +23,12 @@ class CrossValidationDisplay:
     models : list of str
     score : str
         Name of the score.
+
+    Notes
+    -----
+    All models are scored on the same folds. Where the folds are known, the picture
+    shows by how much each model differs from the first in every fold: bars of the
+    scores themselves would overlap where all folds agree.
 
     Attributes
     ----------
@@ -98,35 +105,66 @@ class CrossValidationDisplay:
         )
         return display.plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, *, line_kw=None, scatter_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the regimes.
+        line_kw, scatter_kw : dict, default=None
+            Style of the ranges and of the means.
 
         Returns
         -------
         CrossValidationDisplay
         """
         n, rows = len(self.means), len(self.models)
-        size = (4.2 * n + 1.6, 0.45 * rows + 1.3)
-        axes = open_axes(self, ax, (1, n), figsize=size, sharex=True, sharey=True)
+        size = (6.4, (0.42 * rows + 0.9) * n + 0.3)
+        axes = open_axes(self, ax, (n, 1), figsize=size, sharex=True, sharey=True)
         place = np.arange(rows)[::-1]
         for regime, one in zip(self.means, axes.flat, strict=True):
-            mean, sd = self.means[regime], self.spread[regime]
-            one.hlines(place, mean - sd, mean + sd, color=BLUE, lw=2.0, alpha=0.5)
-            one.scatter(mean, place, s=40, color=BLUE, zorder=3)
-            if self.folds is not None:
-                heights = np.repeat(place, self.folds[regime].shape[1])
-                one.scatter(self.folds[regime].ravel(), heights, s=12, c=GREY, lw=0)
+            draw = self._draw_scores if self.differences is None else self._draw_paired
+            draw(one, regime, place, line_kw or {}, scatter_kw or {})
             one.set_title(regime, loc="left", fontsize="medium")
-            one.set_xlabel(f"{self.score} (mean, sd over folds)")
             one.grid(axis="x", color="0.92")
             one.set_axisbelow(True)
+            one.tick_params(axis="y", length=0)
         axes[0, 0].set_yticks(place, self.models)
         axes[0, 0].set_ylim(-0.6, rows - 0.4)
-        for one in axes.flat:
-            one.tick_params(axis="y", length=0)
+        axes[-1, 0].set_xlabel(self._axis_name())
+        legend_above(axes, new=ax is None, ncols=3)
         return self
+
+    @property
+    def differences(self):
+        """Scores of the folds less those of the first model; None without folds."""
+        if self.folds is None or len(self.models) < 2:
+            return None
+        return {regime: values - values[0] for regime, values in self.folds.items()}
+
+    def _axis_name(self):
+        low = self.score in ERRORS.values() or self.score == "fit_time"
+        better = "lower is better" if low else "higher is better"
+        if self.differences is None:
+            return f"{self.score} (mean, sd over folds; {better})"
+        return f"{self.score} less that of the first model ({better})"
+
+    def _draw_scores(self, ax, regime, place, line_kw, scatter_kw):
+        mean, sd = self.means[regime], self.spread[regime]
+        style = {"color": BLUE, "lw": 2.0, "alpha": 0.5, "label": "sd over folds"}
+        ax.hlines(place, mean - sd, mean + sd, **(style | line_kw))
+        style = {"s": 40, "color": BLUE, "zorder": 3, "label": "mean"}
+        ax.scatter(mean, place, **(style | scatter_kw))
+
+    def _draw_paired(self, ax, regime, place, line_kw, scatter_kw):
+        found = self.differences[regime]
+        style = {"color": GREY, "lw": 0.8, "ls": "--", "zorder": 1}
+        ax.axvline(0.0, **style)
+        style = {"color": BLUE, "lw": 2.0, "alpha": 0.5, "label": "range of folds"}
+        ax.hlines(place, found.min(axis=1), found.max(axis=1), **(style | line_kw))
+        heights = np.repeat(place, found.shape[1])
+        style = {"s": 14, "c": GREY, "lw": 0, "zorder": 2, "label": "fold"}
+        ax.scatter(found.ravel(), heights, **style)
+        style = {"s": 40, "color": BLUE, "zorder": 3, "label": "mean of folds"}
+        ax.scatter(found.mean(axis=1), place, **(style | scatter_kw))

@@ -16,11 +16,17 @@ from skmixed.inspection.rows import (
 from skmixed.inspection.style import (
     BLACK,
     BLUE,
+    GREY,
+    HEIGHT,
     HIGHLIGHTS,
     RASTERISED,
+    WIDTH,
     choose_groups,
+    choose_rows,
     fade,
     find_groups,
+    grid,
+    legend_above,
     open_axes,
 )
 from skmixed.warnings import SingularFitWarning
@@ -54,6 +60,8 @@ class GroupLinesDisplay:
         Names of the axes and of the groups.
     highlight : tuple, default=()
         Labels of groups drawn in colour.
+    points : ndarray of shape (m, 2), default=None
+        Rows drawn behind the lines; of many rows a sample.
 
     Attributes
     ----------
@@ -85,7 +93,9 @@ class GroupLinesDisplay:
         y_name,
         group_name,
         highlight=(),
+        points=None,
     ):
+        self.points = points
         self.lines, self.population = lines, population
         self.labels, self.limits, self.highlight = labels, limits, highlight
         self.x_name, self.y_name, self.group_name = x_name, y_name, group_name
@@ -146,6 +156,7 @@ class GroupLinesDisplay:
             labels=labels[chosen],
             limits=tuple(rows["y"].quantile([0.005, 0.995])),
             highlight=tuple(labels[keep].tolist()),
+            points=some_rows(rows["x"], rows["y"], random_state),
             **names,
         ).plot(ax)
 
@@ -201,33 +212,51 @@ class GroupLinesDisplay:
             labels=labels[present[chosen]],
             limits=tuple(np.nanquantile(y, [0.005, 0.995])),
             highlight=tuple(labels[keep].tolist()),
+            points=some_rows(frame[x], y, random_state),
             **names,
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, *, line_kw=None, scatter_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the models.
+        line_kw, scatter_kw : dict, default=None
+            Style of the groups' lines (of a `LineCollection`) and of the rows.
 
         Returns
         -------
         GroupLinesDisplay
         """
         n = len(self.lines)
-        size = (3.3 * n + 0.4, 4.0) if n > 1 else (6.4, 4.6)
-        axes = open_axes(self, ax, (1, n), figsize=size, sharex=True, sharey=True)
-        for title, one in zip(self.lines, axes.flat, strict=True):
-            self._draw(one, title)
-            one.set_title(title, loc="left", fontsize="medium" if n > 1 else "small")
-            one.set_xlabel(self.x_name)
-        axes[0, 0].set_ylabel(self.y_name)
+        columns = min(n, 2)
+        shape = grid(n, columns, ax)
+        size = (6.4, 3.0 * shape[0] + 0.4) if n > 1 else (WIDTH, HEIGHT)
+        axes = open_axes(self, ax, shape, figsize=size, sharex=True, sharey=True)
+        for title, one in zip(self.lines, axes.flat, strict=False):
+            self._draw_rows(one, scatter_kw or {})
+            self._draw(one, title, line_kw or {})
+            if n > 1:
+                one.set_title(title, loc="left", fontsize="medium")
+        for unused in axes.flat[n:]:
+            unused.set_axis_off()
+        for bottom in axes[-1]:
+            bottom.set_xlabel(self.x_name)
+        for left in axes[:, 0]:
+            left.set_ylabel(self.y_name)
         axes[0, 0].set_ylim(*self._vertical_range())
-        if self.highlight:
-            axes[0, -1].legend(loc="lower right", frameon=False, fontsize="small")
+        legend_above(axes, new=ax is None, ncols=2 if n == 1 else 4)
         return self
+
+    def _draw_rows(self, ax, scatter_kw):
+        if self.points is None:
+            return
+        style = {"s": 5, "lw": 0, "color": GREY, "zorder": 0, "label": "rows"}
+        style["alpha"] = fade(len(self.points), most=0.5, at=300)
+        style["rasterized"] = len(self.points) > RASTERISED
+        ax.scatter(*self.points.T, **(style | scatter_kw))
 
     def _vertical_range(self):
         shown = [lines for title, lines in self.lines.items() if title != SEPARATE]
@@ -236,21 +265,31 @@ class GroupLinesDisplay:
         margin = 0.04 * (high - low)
         return low - margin, high + margin
 
-    def _draw(self, ax, title):
+    def _draw(self, ax, title, line_kw):
         from matplotlib.collections import LineCollection
 
         lines, n = self.lines[title], len(self.labels)
         if title != POOLED:
             style = {"colors": BLUE, "linewidths": 0.9, "rasterized": n > RASTERISED}
-            alpha = fade(n, least=0.2)
-            ax.add_collection(LineCollection(list(lines), alpha=alpha, **style))
+            style |= {"alpha": fade(n, least=0.2)}
+            style["label"] = f"line per {self.group_name}"
+            ax.add_collection(LineCollection(list(lines), **(style | line_kw)))
         if title in self.population:
-            ax.plot(*self.population[title].T, color=BLACK, lw=2.4)
+            style = {"color": BLACK, "lw": 2.2, "zorder": 5, "label": "population"}
+            ax.plot(*self.population[title].T, **style)
         places = {str(label): place for place, label in enumerate(self.labels)}
         for label, colour in zip(self.highlight, HIGHLIGHTS * 20, strict=False):
             points = lines[places[str(label)]]
+            if title == POOLED:
+                continue
             style = {"color": colour, "lw": 2.4, "zorder": 4}
             ax.plot(*points.T, label=f"{self.group_name} {label}", **style)
+
+
+def some_rows(x, y, random_state, at_most=2_000):
+    """Rows that are drawn behind the lines, of shape (m, 2)."""
+    rows = choose_rows(len(x), at_most, random_state)
+    return np.column_stack([np.asarray(x)[rows], np.asarray(y)[rows]]).astype(float)
 
 
 def fit_four_ways(rows, n_groups):

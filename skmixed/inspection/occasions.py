@@ -31,7 +31,7 @@ class OccasionsDisplay:
 
     Attributes
     ----------
-    ax_ : ndarray of two matplotlib Axes
+    ax_ : ndarray of three matplotlib Axes, one above the other
     figure_ : matplotlib Figure
 
     Examples
@@ -74,7 +74,7 @@ class OccasionsDisplay:
             Columns: what was measured, when, and on whom.
         bins : int or sequence of float, default=None
             As in `describe_occasions`.
-        ax : matplotlib Axes, or array of two, default=None
+        ax : matplotlib Axes, or array of three, default=None
             Where to draw; by default on a new figure.
 
         Returns
@@ -94,7 +94,7 @@ class OccasionsDisplay:
             As `describe_occasions` returns it.
         response_name : str, default="response"
             Name of what was measured.
-        ax : matplotlib Axes, or array of two, default=None
+        ax : matplotlib Axes, or array of three, default=None
             Where to draw; by default on a new figure.
 
         Returns
@@ -115,36 +115,57 @@ class OccasionsDisplay:
             response_name=response_name,
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, *, line_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
-        ax : matplotlib Axes, or array of two, default=None
+        ax : matplotlib Axes, or array of three, default=None
             Where to draw; one axes is divided.
+        line_kw : dict, default=None
+            Style of the lines of means and of standard deviations.
 
         Returns
         -------
         OccasionsDisplay
         """
-        axes = open_axes(self, ax, (1, 2), figsize=(9.6, 4.2))
-        self._draw_spread(axes[0, 0])
-        self._draw_correlation(axes[0, 1])
+        share = {"height_ratios": (1.0, 0.8, 1.7)} if ax is None else {}
+        axes = open_axes(self, ax, (3, 1), figsize=(5.6, 8.6), **share)
+        self._draw_mean(axes[0, 0], line_kw or {})
+        self._draw_sd(axes[1, 0], line_kw or {})
+        self._draw_correlation(axes[2, 0])
         return self
 
-    def _draw_spread(self, ax):
+    def _draw_mean(self, ax, line_kw):
         x, mean, sd = self.positions, self.mean, self.sd
         ax.fill_between(x, mean - sd, mean + sd, color=PALE, alpha=0.6, lw=0)
-        ax.plot(x, mean, "o-", color=BLACK, lw=2.0, ms=4)
-        style = {"textcoords": "offset points", "xytext": (0, 4), "ha": "center"}
+        style = {"marker": "o", "color": BLACK, "lw": 2.0, "ms": 4}
+        ax.plot(x, mean, **(style | line_kw))
+        title = "Mean, and one standard deviation around it"
+        self._name(ax, title, self.response_name)
+
+    def _draw_sd(self, ax, line_kw):
+        x, sd = self.positions, self.sd
+        style = {"marker": "o", "color": BLUE, "lw": 2.0, "ms": 4}
+        ax.plot(x, sd, **(style | line_kw))
+        style = {"textcoords": "offset points", "xytext": (0, 5), "ha": "center"}
         for i in range(0, len(x), -(-len(x) // MOST_NUMBERS)):
-            text, place = f"{sd[i]:.3g}", (x[i], mean[i] + sd[i])
+            text, place = f"{sd[i]:.3g}", (x[i], sd[i])
             ax.annotate(text, place, color=BLUE, fontsize="small", **style)
+        ax.set_ylim(0.0, 1.2 * np.nanmax(sd))
+        self._name(ax, "Standard deviation: does it grow?", "sd")
+
+    def _name(self, ax, title, y_name):
         ax.set_xlabel(self.time_name)
-        ax.set_ylabel(self.response_name)
-        ax.set_title("Mean, and one sd around it (blue)", loc="left", fontsize="medium")
-        if len(x) <= MOST_NUMBERS:
-            ax.set_xticks(x, self.labels)
+        ax.set_ylabel(y_name)
+        ax.set_title(title, loc="left", fontsize="medium")
+        ax.margins(x=0.06)
+        if len(self.positions) <= MOST_NUMBERS:
+            turn = {"rotation": 20, "ha": "right"} if self._long_labels() else {}
+            ax.set_xticks(self.positions, self.labels, **turn)
+
+    def _long_labels(self):
+        return max(map(len, self.labels)) * len(self.labels) > 50
 
     def _draw_correlation(self, ax):
         shown = self.correlation.copy()
@@ -160,7 +181,8 @@ class OccasionsDisplay:
                     colour = "white" if dark else BLACK
                     style = {"ha": "center", "va": "center", "fontsize": "small"}
                     ax.text(j, i, f"{r:.2f}", color=colour, **style)
-            ax.set_xticks(range(T - 1), self.labels[:-1])
+            turn = {"rotation": 20, "ha": "right"} if self._long_labels() else {}
+            ax.set_xticks(range(T - 1), self.labels[:-1], **turn)
             ax.set_yticks(range(T - 1), self.labels[1:])
         else:
             every = np.unique(np.linspace(0, T - 2, 8).astype(int))

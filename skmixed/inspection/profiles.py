@@ -10,6 +10,7 @@ from skmixed.inspection.style import (
     GREY,
     PALE,
     VERMILLION,
+    grid,
     legend_above,
     open_axes,
 )
@@ -35,6 +36,8 @@ class ProfileDisplay:
     intervals : dict of str to tuple of float
         Ends of the interval; NaN where the profile was not followed so far.
     confidence_level : float
+    reml_estimates : dict of str to float, default=None
+        Estimates by restricted maximum likelihood.
 
     Attributes
     ----------
@@ -56,18 +59,31 @@ class ProfileDisplay:
     [22.9, 28.9]
     """
 
-    def __init__(self, *, curves, estimates, intervals, confidence_level):
+    def __init__(
+        self, *, curves, estimates, intervals, confidence_level, reml_estimates=None
+    ):
         self.curves, self.estimates = curves, estimates
+        self.reml_estimates = reml_estimates or {}
         self.intervals, self.confidence_level = intervals, confidence_level
 
     @classmethod
-    def from_profile(cls, profile, *, confidence_level=0.95, kind="zeta", ax=None):
+    def from_profile(
+        cls,
+        profile,
+        *,
+        reml_estimates=None,
+        confidence_level=0.95,
+        kind="zeta",
+        ax=None,
+    ):
         """Plot profiles that are there already.
 
         Parameters
         ----------
         profile : ProfileLikelihood
-            As `MixedLinearRegressor.profile` returns it.
+            As `MixedLinearRegressor.profile` returns it: of the likelihood.
+        reml_estimates : dict of str to float, default=None
+            Estimates by restricted likelihood, marked beside those of the likelihood.
         confidence_level : float, default=0.95
             Of the intervals.
         kind : {"zeta", "density"}, default="zeta"
@@ -88,6 +104,7 @@ class ProfileDisplay:
                 name: (float(row["lower"]), float(row["upper"]))
                 for name, row in bounds.iterrows()
             },
+            reml_estimates=reml_estimates,
             confidence_level=confidence_level,
         )
         return display.plot(ax, kind=kind)
@@ -103,7 +120,8 @@ class ProfileDisplay:
         estimator : MixedLinearRegressor
             Fitted.
         parameters : str or list of str, default=None
-            As in `MixedLinearRegressor.profile`; by default all.
+            As in `MixedLinearRegressor.profile`; by default the standard deviations
+            and correlations, or the fixed effects where there are no random ones.
         confidence_level : float, default=0.95
             Of the intervals. The profiles are followed farther.
         kind, ax
@@ -114,8 +132,17 @@ class ProfileDisplay:
         ProfileDisplay
         """
         farther = max(0.99, confidence_level)
+        if parameters is None:
+            known = estimator.conf_int().index
+            fixed = set(estimator.fixed_effects_.index)
+            parameters = [name for name in known if name not in fixed]
+            parameters = parameters if len(parameters) > 1 else list(known)
         profile = estimator.profile(parameters, confidence_level=farther)
         options = {"confidence_level": confidence_level, "kind": kind, "ax": ax}
+        if estimator.reml:
+            names = list(profile.estimates.index)
+            estimates = estimator.conf_int(names)["estimate"]
+            options["reml_estimates"] = estimates.to_dict()
         return cls.from_profile(profile, **options)
 
     def smooth(self, name):
@@ -157,9 +184,9 @@ class ProfileDisplay:
         if kind not in ("zeta", "density"):
             raise ValueError(f"kind={kind!r} should be 'zeta' or 'density'.")
         n = len(self.curves)
-        columns = min(n, 3)
-        shape = (-(-n // columns), columns)
-        size = (5.6, 4.2) if n == 1 else (3.3 * columns, 2.6 * shape[0] + 0.4)
+        columns = min(n, 2)
+        shape = grid(n, columns, ax)
+        size = (5.6, 4.2) if n == 1 else (3.2 * columns, 2.3 * shape[0] + 0.6)
         axes = open_axes(self, ax, shape, figsize=size, sharey=kind == "zeta")
         for name, one in zip(self.curves, axes.flat, strict=False):
             draw = self._draw_zeta if kind == "zeta" else self._draw_density
@@ -169,7 +196,7 @@ class ProfileDisplay:
             unused.set_axis_off()
         for left in axes[:, 0]:
             left.set_ylabel("zeta" if kind == "zeta" else "profile density")
-        legend_above(axes, new=ax is None, ncols=2 if columns < 3 else 4)
+        legend_above(axes, new=ax is None, ncols=3)
         return self
 
     def _draw_zeta(self, ax, name):
@@ -183,7 +210,11 @@ class ProfileDisplay:
         style = {"color": GREY, "lw": 1.2, "ls": "--"}
         ax.plot(x[inside], straight[inside], label="if quadratic (Wald)", **style)
         ax.plot(x, smooth(x), color=BLUE, lw=2.0, label="profile")
-        ax.plot(self.estimates[name], 0.0, "o", color=VERMILLION, label="estimate")
+        ax.plot(self.estimates[name], 0.0, "o", color=VERMILLION, label="ML estimate")
+        if name in self.reml_estimates:
+            hollow = {"mfc": "white", "mec": VERMILLION, "label": "REML estimate"}
+            at = self.reml_estimates[name]
+            ax.plot(at, 0.0, "D", ls="none", ms=5, zorder=4, **hollow)
 
     def _draw_density(self, ax, name):
         smooth, x = self.smooth(name), self.points(name)
@@ -196,7 +227,10 @@ class ProfileDisplay:
         ax.fill_between(x[inside], density[inside], color=PALE, lw=0, label=level)
         ax.plot(x, density, color=BLUE, lw=2.0, label="profile")
         at = self.estimates[name]
-        ax.axvline(at, color=VERMILLION, lw=1.2, label="estimate")
+        ax.axvline(at, color=VERMILLION, lw=1.2, label="ML estimate")
+        if name in self.reml_estimates:
+            style = {"color": VERMILLION, "lw": 1.2, "ls": ":"}
+            ax.axvline(self.reml_estimates[name], label="REML estimate", **style)
         ax.set_ylim(bottom=0.0)
         ax.set_yticks([])
 

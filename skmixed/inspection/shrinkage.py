@@ -229,8 +229,8 @@ class ShrinkageDisplay:
     def _frame(self, ax, limits):
         ax.set_xlim(*limits[:, 0])
         ax.set_ylim(*limits[:, 1])
-        ax.set_xlabel(f"{self.effects[0]} of the {self.group}")
-        ax.set_ylabel(f"{self.effects[1]} of the {self.group}")
+        ax.set_xlabel(name_effect(self.effects[0], self.group))
+        ax.set_ylabel(name_effect(self.effects[1], self.group))
         outside = ((self.own < limits[0]) | (self.own > limits[1])).any(axis=1).sum()
         unknown = np.isnan(self.own).any(axis=1).sum()
         notes = [
@@ -246,3 +246,9 @@ class ShrinkageDisplay:
             style["bbox"] = {"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.5}
             ax.text(0.99, 0.01, "\n".join(notes), transform=ax.transAxes, **style)
         legend_above(np.array([ax]), new=True, ncols=2)
+
+
+def name_effect(effect, group):
+    """Name an effect on an axis: "slope of lrt, by school"."""
+    what = "intercept" if effect == "Intercept" else f"slope of {effect}"
+    return f"{what}, by {group}"

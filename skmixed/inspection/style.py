@@ -96,6 +96,13 @@ def open_axes(display, ax, shape=(1, 1), *, figsize=None, **share):
     return axes
 
 
+def grid(n, columns, ax=None):
+    """Rows and columns of n panels: one row where exactly n axes are given."""
+    if ax is not None and np.size(ax) == n:
+        return 1, n
+    return -(-n // columns), columns
+
+
 def divide(ax, shape, share):
     """Divide an axes into panels, of shape `shape`."""
     place = ax.get_subplotspec()

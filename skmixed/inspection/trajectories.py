@@ -19,14 +19,20 @@ from skmixed.inspection.style import (
     WIDTH,
     fade,
     find_groups,
+    grid,
     legend_above,
     open_axes,
 )
 from skmixed.inspection.trajectory_panels import (
     TrajectoryRows,
+    find_occasions,
     make_panel,
+    with_gaps,
     with_model,
 )
+
+# More panels than this are small.
+FEW = 9
 
 
 class TrajectoriesDisplay:
@@ -107,7 +113,8 @@ class TrajectoriesDisplay:
         x, y, group : str
             Columns of the axes and of the groups.
         facet : str, default=None
-            Column whose values get a panel each, such as a property of the groups.
+            Column whose values, at most 30, get a panel each: a property of the groups,
+            or the groups themselves.
         highlight : label or sequence of labels, default=()
             Groups drawn in colour, with their names.
         kind : {"auto", "lines", "points"}, default="auto"
@@ -196,39 +203,50 @@ class TrajectoriesDisplay:
         names = {**names, "facet_name": rows.facet}
         return cls(panels=panels, kind=kind, highlight=shown, **names)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, *, line_kw=None, scatter_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the facets.
+        line_kw, scatter_kw : dict, default=None
+            Style of the rows: of a `LineCollection`, or of points.
 
         Returns
         -------
         TrajectoriesDisplay
         """
         n = len(self.panels)
-        columns = min(n, 3)
-        shape = (-(-n // columns), columns)
-        size = (WIDTH, HEIGHT) if n == 1 else (4.0 * columns, 3.8 * shape[0] + 0.3)
+        columns = min(n, 2 if n <= 4 else 3 if n <= FEW else 5)
+        shape = grid(n, columns, ax)
+        wide, high = (3.4, 3.2) if n <= FEW else (1.5, 1.4)
+        size = (WIDTH, HEIGHT)
+        if n > 1:
+            size = (wide * columns, high * shape[0] + 0.5)
         axes = open_axes(self, ax, shape, figsize=size, sharex=True, sharey=True)
         for panel, panel_axes in zip(self.panels, axes.flat, strict=False):
-            self._draw_rows(panel, panel_axes)
+            self._draw_rows(panel, panel_axes, line_kw, scatter_kw)
             self._draw_summary(panel, panel_axes)
             if panel.title:
-                title = f"{self.facet_name} = {panel.title}"
-                panel_axes.set_title(title, loc="right", fontsize="medium")
+                # many panels have no room for the name of what they show
+                title = panel.title if n > FEW else f"{self.facet_name} {panel.title}"
+                size = "small" if n > FEW else "medium"
+                panel_axes.set_title(title, loc="left", fontsize=size)
         for unused in axes.flat[n:]:
             unused.set_axis_off()
-        for left in axes[:, 0]:
-            left.set_ylabel(self.y_name)
-        for bottom in axes[-1]:
-            bottom.set_xlabel(self.x_name)
-        legend_above(axes, new=ax is None, ncols=3 if n == 1 else 5)
+        if n > FEW:
+            self.figure_.supxlabel(self.x_name, fontsize="medium")
+            self.figure_.supylabel(self.y_name, fontsize="medium")
+        else:
+            for left in axes[:, 0]:
+                left.set_ylabel(self.y_name)
+            for bottom in axes[-1]:
+                bottom.set_xlabel(self.x_name)
+        legend_above(axes, new=ax is None, ncols=3)
         return self
 
-    def _draw_rows(self, panel, ax):
+    def _draw_rows(self, panel, ax, line_kw=None, scatter_kw=None):
         from matplotlib.collections import LineCollection
 
         n = len(panel.lines)
@@ -244,13 +262,21 @@ class TrajectoriesDisplay:
         if self.kind == "points":
             points = np.concatenate(panel.lines)
             style = {"s": 7, "lw": 0, "color": GREY, "rasterized": many}
-            alpha = fade(len(points), at=400)
-            ax.scatter(*points.T, alpha=alpha, label=f"rows of {label}", **style)
+            style |= {"alpha": fade(len(points), at=400), "label": f"rows of {label}"}
+            ax.scatter(*points.T, **(style | (scatter_kw or {})))
             return
-        style = {"colors": GREY, "linewidths": 0.7, "rasterized": many}
-        lines = [line for line in panel.lines if len(line) > 1]
-        alpha = fade(n) if panel.fitted is None else 0.6 * fade(n)
-        ax.add_collection(LineCollection(lines, alpha=alpha, label=label, **style))
+        width = 1.2 if n == 1 else 0.7
+        style = {"colors": GREY, "linewidths": width, "rasterized": many}
+        lines, occasions = panel.lines, find_occasions(panel.lines)
+        if occasions is not None:
+            lines = [with_gaps(line, occasions) for line in lines]
+            alone = [isolated(line) for line in lines]
+            dots = {"s": 5, "lw": 0, "color": GREY, "alpha": fade(n)}
+            ax.scatter(*np.concatenate(alone).T, **dots)
+        lines = [line for line in lines if len(line) > 1]
+        alpha = fade(n) if panel.fitted is None or n == 1 else 0.6 * fade(n)
+        style |= {"alpha": alpha, "label": label} | (line_kw or {})
+        ax.add_collection(LineCollection(lines, **style))
         ax.autoscale_view()
 
     def _draw_summary(self, panel, ax):
@@ -278,3 +304,11 @@ class TrajectoriesDisplay:
         if panel.fitted is not None:
             style = {"color": colour, "lw": 2.2, "zorder": 4}
             ax.plot(*panel.fitted[place].T, label=name, **style)
+
+
+def isolated(line):
+    """Points of a broken line with a gap on both sides, of shape (m, 2)."""
+    gap = np.isnan(line[:, 0])
+    gap = np.concatenate([[True], gap, [True]])
+    alone = gap[:-2] & gap[2:] & ~gap[1:-1]
+    return line[alone]

@@ -12,7 +12,9 @@ from skmixed.inspection.style import SCARCE, assign_bins, binned_means, choose_g
 # More rows per group than this make a hairball of lines; points show more.
 LONGEST_LINE = 25
 # More values than this are no facets.
-MOST_FACETS = 9
+MOST_FACETS = 30
+# Distinct places that are taken for the occasions of a study.
+MOST_OCCASIONS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +151,37 @@ def cut_lines(rows, codes, chosen):
     points = np.column_stack([rows.x[row], rows.y[row]])
     counts = np.bincount(member[row], minlength=len(chosen))
     return np.split(points, np.cumsum(counts)[:-1])
+
+
+def with_gaps(line, occasions):
+    """Break a line where occasions were missed, unless it missed most of them.
+
+    Parameters
+    ----------
+    line : ndarray of shape (n_i, 2)
+        Sorted along the first column.
+    occasions : ndarray of shape (T,)
+        Sorted places at which groups were measured.
+
+    Returns
+    -------
+    ndarray of shape (n_i + n_gaps, 2)
+        NaN rows where it is broken.
+    """
+    places = np.searchsorted(occasions, line[:, 0])
+    missed = np.diff(places) > 1
+    if not missed.any() or len(line) <= (places[-1] - places[0] + 1) / 2:
+        return line
+    return np.insert(line, np.flatnonzero(missed) + 1, np.nan, axis=0)
+
+
+def find_occasions(lines):
+    """Places that all lines share, sorted; None where everybody has their own."""
+    x = np.concatenate([line[:, 0] for line in lines]) if lines else np.empty(0)
+    occasions = np.unique(x)
+    if len(occasions) > min(MOST_OCCASIONS, len(x) / 2):
+        return None
+    return occasions
 
 
 def quantile_band(x, y, n_bins=12):
