@@ -28,6 +28,7 @@ from skmixed.inference.fixed.emmeans import emmeans
 from skmixed.inference.fixed.emtrends import emtrends, johnson_neyman
 from skmixed.inference.report.model_table import compare_table
 from skmixed.interop.marginaleffects import as_marginaleffects
+from skmixed.interop.skops import trusted_types
 from skmixed.model_selection import compare_models
 from skmixed.warnings import (
     RankDeficiencyWarning,
@@ -72,6 +73,7 @@ __all__ = [
     "likelihood_ratio_test",
     "naive_vs_mixed",
     "pool",
+    "trusted_types",
 ]
 
 

@@ -3,7 +3,9 @@
 import numpy as np
 
 from skmixed.inspection.style import BLUE, GREY, legend_above, open_axes
-from skmixed.model_selection.cross_validation import ERRORS
+
+# Scores of which less is better.
+LOW = ("rmse", "mse", "mae", "median_ae", "fit_time")
 
 
 class CrossValidationDisplay:
@@ -144,8 +146,7 @@ class CrossValidationDisplay:
         return {regime: values - values[0] for regime, values in self.folds.items()}
 
     def _axis_name(self):
-        low = self.score in ERRORS.values() or self.score == "fit_time"
-        better = "lower is better" if low else "higher is better"
+        better = "lower is better" if self.score in LOW else "higher is better"
         if self.differences is None:
             return f"{self.score} (mean, sd over folds; {better})"
         return f"{self.score} less that of the first model ({better})"

@@ -11,6 +11,12 @@ EXAMPLES = ROOT / "examples"
 REISBY = ROOT.parent / "shared" / "data"
 
 
+@pytest.fixture(autouse=True)
+def examples_on_path(monkeypatch):
+    # a script finds its neighbours
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+
+
 def load_example(name):
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
