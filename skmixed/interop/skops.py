@@ -1,28 +1,27 @@
 """What skops has to trust before it loads our models."""
 
-from skmixed.baselines import (
-    AggregatedLinearRegressor,
-    InteractionLinearRegressor,
-    PooledLinearRegressor,
-    SeparateLinearRegressor,
-)
-from skmixed.baselines.ols import Clusters, LeastSquares
-from skmixed.estimators import MixedLinearRegressor
-from skmixed.formula.table.design import DesignSpec
-from skmixed.formula.table.groups import GroupIndex
-from skmixed.inference.opened.fitted import Fitted
-from skmixed.likelihood.covariance.templates import CovarianceTemplate
-from skmixed.likelihood.products.basis import Basis, ColumnBasis
-from skmixed.likelihood.products.cross_products import CrossProducts
-from skmixed.likelihood.products.pairs import PairBlocks
-from skmixed.likelihood.products.rows import Factor
-from skmixed.likelihood.result import FitResult
-
 TYPES = (
-    *(AggregatedLinearRegressor, InteractionLinearRegressor, PooledLinearRegressor),
-    *(SeparateLinearRegressor, MixedLinearRegressor, DesignSpec, GroupIndex),
-    *(Clusters, LeastSquares, Fitted, FitResult, CovarianceTemplate),
-    *(Basis, ColumnBasis, CrossProducts, PairBlocks, Factor),
+    "skmixed.baselines.aggregated.AggregatedLinearRegressor",
+    "skmixed.baselines.interaction.InteractionLinearRegressor",
+    "skmixed.baselines.ols.Clusters",
+    "skmixed.baselines.ols.LeastSquares",
+    "skmixed.baselines.pooled.PooledLinearRegressor",
+    "skmixed.baselines.separate.SeparateLinearRegressor",
+    "skmixed.estimators.linear.MixedLinearRegressor",
+    "skmixed.formula.table.design.DesignSpec",
+    "skmixed.formula.table.groups.GroupIndex",
+    "skmixed.inference.opened.fitted.Fitted",
+    "skmixed.inference.opened.row_sketch.RowSketch",
+    "skmixed.likelihood.covariance.structure.Diagonal",
+    "skmixed.likelihood.covariance.structure.SideBySide",
+    "skmixed.likelihood.covariance.structure.Term",
+    "skmixed.likelihood.covariance.structure.Unstructured",
+    "skmixed.likelihood.products.basis.Basis",
+    "skmixed.likelihood.products.basis.ColumnBasis",
+    "skmixed.likelihood.products.cross_products.CrossProducts",
+    "skmixed.likelihood.products.pairs.PairBlocks",
+    "skmixed.likelihood.products.rows.Factor",
+    "skmixed.likelihood.result.FitResult",
 )
 
 
@@ -41,4 +40,4 @@ def trusted_types():
     >>> "skmixed.estimators.linear.MixedLinearRegressor" in trusted_types()
     True
     """
-    return sorted(f"{one.__module__}.{one.__qualname__}" for one in TYPES)
+    return list(TYPES)

@@ -22,6 +22,8 @@ MODELS = [
     (MixedLinearRegressor("Reaction ~ poly(Days, 2) + (1 | Subject)"), SLEEP),
     (MixedLinearRegressor("exam ~ lrt + (1 | school) + (1 | student)"), SCHOOLS),
     (MixedLinearRegressor("exam ~ lrt * gender"), SCHOOLS),
+    (MixedLinearRegressor("exam ~ lrt + (1 + lrt || school)"), SCHOOLS),
+    (MixedLinearRegressor("exam ~ lrt + diag(1 + gender | school)"), SCHOOLS),
     (AggregatedLinearRegressor("exam ~ lrt + (1 | school)"), SCHOOLS),
     (InteractionLinearRegressor(SLOPES), SLEEP),
     (PooledLinearRegressor(SLOPES), SLEEP),
