@@ -70,7 +70,7 @@ def describe(kind, index, seed):
     """Shape of a design in one line."""
     design, reml = hostile_design(kind, index, seed=seed)
     terms = [
-        f"{b.group}:{b.n_levels}x{b.z.shape[1]}{'d' if b.diagonal else ''}"
+        f"{b.group}:{b.n_levels}x{b.z.shape[1]}{'d' if b.covariance == 'diag' else ''}"
         for b in design.random
     ]
     w = design.weights

@@ -148,9 +148,8 @@ def compose(X, y, terms, weights=None):
         # levels that no row has are left out
         levels, codes = np.unique(codes, return_inverse=True)
         names = tuple(f"z{i}" for i in range(z.shape[1]))
-        blocks.append(
-            RandomBlock(group, names, z, codes, len(levels), bool(sum(diagonal)))
-        )
+        covariance = "diag" if any(diagonal) else "us"
+        blocks.append(RandomBlock(group, names, z, codes, len(levels), covariance))
     return Design(np.asfortranarray(X), y, tuple(blocks), weights=weights)
 
 
@@ -167,13 +166,13 @@ def best_of_many_starts(deviance, descend):
     -------
     Optimum
     """
-    found = [descend(theta) for theta in reference_starts(deviance.templates)]
+    found = [descend(theta) for theta in reference_starts(deviance.structures)]
     return min(found, key=lambda optimum: optimum.value)
 
 
-def reference_starts(templates):
+def reference_starts(structures):
     """Isotropic starts of every size, and each block large or small alone."""
-    blocks = [(j, b) for j, t in enumerate(templates) for b in t.free_blocks()]
+    blocks = [(j, b) for j, t in enumerate(structures) for b in t.free_blocks]
     choices = [[v] * len(blocks) for v in VARIANCES]
     if len(blocks) > 1:
         for position in range(len(blocks)):
@@ -181,9 +180,9 @@ def reference_starts(templates):
                 choices.append([others] * len(blocks))
                 choices[-1][position] = alone
     for variances in choices:
-        Psi = [np.zeros((t.n_effects, t.n_effects)) for t in templates]
+        Psi = [np.zeros((t.n_effects, t.n_effects)) for t in structures]
         for (j, block), variance in zip(blocks, variances, strict=True):
             Psi[j][block, block] = variance * np.eye(block.stop - block.start)
         yield np.concatenate(
-            [t.nearest_theta(M) for t, M in zip(templates, Psi, strict=True)]
+            [t.nearest(M) for t, M in zip(structures, Psi, strict=True)]
         )

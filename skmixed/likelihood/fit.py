@@ -10,6 +10,7 @@ from skmixed.likelihood.result import FitResult
 from skmixed.likelihood.search.boundary import singular_terms
 from skmixed.likelihood.search.search import search
 from skmixed.likelihood.validate import (
+    check_bounded,
     check_identified,
     check_not_exact,
     check_not_saturated,
@@ -47,6 +48,8 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
     check_identified(A)
     with blas_threads(bid_for(A).columns):
         check_not_exact(A)
+        if not reml:
+            check_bounded(A)
         regime = None if solver in ("auto", "exact") else solver
         found = search(A, reml, regime, tol=tol, max_iter=max_iter, verbose=verbose)
         check_not_saturated(A, *found)

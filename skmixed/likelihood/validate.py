@@ -1,6 +1,11 @@
 """Designs whose parameters the data cannot tell apart, and fits that do not fit in."""
 
+from itertools import combinations, pairwise
+
 import numpy as np
+from scipy.linalg import lapack
+
+from skmixed.likelihood.linalg.grouped import levels_major
 
 # Random effects whose variance is this many residual variances leave no trace of the
 # residual: the deviance is then looked at further out still.
@@ -8,7 +13,12 @@ SATURATING = 1e3
 # A covariance whose span leaves this share of the residual's identity contains it.
 REDUNDANT = 1e-8
 # Share of the response's variation that counts as none.
-SATURATED = 1e-10
+SATURATED = 1e-12
+# Squared length of a column, relative to its own, that others leave of it where it
+# depends on them.
+DEPENDENT = 1e-11
+# More columns of [X Z] than this are not factored to see whether they span all rows.
+LARGEST_RANK = 1500
 
 
 def check_identified(A):
@@ -113,6 +123,87 @@ def holds_residual(A, term):
     return bool(A.n_obs - explained < REDUNDANT * A.n_obs)
 
 
+def check_bounded(A):
+    """Refuse a design for which maximum likelihood has no maximum.
+
+    Parameters
+    ----------
+    A : CrossProducts
+
+    Raises
+    ------
+    ValueError
+        If fixed effects and the random effects of some factors reproduce any response,
+        though the random effects alone do not.
+
+    Notes
+    -----
+    Let the variances of some factors, whose columns are Z_s, grow by t. Where [X Z_s]
+    has rank n the deviance goes as ``(rank Z_s - n) log t``. The restricted likelihood
+    counts n - p rows and is bounded there.
+    """
+    n, p = A.n_obs, A.n_fixed
+    sizes = [factor.size for factor in A.factors]
+    if p + sum(sizes) < n or p + sum(sizes) > LARGEST_RANK:
+        return
+    gram, spans = joint_gram(A)
+    for count in range(1, len(sizes) + 1):
+        for some in combinations(range(len(sizes)), count):
+            columns = np.concatenate([spans[j] for j in some])
+            if p + len(columns) < n or rank(gram, columns) >= n:
+                continue
+            if rank(gram, np.append(np.arange(p), columns)) >= n:
+                groups = " and ".join(f"`{A.factors[j].group}`" for j in some)
+                raise ValueError(
+                    f"The {p} fixed effects and the {len(columns)} random effects of "
+                    f"{groups} reproduce any response of {n} rows, so that the "
+                    "likelihood has no maximum. Leave out fixed effects or a random "
+                    "term, or fit by REML."
+                )
+
+
+def joint_gram(A):
+    """``[X Z]'[X Z]`` with columns of unit length, and where each factor's are.
+
+    Parameters
+    ----------
+    A : CrossProducts
+
+    Returns
+    -------
+    gram : ndarray of shape (p + N, p + N)
+    spans : list of ndarray of int
+    """
+    p, ends = A.n_fixed, np.cumsum([A.n_fixed, *[f.size for f in A.factors]])
+    gram = np.zeros((ends[-1], ends[-1]))
+    gram[:p, :p] = A.gram[:p, :p]
+    for j, (ZtZ, ZtXy) in enumerate(zip(A.ZtZ, A.ZtXy, strict=True)):
+        own, (k, _, G) = slice(ends[j], ends[j + 1]), ZtZ.shape
+        block, level = np.zeros((G, k, G, k)), np.arange(G)
+        block[level, :, level] = ZtZ.transpose(2, 0, 1)
+        gram[own, own] = block.reshape(G * k, G * k)
+        gram[own, :p] = levels_major(ZtXy[:, :p])
+        gram[:p, own] = gram[own, :p].T
+    for pair in A.pairs:
+        i, j = (A.factors[f] for f in (pair.first, pair.second))
+        block = np.zeros(
+            (i.n_levels, pair.data.shape[1], j.n_levels, pair.data.shape[2])
+        )
+        block[pair.rows, :, pair.indices] = pair.data
+        first, second = (slice(ends[f], ends[f + 1]) for f in (pair.first, pair.second))
+        gram[first, second] = block.reshape(i.size, j.size)
+        gram[second, first] = gram[first, second].T
+    lengths = np.sqrt(np.where(np.diag(gram) > 0, np.diag(gram), 1.0))
+    spans = [np.arange(a, b) for a, b in pairwise(ends)]
+    return gram / lengths / lengths[:, None], spans
+
+
+def rank(gram, columns):
+    """Rank of some columns, by a Cholesky factorisation with pivots."""
+    some = gram[np.ix_(columns, columns)]
+    return int(lapack.dpstrf(some, tol=DEPENDENT)[2])
+
+
 def check_not_exact(A):
     """Refuse a response that the fixed effects reproduce without a residual.
 
@@ -145,19 +236,39 @@ def check_not_saturated(A, deviance, optimum):
     Raises
     ------
     ValueError
-        If the search ran off because the deviance has no minimum.
+        If the search ran off because the deviance has no minimum, or is flat.
     """
     if optimum.converged and np.abs(optimum.theta).max(initial=0.0) < SATURATING:
         return
     r2 = deviance.evaluate(optimum.theta * SATURATING).r2
     # an infinite one is that of a factorisation which rounding has made fail
-    if np.isinf(r2) or r2 <= SATURATED * A.gram[-1, -1]:
-        groups = " and ".join(f"`{factor.group}`" for factor in A.factors)
-        raise ValueError(
-            f"The fixed effects and the random effects of {groups} reproduce the "
-            "response exactly, so there is no residual variance to estimate. Is the "
-            "response constant within groups?"
-        )
+    if not (np.isinf(r2) or r2 <= SATURATED * A.gram[-1, -1]):
+        return
+    for factor, ZtZ, ZtXy in zip(A.factors, A.ZtZ, A.ZtXy, strict=True):
+        if deviance.reml and is_spanned(A, ZtZ, ZtXy):
+            raise ValueError(
+                f"The fixed effects span the random effects of `{factor.group}` and "
+                "leave nothing to estimate their variance from. Leave out these fixed "
+                "effects or the random term."
+            )
+    groups = " and ".join(f"`{factor.group}`" for factor in A.factors)
+    raise ValueError(
+        f"The fixed effects and the random effects of {groups} reproduce the "
+        "response exactly, so there is no residual variance to estimate. Is the "
+        "response constant within groups?"
+    )
+
+
+def is_spanned(A, ZtZ, ZtXy):
+    """Whether the fixed effects reproduce every random effect of a factor."""
+    p = A.n_fixed
+    total = np.trace(ZtZ.sum(axis=2))
+    if not p:
+        return False
+    root = np.linalg.cholesky(A.gram[:p, :p])
+    inverse = lapack.dtrtri(root, lower=1)[0]
+    explained = np.square(np.matmul(inverse, ZtXy[:, :p])).sum()
+    return bool(total - explained <= DEPENDENT * total)
 
 
 def is_exact(A):

@@ -11,7 +11,7 @@ from skmixed.likelihood.search.search import descend
 
 # Log-likelihoods that differ by less are of the same optimum.
 MISSED = 1e-6
-SETS = {"simpson": 25, "heavy": 60, "wild": 20}
+SETS = {"simpson": 14, "heavy": 30, "wild": 10}
 
 
 @pytest.mark.parametrize(

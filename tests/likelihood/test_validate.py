@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hostile_designs import compose
+from numpy.testing import assert_allclose
 from random_designs import SHAPES, random_design
 
 from skmixed.likelihood import cross_products, fit_linear
@@ -11,6 +13,8 @@ from skmixed.likelihood.elimination import sizes
 from skmixed.likelihood.elimination.regime import best_bid, bid_for, choose_elimination
 from skmixed.likelihood.elimination.sizes import sizes_of_products
 
+# Relative error of estimates that have a closed form.
+CLOSED_FORM = 1e-5
 CROSSED = SHAPES.index("1|a 1|s")
 
 
@@ -81,6 +85,46 @@ def test_a_response_constant_within_groups_is_refused():
     design = replace(design, y=y, X=np.ones((len(y), 1)), constant=np.ones(1))
     with pytest.raises(ValueError, match="constant within groups"):
         fit_linear(cross_products(design))
+
+
+def spanning_design(n=36, p=12):
+    """Three crossed factors that with many fixed effects reproduce any response."""
+    rng = np.random.default_rng(4)
+    ones = np.ones((n, 1))
+    terms = [(name, ones, rng.permutation(np.arange(n) % 9)) for name in "abc"]
+    X = np.column_stack([ones, rng.normal(size=(n, p - 1))])
+    return compose(X, rng.normal(size=n), terms)
+
+
+def test_a_likelihood_without_a_maximum_is_refused():
+    """The restricted likelihood counts only the rows that fixed effects leave."""
+    A = cross_products(spanning_design())
+    with pytest.raises(ValueError, match="reproduce any response of 36 rows"):
+        fit_linear(A, reml=False)
+    assert fit_linear(A, reml=True).converged
+
+
+def test_fewer_fixed_effects_leave_a_maximum():
+    assert fit_linear(cross_products(spanning_design(p=6)), reml=False).converged
+
+
+@pytest.mark.parametrize("ratio", [1e2, 1e4, 1e5])
+def test_large_variances_keep_their_digits(ratio):
+    """Balanced groups have closed-form estimates (Searle et al. 1992, section 4.7)."""
+    rng = np.random.default_rng(0)
+    codes, n_within = np.repeat(np.arange(10), 6), 6
+    y = ratio * rng.normal(size=10)[codes] + rng.normal(size=60)
+    fit = fit_linear(
+        cross_products(compose(np.ones((60, 1)), y, [("a", np.ones((60, 1)), codes)]))
+    )
+    means = y.reshape(10, n_within).mean(axis=1)
+    within = np.square(y - means[codes]).sum() / 50
+    between = means.var(ddof=1)
+    variance = between - within / n_within
+    assert_allclose(fit.sigma, np.sqrt(within), rtol=CLOSED_FORM)
+    assert_allclose(fit.covariances[0], [[variance]], rtol=CLOSED_FORM)
+    modes = (means - means.mean()) * variance / between
+    assert_allclose(fit.modes[0][:, 0], modes, atol=CLOSED_FORM * fit.sigma * 1e2)
 
 
 def test_cross_products_tell_their_blocks():
