@@ -142,7 +142,7 @@ class Neighbours:
 
     def __init__(self, opened):
         self.free = free_parameters(opened.deviance)
-        self.covariance = theta_covariance(opened.fresh(), self.free)
+        self.covariance = theta_covariance(opened.deviance, self.free)
         theta, posteriors = opened.theta, [opened.posterior]
         self.steps = np.maximum(STEP * np.abs(theta[self.free]), LEAST_STEP)
         for sign in (1.0, -1.0):

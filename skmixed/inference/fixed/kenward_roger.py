@@ -44,7 +44,7 @@ class KenwardRoger:
     label = "Kenward and Roger's degrees of freedom and standard errors"
 
     def __init__(self, opened):
-        result, deviance = opened.result, opened.fresh()
+        result, deviance = opened.result, opened.deviance
         if not deviance.elimination.exact:
             exact = exact_elimination(deviance.A)
             deviance = ProfiledDeviance(deviance.A, exact, result.reml)

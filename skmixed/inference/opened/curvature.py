@@ -68,7 +68,7 @@ class Curvature:
         One evaluation where the regime has the exact Hessian (one factor, or a small
         design); else two gradients per parameter.
         """
-        deviance = opened.fresh()
+        deviance = opened.deviance
         free = free_parameters(deviance)
         hessian = exact_hessian(deviance, free)
         d, slopes = directions(deviance)[1:]

@@ -33,17 +33,12 @@ class OpenFit:
         self.theta = self.deviance.theta
         self.parts = {}
 
-    def fresh(self):
-        """Return the deviance, evaluated at the estimates just now."""
-        self.deviance.evaluate(self.theta)
-        return self.deviance
-
     def elsewhere(self, theta):
         """Return another deviance of the same likelihood, evaluated at some theta."""
-        A = self.deviance.A
-        deviance = ProfiledDeviance(A, choose_elimination(A), self.result.reml)
-        deviance.evaluate(theta)
-        return deviance
+        own = self.deviance
+        other = ProfiledDeviance(own.A, own.elimination, own.reml)
+        other.evaluate(theta)
+        return other
 
     @cached_property
     def curvature(self):
@@ -53,7 +48,7 @@ class OpenFit:
     @cached_property
     def posterior(self):
         """The random effects given the data."""
-        return Posterior(self.elsewhere(self.theta))
+        return Posterior(self.deviance)
 
     @cached_property
     def mode_covariances(self):

@@ -246,7 +246,8 @@ def profile_bounds(fit, confidence_level):
         Where the criterion exceeds its minimum by the quantile of chi-square(1).
     """
     opened = fit.open
-    deviance, S = opened.fresh(), scale_free_moments(opened, fit.moments)[0][0, 0]
+    deviance = opened.elsewhere(opened.theta)
+    S = scale_free_moments(opened, fit.moments)[0][0, 0]
     best, theta = deviance.at.value, abs(float(deviance.theta[0]))
     bound = best + stats.chi2.ppf(confidence_level, 1)
 
@@ -259,7 +260,6 @@ def profile_bounds(fit, confidence_level):
     while excess(upper) < 0 and upper < LARGEST_THETA:
         upper *= 2.0
     upper = optimize.brentq(excess, theta, upper) if excess(upper) > 0 else np.inf
-    opened.fresh()
     return tuple(1.0 - 1.0 / (1.0 + bound**2 * S) for bound in (lower, upper))
 
 
