@@ -6,33 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import SAME_ALGEBRA, SAME_DEVIANCE
-from dozen_schools import read_schools
 from sklearn.exceptions import NotFittedError
 
 from skmixed import MixedLinearRegressor, PooledLinearRegressor, SingularFitWarning
 from skmixed.datasets import load_pastes, load_sleepstudy
 
 FORMULA = "exam ~ lrt + gender + (1 | school)"
-
-
-@pytest.fixture
-def schools():
-    return read_schools()
-
-
-@pytest.fixture(name="X")
-def columns_of_schools(schools):
-    return schools.drop(columns="exam")
-
-
-@pytest.fixture
-def y(schools):
-    return schools["exam"]
-
-
-@pytest.fixture
-def model(schools):
-    return MixedLinearRegressor(FORMULA).fit(schools)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pytest
-from dozen_schools import read_schools
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.utils._param_validation import InvalidParameterError
@@ -17,21 +16,6 @@ from skmixed import (
 )
 
 FORMULA = "exam ~ lrt + (1 | school)"
-
-
-@pytest.fixture
-def schools():
-    return read_schools()
-
-
-@pytest.fixture(name="X")
-def columns_of_schools(schools):
-    return schools.drop(columns="exam")
-
-
-@pytest.fixture
-def y(schools):
-    return schools["exam"]
 
 
 def fit(formula, *data, **parameters):

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pytest
 import skops.io
 from conftest import SAME_ALGEBRA
-from dozen_schools import read_schools
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
@@ -41,21 +40,6 @@ from sklearn.utils.estimator_checks import (
 from skmixed import MixedLinearRegressor
 
 FORMULA = "exam ~ lrt + gender + (1 | school)"
-
-
-@pytest.fixture
-def schools():
-    return read_schools()
-
-
-@pytest.fixture(name="X")
-def columns_of_schools(schools):
-    return schools.drop(columns="exam")
-
-
-@pytest.fixture
-def y(schools):
-    return schools["exam"]
 
 
 @pytest.fixture

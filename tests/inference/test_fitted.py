@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import SAME_ALGEBRA
+from conftest import SAME_ALGEBRA, SAME_DEVIANCE
 
 from skmixed import (
     MixedLinearRegressor,
@@ -18,8 +18,10 @@ from skmixed import (
 )
 from skmixed.datasets import load_pastes, load_penicillin, load_sleepstudy
 from skmixed.inference.opened import fitted as door
+from skmixed.inference.opened import open_fit
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood import fit_linear
+from skmixed.likelihood.elimination.regime import choose_elimination
 
 MODELS = {
     "one factor": ("Reaction ~ Days + (Days | Subject)", load_sleepstudy),
@@ -56,6 +58,22 @@ def test_statements_do_not_depend_on_what_was_asked_before(name):
             np.testing.assert_allclose(
                 STATEMENTS[what](other, frame), alone[what], rtol=SAME_ALGEBRA
             )
+
+
+@pytest.mark.parametrize("regime", ["nested", "crossed"])
+def test_intervals_are_the_same_in_every_regime_and_order(regime, monkeypatch):
+    model, frame = fit("nested")
+    alone = copy.deepcopy(model).predict_interval(frame)
+    monkeypatch.setattr(
+        open_fit, "choose_elimination", lambda A: choose_elimination(A, regime)
+    )
+    model.summary()
+    model.predict(frame, return_std=True)
+    for _ in range(2):
+        np.testing.assert_allclose(
+            model.predict_interval(frame), alone, rtol=SAME_DEVIANCE
+        )
+        model.conf_int()
 
 
 def test_the_likelihood_is_opened_once_and_no_part_of_the_state():
