@@ -168,7 +168,9 @@ def smaller_formulas(formula):
             if write_term(term) == "1":
                 continue
             left = [other for other in random.terms if other != term]
-            rest = RandomTerm(left, random.group, random.covariance, None, place)
+            rest = RandomTerm(
+                left, random.group, random.covariance, random.options, place=place
+            )
             kept = (*others[0], rest, *others[1])
             yield (
                 f"{write_term(term)} in {random}",
