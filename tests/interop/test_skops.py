@@ -23,7 +23,7 @@ MODELS = [
     (MixedLinearRegressor("exam ~ lrt + (1 | school) + (1 | student)"), SCHOOLS),
     (MixedLinearRegressor("exam ~ lrt * gender"), SCHOOLS),
     (MixedLinearRegressor("exam ~ lrt + (1 + lrt || school)"), SCHOOLS),
-    (MixedLinearRegressor("exam ~ lrt + diag(1 + gender | school)"), SCHOOLS),
+    (MixedLinearRegressor("exam ~ gender + diag(1 + gender | school)"), SCHOOLS),
     (AggregatedLinearRegressor("exam ~ lrt + (1 | school)"), SCHOOLS),
     (InteractionLinearRegressor(SLOPES), SLEEP),
     (PooledLinearRegressor(SLOPES), SLEEP),
