@@ -31,12 +31,13 @@ from skmixed.likelihood.covariance.names import canonical_name
 from skmixed.warnings import warn
 
 
-class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
-    """Read formulas, tables, responses and weights; score; tell scikit-learn.
+class FormulaEstimator:
+    """Read formulas, tables, responses and weights; tell scikit-learn.
 
-    A subclass has the parameters `formula`, `na_action` and `unseen_groups`, calls
-    `_learn_design` in `fit` and reads `Rows` in `predict`, and gets ``formula_``,
-    ``n_obs_``, ``n_dropped_``, ``n_features_in_`` and ``feature_names_in_``.
+    It stands to the left of scikit-learn's mixins and of BaseEstimator. A subclass has
+    the parameters `formula`, `na_action` and `unseen_groups`, calls `_learn_design` in
+    `fit` and reads `Rows` in `predict`, and gets ``formula_``, ``n_obs_``,
+    ``n_dropped_``, ``n_features_in_`` and ``feature_names_in_``.
     """
 
     # Whether prediction differs between groups.
@@ -151,6 +152,19 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
         linear = linear and set(slopes) <= set(columns)
         self._linear_columns_ = columns if linear else None
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        left, tilde, _ = str(self.formula).partition("~")
+        tags.target_tags.required = not (tilde and left.strip())
+        tags.input_tags.allow_nan = self.na_action == "drop"
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+
+class BaseFormulaRegressor(FormulaEstimator, RegressorMixin, BaseEstimator):
+    """A regressor with a formula: coefficients and score."""
+
     @property
     def coef_(self):
         """Coefficients of the columns of X, where ``X @ coef_ + intercept_`` predicts.
@@ -212,12 +226,3 @@ class BaseFormulaRegressor(RegressorMixin, BaseEstimator):
             if sample_weight is not None:
                 sample_weight = np.asarray(sample_weight)[complete]
         return r2_score(y, y_pred, sample_weight=sample_weight)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        left, tilde, _ = str(self.formula).partition("~")
-        tags.target_tags.required = not (tilde and left.strip())
-        tags.input_tags.allow_nan = self.na_action == "drop"
-        tags.input_tags.string = True
-        tags.input_tags.categorical = True
-        return tags

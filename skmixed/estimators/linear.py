@@ -18,7 +18,6 @@ from skmixed.estimators.variance import VarianceMixin
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.fit import fit_linear
 from skmixed.likelihood.products.cross_products import cross_products
-from skmixed.likelihood.result import information_criteria
 
 
 class MixedLinearRegressor(
@@ -52,15 +51,12 @@ class MixedLinearRegressor(
         What `predict` does with a group that `fit` did not see: predict from the fixed
         effects and the other factors, or raise. An unseen level of a *fixed* effect
         always raises.
-    solver : {"auto", "exact", "stochastic"}, default="auto"
-        How the random effects are integrated out. "auto" and "exact" are exact;
-        "stochastic", for very large crossed designs, is not available yet.
+    solver : {"auto", "exact"}, default="auto"
+        How the random effects are integrated out; both are exact.
     tol : float, default=1e-8
         The fit ends with the Newton step that would lower the deviance by less.
     max_iter : int, default=100
         Most evaluations of the deviance.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the stochastic solver; the exact ones draw nothing.
     verbose : int, default=0
         1 shows a progress bar, 2 a line per evaluation.
 
@@ -149,10 +145,9 @@ class MixedLinearRegressor(
     _parameter_constraints: ClassVar[dict] = {
         **BaseFormulaRegressor._parameter_constraints,
         "reml": ["boolean"],
-        "solver": [StrOptions({"auto", "exact", "stochastic"})],
+        "solver": [StrOptions({"auto", "exact"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
 
@@ -166,7 +161,6 @@ class MixedLinearRegressor(
         solver="auto",
         tol=1e-8,
         max_iter=100,
-        random_state=None,
         verbose=0,
     ):
         self.formula = formula
@@ -176,7 +170,6 @@ class MixedLinearRegressor(
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
-        self.random_state = random_state
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -210,10 +203,6 @@ class MixedLinearRegressor(
         SingularFitWarning, RankDeficiencyWarning, RedundantTermWarning
         ConvergenceWarning, UserWarning
         """
-        if self.solver == "stochastic":
-            raise ValueError(
-                "solver='stochastic' is not available yet; use 'auto' or 'exact'."
-            )
         design = self._learn_design(X, y, sample_weight)
         warn_about_design(self.spec_.formula, design)
         result = self._fit_products(cross_products(design), self.verbose)
@@ -277,7 +266,7 @@ class MixedLinearRegressor(
         self._publish_coefficients(result.coef)
         self.sigma_, self.theta_ = result.sigma, result.theta
         self.loglik_, self.deviance_ = result.loglik, result.deviance
-        self.aic_, self.bic_ = information_criteria(result)
+        self.aic_, self.bic_ = result.aic, result.bic
         self.converged_, self.n_iter_ = result.converged, result.n_iter
         self.singular_, self.solver_ = result.singular, result.solver
         self.df_resid_ = result.df_resid

@@ -104,6 +104,21 @@ class FitResult:
         return -2.0 * self.loglik
 
     @property
+    def aic(self):
+        """Akaike's information criterion, ``-2 loglik + 2 k``, as R defines it.
+
+        The k parameters are fixed effects, variance parameters and the residual
+        variance. Of a REML fit it rests on the restricted likelihood: compare only
+        models with the same fixed effects.
+        """
+        return self.deviance + 2.0 * self.n_parameters
+
+    @property
+    def bic(self):
+        """Bayesian information criterion, ``-2 loglik + k log(n)``; see ``aic``."""
+        return self.deviance + self.n_parameters * float(np.log(self.n_obs))
+
+    @property
     def singular(self):
         """Whether any covariance is estimated on the boundary."""
         return bool(self.singular_terms)
@@ -161,22 +176,3 @@ def lme4_order(n_levels):
     if np.any(np.diff(n_levels) > 0):
         return np.argsort(n_levels, kind="stable")[::-1]
     return np.arange(len(n_levels))
-
-
-def information_criteria(result):
-    """Akaike's and the Bayesian information criterion, as R defines them.
-
-    Parameters
-    ----------
-    result : FitResult
-
-    Returns
-    -------
-    aic, bic : float
-        ``-2 loglik + 2 k`` and ``-2 loglik + k log(n)`` with ``k`` fixed effects,
-        variance parameters and the residual variance. Of a REML fit they rest on the
-        restricted likelihood: compare only models with the same fixed effects.
-    """
-    k = result.n_parameters
-    deviance = -2.0 * result.loglik
-    return deviance + 2.0 * k, deviance + k * float(np.log(result.n_obs))

@@ -353,7 +353,7 @@ def test_a_parameter_of_another_name():
 
 
 def test_a_solver_that_is_not_there_yet(schools):
-    with pytest.raises(ValueError, match="not available yet"):
+    with pytest.raises(InvalidParameterError, match="solver"):
         fit(FORMULA, schools, solver="stochastic")
 
 

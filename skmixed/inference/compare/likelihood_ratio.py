@@ -9,7 +9,6 @@ from skmixed.inference.compare.chi_bar import mixture_survival, mixture_weights
 from skmixed.inference.compare.nesting import difference, interior, refuse_worse
 from skmixed.inference.compare.same_rows import refuse_different_data
 from skmixed.likelihood.fit import fit_linear
-from skmixed.likelihood.result import information_criteria
 
 
 def by_maximum_likelihood(result):
@@ -80,12 +79,11 @@ def likelihood_ratio_table(results, names, coef_names, sketches):
 
 def describe(result, name):
     """Columns that do not depend on another model."""
-    aic, bic = information_criteria(result)
     return {
         "formula": name,
         "n_parameters": result.n_parameters,
-        "aic": aic,
-        "bic": bic,
+        "aic": result.aic,
+        "bic": result.bic,
         "loglik": result.loglik,
         "deviance": result.deviance,
     }

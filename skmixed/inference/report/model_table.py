@@ -16,7 +16,6 @@ from skmixed.inference.variance.variance_partition import (
     nakagawa_r2,
     partition_table,
 )
-from skmixed.likelihood.result import information_criteria
 from skmixed.printing.render import (
     STYLE,
     format_number,
@@ -173,10 +172,9 @@ def scalar_rows(fit):
     marginal, conditional = nakagawa_r2(components)
     yield ("shares", "R² marginal"), marginal
     yield ("shares", "R² conditional"), conditional
-    aic, bic = information_criteria(result)
     yield ("fit", "log-likelihood"), result.loglik
-    yield ("fit", "AIC"), aic
-    yield ("fit", "BIC"), bic
+    yield ("fit", "AIC"), result.aic
+    yield ("fit", "BIC"), result.bic
     yield ("fit", "rows"), result.n_obs
     for group, n_levels in zip(result.groups, result.n_levels, strict=True):
         yield ("fit", f"groups {group}"), n_levels

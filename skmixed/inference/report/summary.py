@@ -8,7 +8,6 @@ import pandas as pd
 
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
-from skmixed.likelihood.result import information_criteria
 from skmixed.printing.render import convergence_line, dropped_line, summary_html
 
 # lme4 prints four significant digits of the smallest number in a column.
@@ -167,14 +166,13 @@ def fit_table(result):
     -------
     DataFrame of shape (1, 12)
     """
-    aic, bic = information_criteria(result)
     row = {
         "n_obs": result.n_obs,
         "reml": result.reml,
         "loglik": result.loglik,
         "deviance": result.deviance,
-        "aic": aic,
-        "bic": bic,
+        "aic": result.aic,
+        "bic": result.bic,
         "sigma": result.sigma,
         "n_parameters": result.n_parameters,
         "df_resid": result.df_resid,
