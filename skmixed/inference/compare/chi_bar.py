@@ -107,7 +107,7 @@ def cone_metric(small, large, difference):
     inverses = [basis.coordinates for basis in deviance.A.basis.random]
     f = deviance.scores(deviance.factored.F)
     units, inside, shapes = raw_units(deviance, difference, inverses)
-    if not deviance.elimination.exact:
+    if not deviance.exact:
         return np.eye(sum(inside)), shapes
     K = trace_terms(deviance.factored, f, units, large.n_obs)
     inside = np.append(inside, False)

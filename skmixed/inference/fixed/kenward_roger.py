@@ -45,7 +45,7 @@ class KenwardRoger:
 
     def __init__(self, opened):
         result, deviance = opened.result, opened.deviance
-        if not deviance.elimination.exact:
+        if not deviance.exact:
             exact = exact_elimination(deviance.A)
             deviance = ProfiledDeviance(deviance.A, exact, result.reml)
             deviance.evaluate(opened.theta)

@@ -120,7 +120,7 @@ def exact_hessian(deviance, free):
         Central differences of the exact gradient where the regime knows the average
         information only.
     """
-    if deviance.elimination.exact:
+    if deviance.exact:
         return deviance.derivatives().hessian[np.ix_(free, free)]
     theta = deviance.theta
     columns = []

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
@@ -88,6 +89,8 @@ class ProfiledDeviance:
         self.spans = [slice(a, b) for a, b in pairwise(ends)]
         self.n_theta = int(ends[-1])
         self.n_evaluations = 0
+        self.factored: Any = None
+        self.f: Any = None
 
     @property
     def scales(self):
@@ -97,6 +100,11 @@ class ProfiledDeviance:
             for structure, span in zip(self.structures, self.spans, strict=True)
             for place, is_log in structure.scales
         ]
+
+    @property
+    def exact(self):
+        """Whether the Hessian is exact, and not the average information."""
+        return self.elimination.exact
 
     def relative_factors(self, theta):
         """Lambda of every factor.

@@ -280,7 +280,7 @@ class CrossedFactored(Factorisation):
         blocks = np.einsum("gagb->abg", columns[rest.spans[j]].reshape(G, k, G, k))
         return blocks - np.einsum("rga,rgb->abg", Y, Y)
 
-    @property
+    @cached_property
     def P(self):
         """Diagonal blocks of Z'V^-1 Z per level of every factor."""
         _ = self.W2

@@ -2,6 +2,7 @@
 
 import copy
 import weakref
+from abc import ABC, abstractmethod
 
 import numpy as np
 
@@ -11,7 +12,7 @@ CHUNK_DIRECTIONS = 64
 MOST_WORK = 3e9
 
 
-class Regime:
+class Regime(ABC):
     """An elimination: what does not depend on Lambda.
 
     See :class:`skmixed.likelihood.elimination.regime.Elimination` for the contract.
@@ -25,7 +26,7 @@ class Regime:
 
     exact = True
 
-    @classmethod
+    @classmethod  # noqa: B027, most regimes need little memory
     def refuse_too_large(cls, sizes):
         """Raise where a design would not fit into memory."""
 
@@ -34,6 +35,18 @@ class Regime:
         self.set_up(A)
         self.take_columns(A)
 
+    @abstractmethod
+    def set_up(self, A):
+        """Take the random effects' cross-products."""
+
+    @abstractmethod
+    def take_columns(self, A):
+        """Take [X y] from cross-products with the same random effects."""
+
+    @abstractmethod
+    def factor(self, Lambdas):
+        """Factor V at some Lambdas."""
+
     def with_columns(self, A):
         """Give the elimination of other columns [X y] with the same random effects."""
         other = copy.copy(self)
@@ -41,7 +54,7 @@ class Regime:
         return other
 
 
-class Factorisation:
+class Factorisation(ABC):
     """V factored at one Lambda; questions come in any order, any number of times.
 
     See :class:`skmixed.likelihood.elimination.regime.Factored` for the contract. A
@@ -54,6 +67,15 @@ class Factorisation:
 
     def __init__(self, Lambdas):
         self.Lambdas = Lambdas
+
+    @property
+    @abstractmethod
+    def P(self):
+        """Diagonal blocks of Z'V^-1 Z per level of every factor."""
+
+    @abstractmethod
+    def apply(self, directions):
+        """Z'V^-1 Z times some directions."""
 
     @property
     def traces(self):

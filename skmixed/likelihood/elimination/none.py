@@ -45,7 +45,12 @@ class Unfactored(Factorisation):
     def __init__(self, gram):
         super().__init__([])
         self.logdet_V, self.S = 0.0, gram
-        self.F, self.P = [], []
+        self.F = []
+
+    @property
+    def P(self):
+        """No blocks."""
+        return []
 
     def apply(self, directions):
         """Z'V^-1 Z times no directions."""

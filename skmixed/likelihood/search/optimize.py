@@ -195,7 +195,7 @@ class Descent:
         The symmetric rank-one secant update (Nocedal & Wright 2006, Numerical
         Optimization, equation 6.24) of what the average information leaves out.
         """
-        if self.deviance.elimination.exact:
+        if self.deviance.exact:
             return
         error = change - (self.at.hessian + self.secant) @ step
         along = float(error @ step)
