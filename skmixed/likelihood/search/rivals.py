@@ -1,5 +1,6 @@
 """Starts in other basins than the first optimum's, and what each of them promises."""
 
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -31,20 +32,32 @@ def can_scan(deviance, n_thetas):
 
 def isotropic(deviance, variance):
     """Theta of scale-free effects that all have one variance and no correlation."""
+    return even(deviance.structures, variance)
+
+
+def even(structures, variance):
+    """Join the thetas of one variance for some factors' structures."""
     return np.concatenate(
-        [
-            structure.nearest(variance * np.eye(structure.n_effects))
-            for structure in deviance.structures
-        ]
+        [s.nearest(variance * np.eye(s.n_effects)) for s in structures]
     )
 
 
-def uneven(deviance):
+@lru_cache(maxsize=32)
+def scanned_thetas(structure):
+    """Thetas of one factor that a scan reads, of shape (T, m)."""
+    thetas = [even([structure], variance) for variance in SIZES]
+    thetas = np.array([*thetas, *uneven([structure])])
+    thetas.flags.writeable = False
+    return thetas
+
+
+def uneven(structures):
     """Thetas with one block of effects large or small alone.
 
     Parameters
     ----------
-    deviance : ProfiledDeviance
+    structures : list of Structure
+        One per factor.
 
     Yields
     ------
@@ -52,18 +65,18 @@ def uneven(deviance):
     """
     places = [
         (j, block)
-        for j, structure in enumerate(deviance.structures)
+        for j, structure in enumerate(structures)
         for block in structure.blocks
     ]
     for one in places if len(places) > 1 else ():
         for alone, others in ALONE:
-            Psi = [others * np.eye(t.n_effects) for t in deviance.structures]
+            Psi = [others * np.eye(t.n_effects) for t in structures]
             j, block = one
             Psi[j][block, block] *= alone / others
             yield np.concatenate(
                 [
                     structure.nearest(matrix)
-                    for structure, matrix in zip(deviance.structures, Psi, strict=True)
+                    for structure, matrix in zip(structures, Psi, strict=True)
                 ]
             )
 

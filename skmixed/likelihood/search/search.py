@@ -17,10 +17,10 @@ from skmixed.likelihood.search.boundary import (
 from skmixed.likelihood.search.optimize import NewtonStep, minimise
 from skmixed.likelihood.search.rivals import (
     PROFILE,
-    SIZES,
     basins,
     can_scan,
     isotropic,
+    scanned_thetas,
     uneven,
     within_starts,
 )
@@ -128,10 +128,11 @@ def best_of_rivals(deviance, optimum, options):
         return optimum
     for theta in within_starts(deviance, optimum):
         optimum = better(optimum, descend(deviance, theta, options))
-    candidates = [isotropic(deviance, variance) for variance in SIZES]
-    candidates += uneven(deviance)
+    if len(deviance.structures) > 1:
+        return optimum
+    candidates = scanned_thetas(deviance.structures[0])
     if can_scan(deviance, len(candidates)):
-        values = scan_deviance(deviance, np.array(candidates))
+        values = scan_deviance(deviance, candidates)
         for i in np.argsort(values):
             if values[i] < optimum.value - SAME:
                 optimum = better(optimum, descend(deviance, candidates[i], options))
@@ -203,7 +204,7 @@ def further_starts(deviance):
     for variance in variances:
         yield isotropic(deviance, variance)
     if small and deviance.n_theta > 1:
-        yield from uneven(deviance)
+        yield from uneven(deviance.structures)
 
 
 def covary(deviance):
