@@ -37,8 +37,8 @@ class PredictionMixin:
         Returns
         -------
         y_pred : ndarray of shape (n_samples,)
-            With ``na_action="drop"``, NaN where a column of the fixed or random
-            effects is missing. A group that is unseen or missing adds nothing
+            With ``na_action="drop"``, NaN where a needed column is missing. A group
+            that is unseen, or else missing, adds nothing
             (``unseen_groups="population"``).
         y_std : ndarray of shape (n_samples,)
             Only with `return_std`. Standard error of `y_pred` as an estimate of the

@@ -73,7 +73,7 @@ class Rows:
         check_is_fitted(model)
         frame = read_features(model, X, reset=False)
         columns = FrameColumns(frame)
-        needed = model.spec_.design_columns_for(random_effects)
+        needed = columns_that_count(model, random_effects)
         missing = find_missing(model, columns, needed)
         design = model.spec_.build(columns, random_effects=random_effects)
         rows = cls(model, frame, design, missing)
@@ -102,7 +102,7 @@ class Rows:
             return cls.read(model, X)
         check_is_fitted(model)
         frame, spec = read_features(model, X, reset=False), model.spec_
-        needed = spec.design_columns_for(True)
+        needed = [*columns_that_count(model, chosen), *spec.design_columns_for(True)]
         missing = find_missing(model, FrameColumns(frame), needed)
         known = {*spec.columns_for(chosen), *needed}
         unread = [c for c in spec.columns_for(True) if c not in known]
@@ -256,6 +256,17 @@ class Rows:
                 "it keeps no rows. Pass what fit was given."
             )
         return self
+
+
+def columns_that_count(model, random_effects):
+    """Columns without which a row has no prediction.
+
+    A missing group is an unseen one; but with ``na_action="drop"`` rows that `fit`
+    would leave out have no prediction.
+    """
+    if model.na_action == "drop":
+        return model.spec_.columns_for(random_effects)
+    return model.spec_.design_columns_for(random_effects)
 
 
 def find_missing(model, columns, needed):

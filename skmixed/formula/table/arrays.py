@@ -167,7 +167,8 @@ def find_implied(part):
 
 def adds_up(columns):
     """Tell whether the columns add up to 1 in every row."""
-    total = columns[:, 0] if columns.shape[1] == 1 else columns.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        total = columns[:, 0] if columns.shape[1] == 1 else columns.sum(axis=1)
     return bool(np.all(np.abs(total - 1.0) <= PARTITION_OF_UNITY))
 
 
