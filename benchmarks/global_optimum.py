@@ -20,7 +20,7 @@ from hostile_designs import KINDS, best_of_many_starts, hostile_design  # noqa: 
 
 from skmixed.inference.opened.open_fit import reopen  # noqa: E402
 from skmixed.likelihood.fit import fit_linear  # noqa: E402
-from skmixed.likelihood.products.cross_products import cross_products  # noqa: E402
+from skmixed.likelihood.products.plan import cross_products  # noqa: E402
 from skmixed.likelihood.search.optimize import NewtonStep  # noqa: E402
 from skmixed.likelihood.search.search import (  # noqa: E402
     descend,

@@ -17,7 +17,7 @@ from skmixed.estimators.statements import StatementsMixin
 from skmixed.estimators.variance import VarianceMixin
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.fit import fit_linear
-from skmixed.likelihood.products.cross_products import cross_products
+from skmixed.likelihood.products.plan import cross_products
 
 
 class MixedLinearRegressor(

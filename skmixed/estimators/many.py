@@ -11,7 +11,7 @@ from skmixed.estimators.diagnostics import warn_about_design
 from skmixed.estimators.input import read_response
 from skmixed.estimators.rows import Rows
 from skmixed.inference.opened.fitted import Fitted
-from skmixed.likelihood.products.cross_products import cross_products
+from skmixed.likelihood.products.plan import cross_products
 from skmixed.likelihood.products.responses import with_responses
 from skmixed.printing.progress import count_done
 

@@ -19,7 +19,7 @@ from skmixed.likelihood.elimination.sizes import (
     count_meetings,
     product_bytes,
 )
-from skmixed.likelihood.products.cross_products import CHUNK_ROWS
+from skmixed.likelihood.products.columns import CHUNK_ROWS
 
 # Rows read to learn which columns a formula makes.
 SAMPLE_ROWS = 500

@@ -18,6 +18,7 @@ from skmixed.estimators.input import (
 from skmixed.formula import Design
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.frame import FrameColumns
+from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
 
 # Cross-products of the same rows differ by rounding; others by more than this.
@@ -329,7 +330,7 @@ def same_rows(A, design):
     X = A.basis.fixed.apply(design.X)
     y = without_offset(design)
     y = A.basis.response(y, X)
-    weighted = y if design.weights is None else y * design.weights
+    weighted = residual_of(design).times(y)
     found = np.append(X.T @ weighted, y @ weighted)
     scale = np.sqrt(np.diag(A.gram) * A.gram[-1, -1])
     return bool((np.abs(found - A.gram[-1]) <= SAME_ROWS * scale).all())

@@ -11,6 +11,7 @@ from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.deletion import OpenRows
 from skmixed.inference.diagnose.unshrunk import standardise_modes
 from skmixed.inspection import findings as ask
+from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
 
 MARKS = {
@@ -173,8 +174,8 @@ def conditional_residuals(fit, design):
     y = without_offset(design)
     result, rows = fit.result, OpenRows.of(fit, design)
     residuals = result.A.basis.response(y, rows.X) - rows.mean
-    weights = 1.0 if design.weights is None else np.sqrt(design.weights)
-    return weights * residuals / result.sigma, design.y - residuals
+    weighted = residual_of(design).root(residuals)
+    return weighted / result.sigma, design.y - residuals
 
 
 def standardised_modes(fit):

@@ -23,7 +23,7 @@ from skmixed.inference.opened import open_fit, posterior
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination import factored
 from skmixed.likelihood.elimination.regime import choose_elimination
-from skmixed.likelihood.products.cross_products import GroupedRows
+from skmixed.likelihood.products.rows import GroupedRows
 
 
 def make_crossed():

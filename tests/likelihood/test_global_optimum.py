@@ -6,7 +6,7 @@ from hostile_designs import best_of_many_starts, hostile_design
 
 from skmixed.inference.opened.open_fit import reopen
 from skmixed.likelihood.fit import fit_linear
-from skmixed.likelihood.products.cross_products import cross_products
+from skmixed.likelihood.products.plan import cross_products
 from skmixed.likelihood.search.search import descend
 
 # Log-likelihoods that differ by less are of the same optimum.

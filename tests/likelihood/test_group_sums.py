@@ -11,6 +11,7 @@ from skmixed.likelihood.linalg.group_sums import GroupSums, interleave, sort_by_
 from skmixed.likelihood.products import columns
 from skmixed.likelihood.products.columns import DistinctColumns, Moments
 from skmixed.likelihood.products.pairs import Meetings
+from skmixed.likelihood.products.residual import Independent, Weighted
 
 RNG = np.random.default_rng(5)
 CODES = RNG.integers(0, 9, 200), RNG.integers(0, 6, 200)
@@ -86,7 +87,8 @@ def test_columns_that_x_has_are_not_kept_twice():
 def test_moments_about_a_shift(weighted):
     rows = RNG.normal([[1e3], [0.0], [1.0]], size=(3, 50))
     weights = RNG.uniform(0.5, 2, 50) if weighted else None
-    moments = Moments.of(list(rows), weights)
+    residual = Independent() if weights is None else Weighted(weights)
+    moments = Moments.of(list(rows), residual)
     np.testing.assert_allclose(
         moments.mean, np.average(rows, axis=1, weights=weights), SAME_ALGEBRA
     )

@@ -5,6 +5,7 @@ from scipy import sparse
 
 from skmixed.inference.diagnose.deletion import Deletion
 from skmixed.likelihood.elimination.factored import CHUNK_DIRECTIONS
+from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
 from skmixed.printing.progress import count_done
 
@@ -81,7 +82,7 @@ def delete_crossed(fit, design, codes, n_groups, verbose=None):
     basis = result.A.basis
     rows = posterior.basis.rows(design)
     y = basis.response(without_offset(design), rows.X)
-    w = np.ones(len(y)) if design.weights is None else design.weights
+    w = residual_of(design).times(np.ones(len(y)))
     e, S = y - posterior.mean(rows), henderson_inverse(posterior)
     T = henderson_columns(rows, [block.shape[2] for block in posterior.blocks])
     p, G = rows.X.shape[1], n_groups

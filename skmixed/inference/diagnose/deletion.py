@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from skmixed.inference.prediction import mean_variance
+from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
 
 # A unit whose leverage is nearer to 1 determines an effect alone.
@@ -94,7 +95,7 @@ def delete_rows(fit, design):
     """
     result, rows = fit.result, OpenRows.of(fit, design)
     basis = result.A.basis
-    w = np.ones(len(rows.X)) if design.weights is None else design.weights
+    w = residual_of(design).times(np.ones(len(rows.X)))
     y = without_offset(design)
     residual = basis.response(y, rows.X) - rows.mean
     hat = w * mean_variance(fit, design) / result.sigma**2

@@ -10,7 +10,8 @@ from skmixed.inference.opened.open_fit import reopen
 from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.likelihood.fit import finish
 from skmixed.likelihood.linalg.threads import blas_threads
-from skmixed.likelihood.products.cross_products import cross_products
+from skmixed.likelihood.products.plan import cross_products
+from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import GroupedRows, without_offset
 from skmixed.likelihood.search.boundary import thin_directions
 from skmixed.likelihood.search.optimize import minimise
@@ -148,9 +149,7 @@ def group_leverage(fit, design, codes):
     rows = OpenRows.of(fit, design)
     whitened = np.linalg.solve(rows.RX @ rows.RX.T, rows.VX.T)
     leverage = np.einsum("ni,in->n", rows.X, whitened)
-    if design.weights is not None:
-        leverage *= design.weights
-    return np.bincount(codes, leverage)
+    return np.bincount(codes, residual_of(design).times(leverage))
 
 
 def hold_variances(fit, design, codes):
@@ -207,12 +206,12 @@ def own_scores(ZtXy, beta):
 def own_products(basis, design, codes, beta):
     """``[X e]_g'W[X e]_g`` of every group, of shape (G, p + 1, p + 1)."""
     X = basis.fixed.apply(design.X)
-    y = without_offset(design)
+    y, residual = without_offset(design), residual_of(design)
     columns = [*X.T, basis.response(y, X) - X @ beta]
     m, G = len(columns), codes.max() + 1
     out = np.empty((G, m, m))
     for a, first in enumerate(columns):
-        weighted = first if design.weights is None else first * design.weights
+        weighted = residual.times(first)
         for b in range(a + 1):
             out[:, a, b] = out[:, b, a] = np.bincount(codes, weighted * columns[b])
     return out

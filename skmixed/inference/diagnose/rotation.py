@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import transposed_z, without_offset
 
 # Several factors are rotated by a dense eigendecomposition of this size at most.
@@ -44,20 +45,16 @@ def rotate_residuals(fit, design):
     posterior = fit.open.posterior
     rows = posterior.basis.rows(design)
     e = result.A.basis.response(y, rows.X) - rows.X @ posterior.beta
-    columns = weigh(np.column_stack([rows.X, e]), design.weights)
+    residual = residual_of(design)
+    columns = residual.root(np.vstack([rows.X.T, e])).T
     rotate = rotate_groups if len(rows.z) == 1 else rotate_jointly
     loadings = [
-        weigh(z, design.weights) @ Lambda
+        residual.root(z.T).T @ Lambda
         for z, Lambda in zip(rows.z, posterior.Lambdas, strict=True)
     ]
     rotated = rotate(columns, loadings, rows.codes)
     basis = np.linalg.solve(posterior.RX, rotated[:, :-1].T).T
     return rotated[:, -1] / result.sigma, basis
-
-
-def weigh(columns, weights):
-    """Multiply columns by the square roots of the weights."""
-    return columns if weights is None else columns * np.sqrt(weights)[:, None]
 
 
 def rotate_groups(columns, loadings, codes):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.responses import CHUNK, with_responses
 
 # Gram matrices of the same rows agree to this, relative.
@@ -62,10 +63,8 @@ class RowLaw:
     def draw(self, n_draws, rng):
         """Draw responses, of shape (n, n_draws)."""
         design, result = self.design, self.result
-        spread = result.sigma
-        if design.weights is not None:
-            spread = spread / np.sqrt(design.weights)[:, None]
-        Y = spread * rng.standard_normal((len(design.X), n_draws))
+        noise = result.sigma * rng.standard_normal((len(design.X), n_draws))
+        Y = residual_of(design).unroot(noise.T).T
         Y += (design.X[:, result.kept] @ result.coef)[:, None]
         if design.offset is not None:
             Y += design.offset[:, None]
@@ -93,10 +92,10 @@ def refuse_other_rows(A, design):
     ValueError
     """
     X, p = A.basis.fixed.apply(design.X), A.n_fixed
-    heavy = X if design.weights is None else X * design.weights[:, None]
+    heavy = residual_of(design).times(X.T)
     same = len(X) == A.n_obs and all((b.codes >= 0).all() for b in design.random)
     if not same or not np.allclose(
-        heavy.T @ X, A.gram[:p, :p], rtol=SAME_ROWS, atol=SAME_ROWS * A.n_obs
+        heavy @ X, A.gram[:p, :p], rtol=SAME_ROWS, atol=SAME_ROWS * A.n_obs
     ):
         raise ValueError(
             f"The bootstrap from rows needs the {A.n_obs} rows that the model was "

@@ -183,6 +183,13 @@ class Basis:
         """
         return self.fixed.contrasts(L)
 
+    def unmixed(self):
+        """The basis of the random effects' columns as they are shifted and scaled."""
+        if all(own.mix is None for own in self.random):
+            return self
+        random = tuple(replace(own, mix=None) for own in self.random)
+        return replace(self, random=random)
+
     def mixed(self, bases):
         """The basis in which ``z_j @ bases[j]`` stand in place of the ``z_j``.
 
@@ -281,7 +288,7 @@ def same_basis(one, other):
     return one is other or np.array_equal(one, other)
 
 
-def freeze_fixed(moments, X, constant, weights):
+def freeze_fixed(moments, X, constant, residual):
     """Frame of the fixed-effects columns: centred, scaled and without aliases.
 
     Parameters
@@ -291,7 +298,7 @@ def freeze_fixed(moments, X, constant, weights):
     X : ndarray of shape (n, p)
     constant : ndarray of shape (p,) or None
         Coefficients of the constant column in X.
-    weights : ndarray of shape (n,) or None
+    residual : Residual
 
     Returns
     -------
@@ -308,7 +315,7 @@ def freeze_fixed(moments, X, constant, weights):
             gram = moments.about(shift, kept) / (scale[:, None] * scale)
             if len(X) < len(kept) or not well_conditioned(gram):
                 columns = (X[:, kept] - shift) / scale
-                independent, mix = find_independent(columns, weights)
+                independent, mix = find_independent(columns, residual)
         if independent.all():
             break
         if constant is not None and np.any(anchor[~independent]):
@@ -337,7 +344,7 @@ def well_conditioned(gram):
     return not failed and root.diagonal().min() ** 2 > WELL_CONDITIONED
 
 
-def fit_crudely(fixed, moments, y_shift, X, y, weights):
+def fit_crudely(fixed, moments, y_shift, X, y, residual):
     """Least-squares coefficients of the shifted response, in the basis.
 
     Parameters
@@ -348,7 +355,7 @@ def fit_crudely(fixed, moments, y_shift, X, y, weights):
     y_shift : float
     X : ndarray of shape (n, p)
     y : ndarray of shape (n,)
-    weights : ndarray of shape (n,) or None
+    residual : Residual
 
     Returns
     -------
@@ -364,18 +371,18 @@ def fit_crudely(fixed, moments, y_shift, X, y, weights):
         gram = products[:r, :r] / (fixed.scale[:, None] * fixed.scale)
         return lapack.dposv(gram, products[:r, r] / fixed.scale)[1]
     X = fixed.apply(X)
-    weighted = X if weights is None else X * weights[:, None]
+    weighted = residual.times(X.T).T
     return np.linalg.lstsq(X.T @ weighted, weighted.T @ (y - y_shift), rcond=None)[0]
 
 
-def find_independent(columns, weights):
+def find_independent(columns, residual):
     """Tell the columns that depend on the ones before them, from the rows.
 
     Parameters
     ----------
     columns : ndarray of shape (n, r)
         Centred, of unit root mean square.
-    weights : ndarray of shape (n,) or None
+    residual : Residual
 
     Returns
     -------
@@ -383,9 +390,9 @@ def find_independent(columns, weights):
     mix : ndarray of shape (r, r) or None
         Upper triangular and orthogonalising; None where columns are dependent.
     """
-    mix, _ = orthogonalise(weighted_gram(columns, weights))
+    mix, _ = orthogonalise(weighted_gram(columns, residual))
     # Rows, not their Gram matrix, decide: it has lost the digits in question.
-    gram = weighted_gram(columns @ mix, weights)
+    gram = weighted_gram(columns @ mix, residual)
     lengths = np.sqrt(np.diag(gram))
     independent = lengths > ALIASED
     if not independent.all():
@@ -395,11 +402,10 @@ def find_independent(columns, weights):
     return independent, mix / lengths @ again
 
 
-def weighted_gram(columns, weights):
+def weighted_gram(columns, residual):
     """Weighted mean cross-products of columns, of shape (r, r)."""
-    if weights is None:
-        return columns.T @ columns / len(columns)
-    return columns.T @ (columns * weights[:, None]) / weights.sum()
+    total, _ = residual.means([columns[:, 0]])
+    return residual.times(columns.T) @ columns / total
 
 
 def orthogonalise(gram):
@@ -488,3 +494,8 @@ def centre_and_scale(moments, places, constant):
         return np.zeros_like(mean), np.where(rms > 0, rms, np.inf)
     free = constant == 0
     return np.where(free, mean, 0.0), np.where(free, moments.deviation[places], 1.0)
+
+
+def rounding_of(y):
+    """Size of the rounding of a response, or of each column of many."""
+    return 8 * np.finfo(float).eps * np.abs(y).max(axis=0, initial=0.0)

@@ -77,30 +77,25 @@ class Moments:
     deviation: np.ndarray
 
     @classmethod
-    def of(cls, columns, weights):
+    def of(cls, columns, residual):
         """Take the moments of columns.
 
         Parameters
         ----------
         columns : list of ndarray of shape (n,)
-        weights : ndarray of shape (n,) or None
+        residual : Residual
 
         Returns
         -------
         Moments
         """
         n = len(columns[0])
-        if weights is None:
-            total, mean = n, [np.add.reduce(column) / n for column in columns]
-        else:
-            total = np.add.reduce(weights)
-            mean = [weights @ column / total for column in columns]
+        total, mean = residual.means(columns)
         squares, ones = 0.0, [1.0] * len(columns)
         buffer = np.empty((len(columns), min(n, CHUNK_ROWS)))
         for chunk in chunks(n):
             centred = standardise(columns, mean, ones, chunk, buffer)
-            heavy = centred if weights is None else centred * weights[chunk]
-            squares = squares + heavy @ centred.T
+            squares = squares + residual.times(centred, chunk) @ centred.T
         mean, covariance = np.array(mean), squares / total
         deviation = np.sqrt(covariance.diagonal())
         # a shifted constant leaves its rounding behind, which is no scale
@@ -145,7 +140,7 @@ class FramedRows:
 
     @classmethod
     def of(cls, distinct, basis):
-        """Put distinct columns into a basis.
+        """Put distinct columns into a basis, whatever it mixes of random effects.
 
         Parameters
         ----------

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmixed.likelihood.products.rows import GroupedRows, transposed_z
+from skmixed.likelihood.products.basis import rounding_of
+from skmixed.likelihood.products.residual import residual_of
+from skmixed.likelihood.products.rows import transposed_z
 
 # Responses whose residuals are held at once.
 CHUNK = 64
@@ -28,35 +30,27 @@ def with_responses(A, design, Y):
     Notes
     -----
     One pass over the rows for every 64 responses: each is reduced to the residual of
-    its least-squares fit first, as a single response is.
+    its least-squares fit first, as a single response is. Products of sparse matrices
+    take a third of the time of sums by group where there are many right-hand sides.
     """
-    rows = GroupedRows.of(design.random)
-    basis, p = A.basis, A.n_fixed
-    X = basis.fixed.apply(design.X)
-    weights = None if design.weights is None else design.weights[:, None]
-    weighted = X if weights is None else X * weights
+    basis, p, residual = A.basis, A.n_fixed, residual_of(design)
+    rows = basis.rows(design)
+    weighted = residual.times(rows.X.T)
     Zt = [
-        transposed_z(
-            columns.apply(z) if weights is None else columns.apply(z) * weights,
-            codes,
-            factor.n_levels,
-        )
-        for columns, z, codes, factor in zip(
-            basis.random, rows.z, rows.codes, rows.factors, strict=True
-        )
+        transposed_z(residual.times(z.T).T, codes, factor.n_levels)
+        for z, codes, factor in zip(rows.z, rows.codes, A.factors, strict=True)
     ]
     for start in range(0, Y.shape[1], CHUNK):
         part = Y[:, start : start + CHUNK].astype(float)
-        rounding = 8 * np.finfo(float).eps * np.abs(part).max(axis=0, initial=0.0)
         if design.offset is not None:
-            part = part - design.offset[:, None]
-        shift = part.mean(axis=0) if basis.constant.any() else np.zeros(part.shape[1])
-        part = part - shift
-        crude = np.linalg.lstsq(A.gram[:p, :p], weighted.T @ part, rcond=None)[0]
-        part -= X @ crude
-        Xty = weighted.T @ part
-        heavy = part if weights is None else part * weights
-        squares = np.einsum("ij,ij->j", part, heavy)
+            part -= design.offset[:, None]
+        rounding = rounding_of(part)
+        shift = part.mean(axis=0) * basis.constant.any()
+        part -= shift
+        crude = np.linalg.lstsq(A.gram[:p, :p], weighted @ part, rcond=None)[0]
+        part -= rows.X @ crude
+        Xty = weighted @ part
+        yty = np.einsum("ij,ij->j", part, residual.times(part.T).T)
         Zty = [transposed @ part for transposed in Zt]
         for j in range(part.shape[1]):
             own = replace(
@@ -65,7 +59,7 @@ def with_responses(A, design, Y):
                 y_shift=float(shift[j]),
                 y_rounding=float(rounding[j]),
             )
-            yield put_response(A, own, Xty[:, j], squares[j], [z[:, j] for z in Zty])
+            yield put_response(A, own, Xty[:, j], yty[j], [z[:, j] for z in Zty])
 
 
 def put_response(A, basis, Xty, yty, Zty):
