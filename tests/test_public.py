@@ -19,6 +19,7 @@ PUBLIC = {
         compare_approaches compare_models compare_table contrast_test describe_occasions
         drop_fixed_terms drop_random_terms emmeans emtrends estimate_memory fit_many
         five_approaches johnson_neyman likelihood_ratio_test naive_vs_mixed pool
+        trusted_types
     """,
     "skmixed.datasets": """
         fetch_reisby load_cake load_chem97 load_dyestuff load_insteval
@@ -26,10 +27,10 @@ PUBLIC = {
         load_scots_schools load_sleepstudy make_mixed_regression
     """,
     "skmixed.inspection": """
-        ApproachesDisplay CrossValidationDisplay GroupLinesDisplay Influence ModelReport
-        OccasionsDisplay ProfileDisplay RandomEffectsDisplay ResidualsDisplay
-        ShrinkageDisplay SimulatedResiduals TrajectoriesDisplay check_model influence
-        simulated_residuals
+        ApproachesDisplay CrossValidationDisplay GroupLinesDisplay Influence
+        InfluenceDisplay ModelReport OccasionsDisplay ProfileDisplay
+        RandomEffectsDisplay ResidualsDisplay ShrinkageDisplay SimulatedResiduals
+        TrajectoriesDisplay VarianceDisplay check_model influence simulated_residuals
     """,
     "skmixed.model_selection": "compare_models",
 }
