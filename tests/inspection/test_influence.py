@@ -273,5 +273,6 @@ def test_another_table_than_that_of_the_fit_is_refused():
 def test_printed_influence_shows_the_largest():
     model, sleep = sleepstudy()
     text = repr(influence(model, sleep, level="Subject"))
-    assert text.startswith("Influence of 18 `Subject`; the largest:")
+    head = "Influence of 18 `Subject`, variances estimated anew; the largest:"
+    assert text.startswith(head)
     assert "cooks_distance" in text
