@@ -91,14 +91,14 @@ def delete_crossed(fit, design, codes, n_groups, verbose=None):
     nu = result.df_resid if result.reml else result.n_obs
     shift, spread = np.full((G, p), np.nan), np.full((G, p), np.nan)
     r2 = np.full(G, result.sigma**2 * nu)
-    to_raw = basis.contrasts(np.eye(p))
+    raw = basis.contrasts(np.eye(p))
     with count_done(G, "influence", "groups", verbose) as done:
         for g, own in enumerate(np.split(order, np.cumsum(counts)[:-1])):
             found = delete_one(T[own], w[own], e[own], S, p)
             if found is not None:
                 moved, C, lost = found
-                shift[g] = to_raw @ moved
-                spread[g] = np.sqrt(np.einsum("ia,ab,ib->i", to_raw, C, to_raw))
+                shift[g] = raw @ moved
+                spread[g] = np.sqrt(np.einsum("ia,ab,ib->i", raw, C, raw))
                 r2[g] -= lost
             else:
                 r2[g] = np.nan
