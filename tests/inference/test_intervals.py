@@ -457,7 +457,7 @@ def test_profiles_of_correlations_do_not_cross_to_the_mirror_image(seed):
     if table.empty:
         return  # an effect does not vary: there is no correlation
     assert (np.diff(table["zeta"]) > -SAME_THETA).all()
-    design = dataclasses.replace(model._replay_design(frame)[0], y=frame["y"])
+    design = dataclasses.replace(model.spec_.build(frame), y=frame["y"])
     inside = table[table["value"].abs() < 0.999]
     for value, zeta in inside[["value", "zeta"]].to_numpy()[[0, 1, -1]]:
         rise = lowest_deviance(design, value) - model.deviance_
