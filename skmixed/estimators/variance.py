@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.input import read_features
+from skmixed.estimators.rows import Rows
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.variance.parameters import choose_parameters, list_parameters
@@ -193,7 +193,8 @@ class VarianceMixin:
         Parameters
         ----------
         X : data frame or array-like of shape (n_samples, n_features)
-            For example the rows of one subject; groups need not be known.
+            For example the rows of one subject; groups need not be known, and rows
+            without one share it with no other.
 
         Returns
         -------
@@ -223,13 +224,16 @@ class VarianceMixin:
                 f"marginal_cov of {len(X)} rows would be a matrix of {len(X)} x "
                 f"{len(X)}; pass the rows of one group, at most {LARGEST_MARGINAL}."
             )
-        design, missing = self._replay_all_effects(X, False)
-        frame = read_features(self, X, reset=False)
-        total = self.sigma_**2 * np.eye(len(missing))
-        for group, z, _, root in self._effects_to_draw(design, frame):
+        rows = Rows.read_all_effects(self, X, refuse_unseen=False)
+        total = self.sigma_**2 * np.eye(len(rows.missing))
+        for group, z, _, root in self._effects_to_draw(rows.design):
             columns = list(self.spec_.groups[group].columns)
-            levels = frame.groupby(columns, observed=True).ngroup().to_numpy()
+            levels = (
+                rows.frame.groupby(columns, observed=True).ngroup().to_numpy(copy=True)
+            )
+            alone = np.flatnonzero(levels < 0)  # a missing group is one of its own
+            levels[alone] = -1 - alone
             effects = z @ root
             total += (effects @ effects.T) * (levels[:, None] == levels)
-        total[missing] = total[:, missing] = np.nan
+        total[rows.missing] = total[:, rows.missing] = np.nan
         return total

@@ -206,7 +206,7 @@ class HeldParameter:
 
     def mirrored(self, y):
         """Whether minus the correlation is held at y."""
-        if self.parameter.kind != "correlation":
+        if self.parameter.kind != "correlation" or self.term is not None:
             return False
         at_first, at_low = self.signed()
         return bool(y[at_first] * y[at_low] < 0.0)
@@ -229,7 +229,7 @@ class HeldParameter:
 
         The correlation does not count there. Each comes with a start.
         """
-        if self.parameter.kind != "correlation":
+        if self.parameter.kind != "correlation" or self.term is not None:
             return []
         first, low, last = self.places
         _, c1, c2 = self.reach

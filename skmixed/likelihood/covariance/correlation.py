@@ -29,6 +29,8 @@ class Shape:
     names = ()
     # the smallest value of a correlation
     smallest = -1.0
+    # phi off the limits: tanh(1.5) is 0.9
+    within = 1.5
 
     @cached_property
     def lag(self):
@@ -70,6 +72,7 @@ class CompoundSymmetry(Shape):
 
     n_phi = 1
     names = ("rho",)
+    within = 3.0
 
     def derivatives(self, phi):
         """R, dR and d2R."""

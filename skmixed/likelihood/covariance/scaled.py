@@ -139,7 +139,7 @@ class Scaled(OnlyFields):
         Psi : ndarray of shape (k, k)
             Symmetric; need not be positive definite, nor of this structure.
         floor : float, default=0.0
-            Smallest variance.
+            Smallest variance; a positive one keeps correlations off their limits too.
 
         Returns
         -------
@@ -153,7 +153,10 @@ class Scaled(OnlyFields):
         R = Psi * np.outer(inverse, inverse)
         np.fill_diagonal(R, 1.0)
         own = sd[:1] if self.equal else np.log(np.maximum(sd, np.exp(-LARGEST_LOG)))
-        return np.concatenate([own, self.shape.read(R)])
+        phi = self.shape.read(R)
+        if floor > 0:  # off that boundary too, where all slopes vanish
+            phi = np.clip(phi, -self.shape.within, self.shape.within)
+        return np.concatenate([own, phi])
 
     def change_roots(self, theta, change):
         """Theta as it is: there are no free blocks."""

@@ -197,7 +197,7 @@ def further_starts(deviance):
     small = sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS
     if small and deviance.n_theta > 2:
         variances = FURTHER_VARIANCES
-    elif covary(deviance) or (small and deviance.n_theta == 2):
+    elif covary(deviance) or structured(deviance) or (small and deviance.n_theta == 2):
         variances = FURTHER_VARIANCES[:1]
     else:
         variances = ()
