@@ -10,7 +10,8 @@ from sklearn.base import clone
 from skmixed.formula.table.terms import fixed_terms
 from skmixed.formula.text.operators import RandomTerm, write_term
 from skmixed.inference.compare.likelihood_ratio import describe, ratio_test
-from skmixed.inference.compare.nesting import difference, refuse_worse
+from skmixed.inference.compare.nesting import difference
+from skmixed.inference.compare.refusals import refuse_worse
 from skmixed.inference.fixed.contrasts import joint_test
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.estimable import kept_positions, without_intercept

@@ -12,8 +12,9 @@ from skmixed.inference.compare.likelihood_ratio import (
     by_maximum_likelihood,
     likelihood_ratio_table,
 )
-from skmixed.inference.compare.nesting import difference, refuse_worse
+from skmixed.inference.compare.nesting import difference
 from skmixed.inference.compare.null_ratios import null_ratios
+from skmixed.inference.compare.refusals import refuse_worse
 from skmixed.inference.compare.same_rows import refuse_different_data
 from skmixed.inference.fixed.anova import anova_table
 from skmixed.inference.fixed.contrasts import (

@@ -88,7 +88,8 @@ class MixedLinearRegressor(
     sigma_ : float
         Residual standard deviation.
     theta_ : ndarray of shape (n_theta,)
-        Variance parameters relative to ``sigma_``, in lme4's order.
+        Variance parameters relative to ``sigma_``, in lme4's order; standard deviations
+        and correlations of a structured covariance such as ``ar1(0 + f | g)``.
     loglik_, deviance_ : float
         Log-likelihood (restricted if `reml`), and -2 times it.
     aic_, bic_ : float

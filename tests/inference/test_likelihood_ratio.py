@@ -15,7 +15,7 @@ from skmixed.datasets import (
     load_sleepstudy,
 )
 from skmixed.inference.compare.chi_bar import cone_volumes, mixture_survival
-from skmixed.likelihood.covariance.structure import Diagonal, Unstructured
+from skmixed.likelihood.covariance.free import Diagonal, Unstructured
 
 REISBY = Path(__file__).parents[3] / "shared" / "data"
 # Monte-Carlo error of the weights.

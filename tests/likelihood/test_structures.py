@@ -16,7 +16,7 @@ from skmixed.likelihood.covariance.names import (
     canonical_name,
     structure_of,
 )
-from skmixed.likelihood.covariance.structure import SideBySide
+from skmixed.likelihood.covariance.side_by_side import SideBySide
 
 EFFECTS = ["f[a]", "f[b]", "f[c]", "f[d]"]
 SPELLINGS = {

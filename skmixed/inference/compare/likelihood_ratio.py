@@ -6,7 +6,8 @@ import pandas as pd
 from scipy import stats
 
 from skmixed.inference.compare.chi_bar import mixture_survival, mixture_weights
-from skmixed.inference.compare.nesting import difference, interior, refuse_worse
+from skmixed.inference.compare.nesting import difference, interior
+from skmixed.inference.compare.refusals import refuse_worse
 from skmixed.inference.compare.same_rows import refuse_different_data
 from skmixed.likelihood.fit import fit_linear
 

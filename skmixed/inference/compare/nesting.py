@@ -4,14 +4,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skmixed.inference.compare.refusals import refuse_not_nested, refuse_other_columns
 from skmixed.inference.compare.same_rows import different_columns, same_order
+from skmixed.inference.compare.structures import (
+    factor_key,
+    holds,
+    is_structured,
+    pair_structured,
+    write_structure,
+)
 from skmixed.inference.opened.row_sketch import directions
-from skmixed.likelihood.covariance.structure import Term, contains
+from skmixed.likelihood.covariance.structure import Term
 
 # Columns lie in a space when their distance from it, relative to their spread, is less.
 IN_SPAN = 1e-6
-# A larger model may have a larger deviance by what two searches may differ.
-WORSE = 1e-3
 # Eigenvalues of a correlation matrix below this are at the boundary.
 AT_BOUNDARY = 1e-6
 
@@ -157,47 +163,6 @@ def by_names(large, n_fixed, added, pairs, alone):
     n_free = len(added) - sum(block.structure.n_theta for block in blocks)
     n_free += sum(two.structure.n_theta - one.structure.n_theta for one, two in pairs)
     return Difference(n_fixed, n_free, tuple([*blocks, *alone]))
-
-
-def pair_structured(small, large):
-    """Terms of both models with the same effects where one is not free.
-
-    Parameters
-    ----------
-    small, large : FitResult
-
-    Returns
-    -------
-    pairs : list of tuple (Term, Term or None)
-        Of the smaller model and of the larger one; None where that has no such term.
-    alone : list of Term
-        Structured terms of the larger model that the smaller one lacks.
-    """
-    old, new = ({term_key(r, t): t for t in r.terms} for r in (small, large))
-    pairs = [
-        (term, new.get(key))
-        for key, term in old.items()
-        if is_structured(term) or (key in new and is_structured(new[key]))
-    ]
-    alone = [t for key, t in new.items() if is_structured(t) and key not in old]
-    return pairs, alone
-
-
-def is_structured(term):
-    """Whether a term's covariance is not free in entries of its own."""
-    return not term.structure.free_blocks
-
-
-def holds(term, other):
-    """Whether a term, if there is one, can be what another one of its effects is."""
-    return term is not None and contains(term.structure, other.structure)
-
-
-def term_key(result, term):
-    """What makes two terms the same but for their structure."""
-    names = result.effects[term.factor]
-    group = factor_key(result.groups[term.factor])
-    return group, tuple(names[e] for e in term.effects)
 
 
 def name_map(small, large):
@@ -393,53 +358,6 @@ def interior(small, large, difference):
     )
 
 
-def refuse_worse(small, large, names):
-    """Raise where a larger model fits worse, which a nested one cannot.
-
-    Parameters
-    ----------
-    small, large : FitResult
-        By the same criterion.
-    names : tuple of two str
-
-    Raises
-    ------
-    ValueError
-    """
-    gap = large.deviance - small.deviance
-    if gap > WORSE:
-        raise ValueError(
-            f"`{names[1]}` fits worse than `{names[0]}`, by {gap:.4g} in the deviance, "
-            "though it has more parameters: nested models of the same data cannot do "
-            "that. Were they fitted to other rows, or to other values of a column? "
-            "If not, the larger fit is no optimum: fit it again with a smaller tol, or "
-            "with standardised columns."
-        )
-
-
-def refuse_not_nested(names, lacking):
-    """Say what the larger model lacks."""
-    raise ValueError(
-        f"`{names[0]}` is not nested in `{names[1]}`, which lacks: "
-        f"{', '.join(lacking)}. A likelihood-ratio test needs a smaller model that is "
-        "a special case of the larger one; compare models that are not nested by AIC "
-        "or cross-validation."
-    )
-
-
-def refuse_other_columns(names, which):
-    """Say that what has one name in two models is not the same there."""
-    raise ValueError(
-        f"`{names[0]}` and `{names[1]}` were fitted to different values of {which} "
-        "under the same names. Fit both to the same rows of the same table."
-    )
-
-
-def factor_key(group):
-    """Name of a grouping factor; a:b and b:a are one."""
-    return ":".join(sorted(group.split(":")))
-
-
 def free_entries(result, pairs):
     """Free entries of the covariances by name: (group, effect, effect).
 
@@ -463,12 +381,6 @@ def free_entries(result, pairs):
             one, other = names[term.effects[row]], names[term.effects[col]]
             entries.append((group, *sorted((one, other))))
     return entries
-
-
-def write_structure(term, result):
-    """Write the covariance of a whole term for a message."""
-    names = ", ".join(f"`{result.effects[term.factor][e]}`" for e in term.effects)
-    return f"the covariance of {names} by `{result.groups[term.factor]}`"
 
 
 def write_entry(entry):

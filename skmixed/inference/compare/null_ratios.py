@@ -3,7 +3,8 @@
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from skmixed.inference.compare.nesting import embed, factor_key
+from skmixed.inference.compare.nesting import embed
+from skmixed.inference.compare.structures import factor_key
 from skmixed.inference.resample.bootstrap import in_chunks
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.refit import Refitter

@@ -8,8 +8,8 @@ from skmixed.likelihood.covariance.correlation import (
     Independent,
     Toeplitz,
 )
+from skmixed.likelihood.covariance.free import Diagonal, Unstructured
 from skmixed.likelihood.covariance.scaled import Scaled
-from skmixed.likelihood.covariance.structure import Diagonal, Unstructured
 
 # Name -> shape of the correlations, and whether variances are equal unless `hom=` says
 # so: the defaults of lme4 and glmmTMB. Us has no such option.

@@ -6,7 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from skmixed.likelihood.covariance.names import structure_of
-from skmixed.likelihood.covariance.structure import Structure, Term, side_by_side
+from skmixed.likelihood.covariance.side_by_side import side_by_side
+from skmixed.likelihood.covariance.structure import Structure, Term
 
 # Rows that show most crossed factors to be so, before all are looked at.
 SAMPLED_ROWS = 4096
