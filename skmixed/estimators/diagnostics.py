@@ -8,6 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmixed.formula.text.operators import write_term
 from skmixed.formula.text.parse import columns_of
+from skmixed.likelihood.covariance.names import structure_of
+from skmixed.likelihood.covariance.structure import absorbs
 from skmixed.warnings import (
     RankDeficiencyWarning,
     RedundantTermWarning,
@@ -140,8 +142,10 @@ def _holds_intercept(block):
     """Tell whether a term's covariance can take up any variance of an intercept."""
     if block.constant is None:
         return False
-    one = np.count_nonzero(block.constant) == 1
-    return block.covariance == "us" or (one and block.covariance == "diag")
+    structure = structure_of(
+        block.covariance, block.options, block.effects, block.group
+    )
+    return absorbs(structure, np.outer(block.constant, block.constant))
 
 
 def _warn_about_redundancy(group, holders):
@@ -168,6 +172,7 @@ def _without_surplus(group, holders):
     factor = _EFFECT_LEVEL.sub("", block.effects[levels[0]])
     term = next((t for t in other.terms if write_term(t) == factor), None)
     alone = len(holders) == 2 and [write_term(t) for t in one.terms] == ["1"]
+    alone = alone and other.covariance == "us"
     if not alone or term is None or not np.isin(block.z[:, levels], (0, 1)).all():
         return "Keep one of them."
     effects = " + ".join(write_term(t) for t in other.terms)

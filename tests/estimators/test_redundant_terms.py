@@ -36,6 +36,8 @@ def redundancies(formula, frame):
         ("(1 + lrt | school) + (0 + kind | school)", "Keep one"),
         ("(0 + kind + gender || school)", "Keep one"),
         ("diag(lrt | school) + (0 + kind | school)", "Keep one"),
+        ("(1 | school) + homcs(0 + kind | school)", "Keep one"),
+        ("(1 | school) + homtoep(0 + kind | school)", "Keep one"),
     ],
 )
 def test_an_intercept_beside_all_levels_of_a_factor(cells, random, remedy):
@@ -53,6 +55,8 @@ def test_an_intercept_beside_all_levels_of_a_factor(cells, random, remedy):
         "(lrt + kind | school)",
         "diag(kind | school)",
         "(1 | school) + diag(0 + kind | school)",
+        "(1 | school) + cs(0 + kind | school)",
+        "(1 | school) + homdiag(0 + kind | school)",
         "(1 | school) + (1 | kind:school)",
         "(1 | school) + (0 + lrt:kind | school)",
     ],

@@ -170,11 +170,45 @@ def contains(larger, smaller):
     >>> contains(toep, ar1), contains(us, toep), contains(ar1, us)
     (True, True, False)
     """
-    theta = np.cos(np.arange(1.0, 1.0 + smaller.n_theta)) / 2.0 + 0.1
-    root = smaller.root(theta)
-    again = larger.root(larger.nearest(root @ root.T))
-    gap = np.abs(again @ again.T - root @ root.T).max()
-    return bool(gap < SAME * np.abs(root @ root.T).max())
+    return is_of(larger, general_covariance(smaller))
+
+
+def absorbs(structure, direction):
+    """Whether a structure's covariances stay so when a matrix is added to them.
+
+    Parameters
+    ----------
+    structure : Structure
+    direction : ndarray of shape (k, k)
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmixed.likelihood.covariance.names import structure_of
+    >>> from skmixed.likelihood.covariance.structure import absorbs
+    >>> homcs, ar1 = (structure_of(name, (), "abc", "g") for name in ("homcs", "ar1"))
+    >>> absorbs(homcs, np.ones((3, 3))), absorbs(ar1, np.ones((3, 3)))
+    (True, False)
+    """
+    Psi = general_covariance(structure)
+    return is_of(structure, Psi + np.trace(Psi) / np.trace(direction) * direction)
+
+
+def general_covariance(structure):
+    """A covariance of a structure in general position, of shape (k, k)."""
+    theta = np.cos(np.arange(1.0, 1.0 + structure.n_theta)) / 2.0 + 0.1
+    root = structure.root(theta)
+    return root @ root.T
+
+
+def is_of(structure, Psi):
+    """Whether a structure has a covariance."""
+    root = structure.root(structure.nearest(Psi))
+    return bool(np.abs(root @ root.T - Psi).max() < SAME * np.abs(Psi).max())
 
 
 def lifted(value, is_log, stuck, floor):
