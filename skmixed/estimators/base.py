@@ -16,12 +16,12 @@ from skmixed.estimators.input import (
     read_features,
     read_response,
     read_table,
-    read_weights,
     refuse_missing,
     require_response_in,
     response_label,
 )
 from skmixed.estimators.rows import response_of
+from skmixed.estimators.weights import read_weights
 from skmixed.formula.table.arrays import check_magnitudes
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.design import DesignSpec

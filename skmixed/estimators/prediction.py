@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.input import read_weights
 from skmixed.estimators.rows import Rows
+from skmixed.estimators.weights import read_weights
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.fixed.reference_grid import estimable
 from skmixed.inference.prediction import mean_variance, predictive_distribution

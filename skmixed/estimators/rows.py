@@ -11,10 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 from skmixed.estimators.input import (
     read_features,
     read_response,
-    read_weights,
     refuse_missing,
     require_response_in,
 )
+from skmixed.estimators.weights import read_weights
 from skmixed.formula import Design
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.frame import FrameColumns

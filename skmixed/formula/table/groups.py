@@ -1,25 +1,22 @@
 """Grouping factors: who the groups are, as sorted levels and integer codes."""
 
-from functools import cached_property
-
 import numpy as np
 import pandas as pd
 
-from skmixed.formula.table.coding import ColumnError, factorize
 from skmixed.formula.table.frame import FrameColumns
+from skmixed.formula.table.keys import (
+    Levels,
+    check_kind,
+    compact,
+    encode_keys,
+    learn_keys,
+    match_integers,
+)
 
 __all__ = ["GroupIndex"]
 
-# A table over the range of integer keys is faster than sorting while the range is at
-# most this many times the number of rows (or of levels, at prediction).
-DENSE_RANGE = 8
-SMALL_RANGE = 1 << 16
-# Beyond this many keys, distinct keys are found first: they are usually few.
-MANY_KEYS = 1000
 # Rows that mostly settle whether the levels of one column lie within those of another.
 FIRST_ROWS = 4096
-# Up to here every integer is a double of its own.
-MOST_EXACT = 2.0**53
 
 
 class GroupIndex:
@@ -171,34 +168,6 @@ class GroupIndex:
         return f"GroupIndex({self.name!r}, n_levels={self.n_levels})"
 
 
-class Levels:
-    """Levels of one column, and what finds keys among them.
-
-    Parameters
-    ----------
-    levels : ndarray of shape (G,)
-    """
-
-    def __init__(self, levels):
-        self.levels = levels
-
-    @cached_property
-    def index(self):
-        """Hash table of the levels."""
-        return pd.Index(self.levels)
-
-    @cached_property
-    def kind(self):
-        """Whether the levels are "numbers", "text" or "other", such as both."""
-        return kind_of(self.levels)
-
-    @cached_property
-    def ascending_integers(self):
-        """Whether the levels are integers that ascend; those of categories need not."""
-        levels = self.levels
-        return levels.dtype.kind in "iu" and bool((levels[:-1] <= levels[1:]).all())
-
-
 def pair_up(codes, more_codes, n_more):
     """Find the pairs of codes that occur.
 
@@ -250,189 +219,3 @@ def combine(codes, more_codes, n_more):
     keys = codes.astype(np.int64) * n_more + more_codes
     keys[(codes < 0) | (more_codes < 0)] = -1
     return keys
-
-
-def learn_keys(series, name):
-    """Return the levels of one column that occur, and the code of each row."""
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        codes = series.array.codes
-        used, codes = compact(codes, codes < 0)
-        return plain_levels(series.array.categories)[used], codes
-    integers = as_integers(series)
-    if integers is not None:
-        return compact(integers)
-    values = series.to_numpy() if series.dtype.kind in "fb" else series
-    codes, levels = factorize(values, name, sort=True)
-    if any(isinstance(level, complex) for level in levels[:1]):
-        raise ColumnError(f"Complex data not supported: column {name!r}.")
-    return plain_levels(levels), codes.astype(np.int32)
-
-
-def as_integers(series):
-    """Return integer keys as an array, or None for keys of another kind."""
-    if series.dtype.kind not in "iu":
-        return None
-    if not isinstance(series.dtype, np.dtype) and series.hasnans:
-        return None
-    if isinstance(series.dtype, np.dtype):
-        return series.to_numpy()
-    return series.to_numpy(dtype=np.uint64 if series.dtype.kind == "u" else np.int64)
-
-
-def plain_levels(levels):
-    """Return levels as an array: numbers as they are, the rest as objects."""
-    levels = np.asarray(levels)
-    return levels if levels.dtype.kind in "iufbmM" else levels.astype(object)
-
-
-def compact(keys, missing=None):
-    """Return the sorted integers that occur, and the position of each key there.
-
-    Parameters
-    ----------
-    keys : ndarray of int, shape (n,)
-    missing : ndarray of bool, shape (n,), optional
-        Rows without a key, which get the code -1.
-    """
-    if missing is not None and missing.any():
-        levels, present = compact(keys[~missing])
-        codes = np.full(len(keys), -1, dtype=np.int32)
-        codes[~missing] = present
-        return levels, codes
-    if not len(keys):
-        return keys, np.empty(0, dtype=np.int32)
-    low, high = int(keys.min()), int(keys.max())
-    if high - low > max(DENSE_RANGE * len(keys), SMALL_RANGE):
-        codes, levels = pd.factorize(keys, sort=True)
-        return levels, codes.astype(np.int32)
-    steps = offsets(keys, low)
-    occurs = np.zeros(high - low + 1, dtype=bool)
-    occurs[steps] = True
-    table = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
-    # in the keys' own type, which wraps around to the right values
-    levels = np.flatnonzero(occurs).astype(keys.dtype) + keys.dtype.type(low)
-    return levels, table[steps]
-
-
-def offsets(keys, low):
-    """Return ``keys - low`` for indexing, without a copy if nothing changes."""
-    if low == 0:
-        return keys
-    if keys.dtype.kind == "u":
-        return (keys - keys.dtype.type(low)).astype(np.int64)
-    return keys.astype(np.int64, copy=False) - low
-
-
-def as_dtype(keys, dtype):
-    """Bring integers to another integer type; tell which of them it can hold.
-
-    Returns
-    -------
-    keys : ndarray of the dtype
-    fits : ndarray of bool of shape (n,)
-    """
-    own, wanted = np.iinfo(keys.dtype), np.iinfo(dtype)
-    fits = np.ones(len(keys), dtype=bool)
-    if own.min < wanted.min:
-        fits &= keys >= keys.dtype.type(wanted.min)
-    if own.max > wanted.max:
-        fits &= keys <= keys.dtype.type(wanted.max)
-    return keys.astype(dtype), fits
-
-
-def match_integers(keys, levels):
-    """Return the position of each integer key in the sorted levels, -1 if absent."""
-    if not len(levels):
-        return np.full(len(keys), -1, dtype=np.int32)
-    if keys.dtype != levels.dtype:
-        keys, fits = as_dtype(keys, levels.dtype)
-        return np.where(fits, match_integers(keys, levels), np.int32(-1))
-    low, high = int(levels[0]), int(levels[-1])
-    dense = high - low <= max(DENSE_RANGE * len(levels), SMALL_RANGE)
-    many = len(keys) >= len(levels)
-    if many and not dense:
-        return pd.Index(levels).get_indexer(keys).astype(np.int32)
-    if not many or not dense:
-        codes = np.searchsorted(levels, keys).clip(max=len(levels) - 1)
-        return np.where(levels[codes] == keys, codes, -1).astype(np.int32)
-    table = np.full(high - low + 1, -1, dtype=np.int32)
-    table[offsets(levels, low)] = np.arange(len(levels), dtype=np.int32)
-    inside = (keys >= levels[0]) & (keys <= levels[-1])
-    steps = offsets(np.where(inside, keys, levels[0]), low)
-    return np.where(inside, table[steps], np.int32(-1))
-
-
-def encode_keys(series, lookup):
-    """Return the code of each key among the levels, -1 if it is not there.
-
-    Parameters
-    ----------
-    series : Series of length n
-    lookup : Levels
-    """
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        codes, categories = series.array.codes, series.array.categories
-        if len(codes) < len(categories):
-            used, codes = compact(codes, codes < 0)
-            categories = categories[used]
-        return np.append(find(lookup.index, categories), np.int32(-1))[codes]
-    integers = as_integers(series)
-    if integers is not None and lookup.ascending_integers:
-        return match_integers(integers, lookup.levels)
-    if series.dtype.kind == "f" and lookup.levels.dtype.kind in "iu":
-        return match_doubles(series, lookup)
-    return find(lookup.index, series)
-
-
-def match_doubles(series, lookup):
-    """Match integers that came as doubles; beyond 2^53 a double stands for several."""
-    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    whole = (np.abs(values) <= MOST_EXACT) & (values == np.floor(values))
-    codes = np.full(len(values), -1, dtype=np.int32)
-    integers = values[whole].astype(np.int64)
-    if lookup.ascending_integers:
-        codes[whole] = match_integers(integers, lookup.levels)
-    else:
-        codes[whole] = find(lookup.index, pd.Series(integers))
-    return codes
-
-
-def find(index, keys):
-    """Look keys up in a hash table of levels; missing keys get -1."""
-    if isinstance(keys, pd.Series) and len(keys) > MANY_KEYS:
-        codes, distinct = pd.factorize(keys)
-        return np.append(find(index, distinct), np.int32(-1))[codes]
-    values = keys.to_numpy()
-    if (values.dtype.kind == "b") != (index.dtype.kind == "b"):
-        values = values.astype(int) if values.dtype.kind == "b" else values
-        index = index.astype(int) if index.dtype.kind == "b" else index
-    if index.dtype == object:
-        values = values.astype(object, copy=False)
-    codes = index.get_indexer(values).astype(np.int32)
-    codes[pd.isna(values)] = -1
-    return codes
-
-
-def check_kind(series, levels, learnt, name):
-    """Raise if numbers alone were learnt and text is given, or the reverse."""
-    given = series
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        given = series.array.categories
-    now = kind_of(given)
-    if {learnt, now} == {"numbers", "text"} and not series.isna().all():
-        raise ValueError(
-            f"The grouping factor '{name}' held {learnt} in fit (such as "
-            f"{levels[:1].tolist()[0]!r}) and holds {now} now, so no group can match."
-        )
-
-
-def kind_of(values):
-    """Return "numbers", "text" or "other" for a column, its levels or categories."""
-    if values.dtype.kind in "iufb":
-        return "numbers"
-    inferred = pd.api.types.infer_dtype(values, skipna=True)
-    if inferred in ("string", "str"):
-        return "text"
-    if inferred in ("integer", "floating", "boolean", "mixed-integer-float"):
-        return "numbers"
-    return "other"

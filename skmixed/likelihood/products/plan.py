@@ -7,13 +7,7 @@ import numpy as np
 
 from skmixed.likelihood.linalg.group_sums import GroupSums, interleave
 from skmixed.likelihood.linalg.threads import blas_threads
-from skmixed.likelihood.products.basis import (
-    Basis,
-    fit_crudely,
-    freeze_fixed,
-    freeze_random,
-    rounding_of,
-)
+from skmixed.likelihood.products.basis import Basis
 from skmixed.likelihood.products.columns import (
     CHUNK_ROWS,
     DistinctColumns,
@@ -22,6 +16,12 @@ from skmixed.likelihood.products.columns import (
     chunks,
 )
 from skmixed.likelihood.products.cross_products import CrossProducts
+from skmixed.likelihood.products.freeze import (
+    fit_crudely,
+    freeze_fixed,
+    freeze_random,
+    rounding_of,
+)
 from skmixed.likelihood.products.pairs import Meetings
 from skmixed.likelihood.products.precondition import change_basis
 from skmixed.likelihood.products.residual import Residual, residual_of

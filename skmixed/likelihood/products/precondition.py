@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from skmixed.likelihood.linalg.grouped import shared_left, shared_right
-from skmixed.likelihood.products.basis import orthogonalise
+from skmixed.likelihood.products.freeze import orthogonalise
 
 # A column of z adds nothing to the ones before it when it is shorter than this, squared
 # and relative to its own length.

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmixed.likelihood.products.basis import rounding_of
+from skmixed.likelihood.products.freeze import rounding_of
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import transposed_z
 
