@@ -97,18 +97,12 @@ def make_mixed_regression(  # noqa: PLR0913 - one keyword per part of the model
     >>> truth.formula
     'y ~ x0 + x1 + (1 + x0 | group)'
     """
-    _check_counts(
-        n_groups=n_groups,
-        n_per_group=n_per_group,
-        n_second=n_second,
-        n_features=n_features,
-        n_random_slopes=n_random_slopes,
-    )
+    counts = {"n_groups": n_groups, "n_per_group": n_per_group, "n_second": n_second}
+    _check_counts(n_features, n_random_slopes, counts)
     _check_scales(sigma=sigma, second_sd=second_sd)
     covariance = _checked_covariance(covariance, 1 + n_random_slopes)
     rng = check_random_state(random_state)
     coef = _checked_coef(coef, n_features, rng)
-
     X = _draw_table(rng, n_groups, n_per_group, n_features, unbalanced)
     slopes = [f"x{r}" for r in range(n_random_slopes)]
     effects = _draw_effects(rng, covariance, n_groups, ["Intercept", *slopes])
@@ -128,8 +122,8 @@ def make_mixed_regression(  # noqa: PLR0913 - one keyword per part of the model
     return (X, y, truth) if return_truth else (X, y)
 
 
-def _check_counts(*, n_features, n_random_slopes, **at_least_one):
-    for name, value in at_least_one.items():
+def _check_counts(n_features, n_random_slopes, counts):
+    for name, value in counts.items():
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}.")
     if not 0 <= n_random_slopes <= n_features:

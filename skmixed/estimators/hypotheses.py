@@ -355,30 +355,16 @@ def bootstrap_test(
     >>> float(bootstrap_test(null, slopes, 199, random_state=0)["p"])
     0.005
     """
-    fits = [fitted(model, "bootstrap_test") for model in (null, alternative)]
     n_resamples = check_count("n_resamples", n_resamples)
-    results, names = [fit.result for fit in fits], [fit.names for fit in fits]
-    if not (all(r.reml for r in results) and set(names[0]) == set(names[1])):
-        results = [by_maximum_likelihood(result) for result in results]
-    formulas = (null.formula_, alternative.formula_)
-    refuse_different_data(results, formulas)
-    sketches = tuple(fit.sketch for fit in fits)
-    added = difference(*results, formulas, tuple(names), sketches)
-    refuse_worse(*results, formulas)
+    results, added = read_nested(null, alternative)
     observed = max(results[0].deviance - results[1].deviance, 0.0)
-    designs = (
-        None
-        if X is None
-        else tuple(
-            Rows.read_known(model, X, sample_weight).design
-            for model in (null, alternative)
-        )
-    )
+    if X is not None:
+        rows = [Rows.read_known(m, X, sample_weight) for m in (null, alternative)]
     ratios = null_ratios(
-        tuple(results),
+        results,
         added,
         n_resamples,
-        designs=designs,
+        designs=None if X is None else tuple(own.design for own in rows),
         n_jobs=n_jobs,
         random_state=random_state,
         verbose=verbose,
@@ -395,3 +381,29 @@ def bootstrap_test(
     series = pd.Series(table, name="bootstrap test")
     series.attrs["ratios"] = ratios
     return series
+
+
+def read_nested(null, alternative):
+    """Results of two nested models, by maximum likelihood unless REML compares them.
+
+    Returns
+    -------
+    results : tuple of FitResult
+    added : Difference
+        What the null model lacks.
+
+    Raises
+    ------
+    ValueError
+        As :func:`bootstrap_test`.
+    """
+    fits = [fitted(model, "bootstrap_test") for model in (null, alternative)]
+    results, names = [fit.result for fit in fits], [fit.names for fit in fits]
+    if not (all(r.reml for r in results) and set(names[0]) == set(names[1])):
+        results = [by_maximum_likelihood(result) for result in results]
+    formulas = (null.formula_, alternative.formula_)
+    refuse_different_data(results, formulas)
+    sketches = tuple(fit.sketch for fit in fits)
+    added = difference(*results, formulas, tuple(names), sketches)
+    refuse_worse(*results, formulas)
+    return tuple(results), added

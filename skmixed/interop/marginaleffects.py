@@ -45,17 +45,7 @@ def as_marginaleffects(model, X):
     >>> marginaleffects.avg_comparisons(wrapped, variables="gender")  # doctest: +SKIP
     """
     fitted(model, "as_marginaleffects")
-    try:
-        import polars as pl
-        from marginaleffects.classes.model import (
-            ModelAbstract,
-            ModelVault,
-        )
-    except ImportError as error:
-        raise ImportError(
-            "as_marginaleffects needs the package marginaleffects, version 0.6 or "
-            "later: pip install marginaleffects"
-        ) from error
+    pl, ModelAbstract, ModelVault = imported()
 
     class MixedModel(FixedEffectsAdapter, ModelAbstract):
         """A mixed model as marginaleffects wants it."""
@@ -84,6 +74,19 @@ def as_marginaleffects(model, X):
         variable_names=columns,
     )
     return MixedModel(model, vault)
+
+
+def imported():
+    """polars, and the two classes of marginaleffects that a model is made of."""
+    try:
+        import polars as pl
+        from marginaleffects.classes.model import ModelAbstract, ModelVault
+    except ImportError as error:
+        raise ImportError(
+            "as_marginaleffects needs the package marginaleffects, version 0.6 or "
+            "later: pip install marginaleffects"
+        ) from error
+    return pl, ModelAbstract, ModelVault
 
 
 def used_columns(model):

@@ -123,6 +123,20 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
         for (_, model), (_, _, train, test) in tasks
     )
     results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    scores, heard = collect(tasks, results, verbose)
+    warn_of_folds(heard, len(splits))
+    return arrange(scores, list(models), per_fold)
+
+
+def collect(tasks, results, verbose):
+    """Gather the scores of folds as they come, and what was warned of by its cause.
+
+    Returns
+    -------
+    scores : DataFrame
+        A row per model and fold.
+    heard : dict of tuple to list of str
+    """
     scores, heard = [], {}
     with count_done(len(tasks), "cross-validation", "folds", verbose) as done:
         for ((name, _), (regime, fold, _, _)), result in zip(
@@ -134,8 +148,7 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
                 cause = name, *cause_of(category, text)
                 heard.setdefault(cause, []).append(text)
             done()
-    warn_of_folds(heard, len(splits))
-    return arrange(pd.DataFrame(scores), list(models), per_fold)
+    return pd.DataFrame(scores), heard
 
 
 def name_models(models):

@@ -106,17 +106,17 @@ class GroupedRows:
                 blocks[0].z if len(blocks) == 1 else np.hstack([b.z for b in blocks])
                 for blocks in members
             ),
-            constants=tuple(
-                [
-                    (start, stop, structure.basis, block.constant)
-                    for (start, stop, structure), block in zip(
-                        span, blocks, strict=True
-                    )
-                ]
-                for span, blocks in zip(spans, members, strict=True)
-            ),
+            constants=tuple(map(centres, spans, members)),
             terms=tuple(terms),
         )
+
+
+def centres(span, blocks):
+    """What may centre each term of one factor: see :class:`GroupedRows`."""
+    return [
+        (start, stop, structure.basis, block.constant)
+        for (start, stop, structure), block in zip(span, blocks, strict=True)
+    ]
 
 
 def without_offset(design):
