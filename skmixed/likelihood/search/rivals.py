@@ -4,6 +4,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+from scipy.linalg import toeplitz
 
 from skmixed.likelihood.elimination.dense import DENSE_EFFECTS
 from skmixed.likelihood.search.scan import scan_deviance
@@ -14,6 +15,10 @@ PROFILE = 8.0 ** np.arange(-3, 12)
 # The same for several covariance parameters, all of one size or one block alone.
 SIZES = 4.0 ** np.arange(-3, 11, 2)
 ALONE = ((100.0, 0.1), (1e4, 0.1), (0.01, 30.0))
+# Correlations of neighbours, of further starts of structured covariances.
+CORRELATIONS = (-0.5, 0.5, 0.9)
+# Effects that are tried large or small alone.
+MOST_ALONE = 8
 # A scan of more numbers than this costs more than it may.
 LARGEST_SCAN = 20_000
 # Variance of scale-free effects that leaves fixed effects to compare within groups.
@@ -40,6 +45,37 @@ def even(structures, variance):
     return np.concatenate(
         [s.nearest(variance * np.eye(s.n_effects)) for s in structures]
     )
+
+
+def correlated(structures):
+    """Thetas with correlations, and thetas with one effect large or small alone.
+
+    For structured covariances, whose correlations make optima of their own.
+
+    Parameters
+    ----------
+    structures : sequence of Structure
+
+    Yields
+    ------
+    ndarray of shape (m,)
+    """
+    for rho in CORRELATIONS:
+        for variance in (0.25, 2.0):
+            yield np.concatenate(
+                [
+                    s.nearest(variance * rho ** toeplitz(np.arange(s.n_effects)), FLOOR)
+                    for s in structures
+                ]
+            )
+    for j, structure in enumerate(structures):
+        for effect in range(min(structure.n_effects, MOST_ALONE)):
+            for alone, others in ((4.0, 0.1), (0.01, 2.0)):
+                Psi = [others * np.eye(s.n_effects) for s in structures]
+                Psi[j][effect, effect] = alone
+                yield np.concatenate(
+                    [s.nearest(P) for s, P in zip(structures, Psi, strict=True)]
+                )
 
 
 @lru_cache(maxsize=32)

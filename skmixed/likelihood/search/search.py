@@ -19,6 +19,7 @@ from skmixed.likelihood.search.rivals import (
     PROFILE,
     basins,
     can_scan,
+    correlated,
     isotropic,
     scanned_thetas,
     uneven,
@@ -30,6 +31,8 @@ from skmixed.likelihood.search.start import starting_theta
 # Variances, relative to the residual's, of the scale-free effects in further starts:
 # the first of them, and all in small designs with several covariance parameters.
 FURTHER_VARIANCES = (0.25, 0.05, 1.0, 4.0, 25.0, 400.0)
+# Starts with correlations, the lowest of many, that a search goes on from.
+MOST_PROMISING = 12
 # Optima of a flat deviance that differ by less are the same.
 SAME = 1e-7
 
@@ -203,6 +206,11 @@ def further_starts(deviance):
         variances = ()
     for variance in variances:
         yield isotropic(deviance, variance)
+    if small and structured(deviance):
+        thetas = list(correlated(deviance.structures))
+        values = [deviance.evaluate(theta).value for theta in thetas]
+        for i in np.argsort(values)[:MOST_PROMISING]:
+            yield thetas[i]
     if small and deviance.n_theta > 1:
         yield from uneven(deviance.structures)
 
