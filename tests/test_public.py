@@ -22,9 +22,10 @@ PUBLIC = {
         trusted_types
     """,
     "skmixed.datasets": """
-        fetch_reisby load_cake load_chem97 load_dyestuff load_insteval
-        load_london_schools load_machines load_oxboys load_pastes load_penicillin
-        load_scots_schools load_sleepstudy make_mixed_regression
+        fetch_reisby load_cake load_cbpp load_chem97 load_contraception load_dyestuff
+        load_grouseticks load_insteval load_london_schools load_machines load_oxboys
+        load_pastes load_penicillin load_scots_schools load_sleepstudy load_verbagg
+        load_wine make_mixed_classification make_mixed_regression
     """,
     "skmixed.inspection": """
         ApproachesDisplay CrossValidationDisplay GroupLinesDisplay Influence

@@ -2,8 +2,14 @@
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, ndtr
 from sklearn.utils import Bunch, check_random_state
 
+_MEANS = {
+    "logit": expit,
+    "probit": ndtr,
+    "cloglog": lambda eta: -np.expm1(-np.exp(eta)),
+}
 SECOND_COLUMNS = {"crossed": "item", "nested": "subgroup"}
 
 
@@ -97,29 +103,132 @@ def make_mixed_regression(  # noqa: PLR0913 - one keyword per part of the model
     >>> truth.formula
     'y ~ x0 + x1 + (1 + x0 | group)'
     """
+    _check_scales(sigma=sigma)
+    rng = check_random_state(random_state)
+    X, y, truth = _draw_predictor(
+        rng,
+        (n_groups, n_per_group, unbalanced),
+        (n_features, n_random_slopes),
+        (intercept, coef, covariance),
+        (second_factor, n_second, second_sd),
+    )
+    truth.sigma = sigma
+    y = pd.Series(y + rng.normal(scale=sigma, size=len(X)), name="y")
+    return (X, y, truth) if return_truth else (X, y)
+
+
+def make_mixed_classification(  # noqa: PLR0913 - one keyword per part of the model
+    n_groups=50,
+    n_per_group=20,
+    *,
+    n_features=2,
+    n_random_slopes=1,
+    intercept=0.0,
+    coef=None,
+    covariance=None,
+    link="logit",
+    second_factor=None,
+    n_second=10,
+    second_sd=0.5,
+    unbalanced=False,
+    return_truth=False,
+    random_state=None,
+):
+    r"""Generate yes-or-no responses from a logistic or probit mixed model.
+
+    Parameters
+    ----------
+    n_groups, n_per_group, n_features, n_random_slopes, intercept, coef, covariance, \
+            second_factor, n_second, second_sd, unbalanced, return_truth, random_state
+        As in `make_mixed_regression`, on the scale of the linear predictor.
+    link : {"logit", "probit", "cloglog"}, default="logit"
+        From the linear predictor to the probability of 1.
+
+    Returns
+    -------
+    X : DataFrame of shape (n_rows, n_features + 1 or 2)
+        Covariates, ``group``, and ``item`` or ``subgroup`` if there is a second factor.
+    y : Series of shape (n_rows,)
+        Response 0 or 1, named ``y``.
+    truth : Bunch
+        If ``return_truth=True``: `formula`, `link`, `intercept`, `coef`, `covariances`,
+        `random_effects` as in `make_mixed_regression`, and `probabilities` of the rows.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range or an array does not have the right shape.
+
+    See Also
+    --------
+    make_mixed_regression : Normal responses.
+
+    Notes
+    -----
+    Given the effects of its groups a row is 1 with the probability
+    :math:`g^{-1}(\eta)`, where
+
+    .. math:: \eta_{ij} = (\beta_0 + b_{i0}) + \sum_r (\beta_r + b_{ir}) x_{ijr}
+              + w_{ij}.
+
+    Examples
+    --------
+    >>> from skmixed.datasets import make_mixed_classification
+    >>> X, y, truth = make_mixed_classification(
+    ...     n_groups=30, n_per_group=5, return_truth=True, random_state=0
+    ... )
+    >>> X.shape, sorted(y.unique().tolist()), truth.formula
+    ((150, 3), [0, 1], 'y ~ x0 + x1 + (1 + x0 | group)')
+    """
+    if link not in _MEANS:
+        raise ValueError(f"link={link!r} should be one of {', '.join(_MEANS)}.")
+    rng = check_random_state(random_state)
+    X, eta, truth = _draw_predictor(
+        rng,
+        (n_groups, n_per_group, unbalanced),
+        (n_features, n_random_slopes),
+        (intercept, coef, covariance),
+        (second_factor, n_second, second_sd),
+    )
+    truth.link, truth.probabilities = link, _MEANS[link](eta)
+    y = (rng.uniform(size=len(X)) < truth.probabilities).astype(np.int64)
+    y = pd.Series(y, name="y")
+    return (X, y, truth) if return_truth else (X, y)
+
+
+def _draw_predictor(rng, sizes, columns, effects, second):
+    """Draw the rows, and what fixed and random effects make of them.
+
+    Returns
+    -------
+    X : DataFrame
+    eta : ndarray of shape (n_rows,)
+    truth : Bunch
+    """
+    n_groups, n_per_group, unbalanced = sizes
+    n_features, n_random_slopes = columns
+    intercept, coef, covariance = effects
+    second_factor, n_second, second_sd = second
     counts = {"n_groups": n_groups, "n_per_group": n_per_group, "n_second": n_second}
     _check_counts(n_features, n_random_slopes, counts)
-    _check_scales(sigma=sigma, second_sd=second_sd)
+    _check_scales(second_sd=second_sd)
     covariance = _checked_covariance(covariance, 1 + n_random_slopes)
-    rng = check_random_state(random_state)
     coef = _checked_coef(coef, n_features, rng)
     X = _draw_table(rng, n_groups, n_per_group, n_features, unbalanced)
     slopes = [f"x{r}" for r in range(n_random_slopes)]
-    effects = _draw_effects(rng, covariance, n_groups, ["Intercept", *slopes])
+    drawn = _draw_effects(rng, covariance, n_groups, ["Intercept", *slopes])
     truth = Bunch(
         formula=_formula(n_features, slopes),
         intercept=intercept,
         coef=coef,
-        sigma=sigma,
         covariances={"group": covariance},
-        random_effects={"group": effects},
+        random_effects={"group": drawn},
     )
     y = intercept + X.drop(columns="group").to_numpy() @ coef
-    y += _group_share(X, effects)
+    y += _group_share(X, drawn)
     if second_factor is not None:
         y += _add_second_factor(rng, X, truth, second_factor, n_second, second_sd)
-    y = pd.Series(y + rng.normal(scale=sigma, size=len(X)), name="y")
-    return (X, y, truth) if return_truth else (X, y)
+    return X, y, truth
 
 
 def _check_counts(n_features, n_random_slopes, counts):

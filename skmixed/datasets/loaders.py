@@ -231,3 +231,85 @@ def load_insteval(*, return_X_y=False, as_frame=True):
     {'s': 2972, 'd': 1128}
     """
     return load_table("insteval", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_cbpp(*, return_X_y=False, as_frame=True):
+    """Load cases of lung disease in 15 herds of cattle: k of n.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_cbpp
+    >>> load_cbpp().frame.head(3)
+      herd  incidence  size period
+    0    1          2    14      1
+    1    1          3    12      2
+    2    1          4     9      3
+    """
+    return load_table("cbpp", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_contraception(*, return_X_y=False, as_frame=True):
+    """Load the use of contraception by 1934 women in 60 districts: yes or no.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_contraception
+    >>> X, y = load_contraception(return_X_y=True)
+    >>> y.value_counts().to_dict()
+    {'N': 1175, 'Y': 759}
+    """
+    return load_table("contraception", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_grouseticks(*, return_X_y=False, as_frame=True):
+    """Load ticks on 403 grouse chicks, in broods in places: overdispersed counts.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_grouseticks
+    >>> ticks = load_grouseticks()
+    >>> ticks.frame[["BROOD", "LOCATION"]].nunique().to_dict()
+    {'BROOD': 118, 'LOCATION': 63}
+    """
+    return load_table("grouseticks", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_verbagg(*, return_X_y=False, as_frame=True):
+    """Load verbal aggression: 316 people answer 24 items, crossed; yes or no.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_verbagg
+    >>> answers = load_verbagg()
+    >>> answers.frame[["id", "item"]].nunique().to_dict()
+    {'id': 316, 'item': 24}
+    """
+    return load_table("verbagg", return_X_y=return_X_y, as_frame=as_frame)
+
+
+@_documented
+def load_wine(*, return_X_y=False, as_frame=True):
+    """Load the bitterness of wine, rated from 1 to 5 by nine judges: ordered grades.
+
+    {parameters}
+
+    Examples
+    --------
+    >>> from skmixed.datasets import load_wine
+    >>> X, y = load_wine(return_X_y=True)
+    >>> y.value_counts(sort=False).to_dict()
+    {'1': 5, '2': 22, '3': 26, '4': 12, '5': 7}
+    """
+    return load_table("wine", return_X_y=return_X_y, as_frame=as_frame)

@@ -24,6 +24,12 @@ def _ordered(levels):
 
 
 _BATCHES = "A B C D E F G H I J"
+_AGGRESSION_ITEMS = """
+    S1WantCurse S1WantScold S1WantShout S2WantCurse S2WantScold S2WantShout
+    S3WantCurse S3WantScold S3WantShout S4wantCurse S4WantScold S4WantShout
+    S1DoCurse S1DoScold S1DoShout S2DoCurse S2DoScold S2DoShout
+    S3DoCurse S3DoScold S3DoShout S4DoCurse S4DoScold S4DoShout
+"""
 _THIRDS = pd.CategoricalDtype(["bottom 25%", "mid 50%", "top 25%"])
 
 
@@ -165,6 +171,65 @@ TABLES = {
             "service": _factor("0 1"),
             "dept": _factor("15 5 10 12 6 7 4 8 9 14 1 3 11 2"),
             "y": INTEGER,
+        },
+    ),
+    "cbpp": Table(
+        "cbpp.csv",
+        "incidence",
+        {
+            "herd": _factor(" ".join(map(str, range(1, 16)))),
+            "incidence": INTEGER,
+            "size": INTEGER,
+            "period": _factor("1 2 3 4"),
+        },
+    ),
+    "contraception": Table(
+        "contraception.csv.gz",
+        "use",
+        {
+            "district": INTEGER,
+            "use": _factor("N Y"),
+            "livch": _factor("0 1 2 3+"),
+            "age": NUMBER,
+            "urban": _factor("N Y"),
+        },
+    ),
+    "grouseticks": Table(
+        "grouseticks.csv",
+        "TICKS",
+        {
+            "INDEX": INTEGER,
+            "TICKS": INTEGER,
+            "BROOD": INTEGER,
+            "HEIGHT": INTEGER,
+            "YEAR": _factor("95 96 97"),
+            "LOCATION": INTEGER,
+            "cHEIGHT": NUMBER,
+        },
+    ),
+    "verbagg": Table(
+        "verbagg.csv.gz",
+        "r2",
+        {
+            "Anger": INTEGER,
+            "Gender": _factor("F M"),
+            "item": _factor(_AGGRESSION_ITEMS),
+            "id": INTEGER,
+            "btype": _factor("curse scold shout"),
+            "situ": _factor("other self"),
+            "mode": _factor("want do"),
+            "r2": _factor("N Y"),
+        },
+    ),
+    "wine": Table(
+        "wine.csv",
+        "rating",
+        {
+            "rating": _ordered("1 2 3 4 5"),
+            "temp": _factor("cold warm"),
+            "contact": _factor("no yes"),
+            "bottle": INTEGER,
+            "judge": INTEGER,
         },
     ),
 }

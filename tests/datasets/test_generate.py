@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from conftest import SAME_ALGEBRA
 
-from skmixed.datasets import make_mixed_regression
+from skmixed.datasets import make_mixed_classification, make_mixed_regression
 
 # Sample moments may differ from their expectation by this many standard errors.
 STANDARD_ERRORS = 5
@@ -138,3 +138,16 @@ def test_nested_subgroups_are_numbered_anew_in_every_group():
 def test_impossible_requests_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         make_mixed_regression(**options)
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+def test_shares_of_ones_are_the_probabilities(link):
+    X, y, truth = make_mixed_classification(
+        100, 100, link=link, second_factor="crossed", return_truth=True, random_state=1
+    )
+    assert set(y.unique()) == {0, 1}
+    expected, n = truth.probabilities, len(X)
+    spread = np.sqrt((expected * (1 - expected)).sum()) / n
+    assert abs(y.mean() - expected.mean()) < STANDARD_ERRORS * spread
+    with pytest.raises(ValueError, match="logit, probit, cloglog"):
+        make_mixed_classification(link="log")

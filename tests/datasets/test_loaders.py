@@ -23,6 +23,11 @@ SHAPES = {
     "scots_schools": (3435, 6),
     "chem97": (31022, 6),
     "insteval": (73421, 7),
+    "cbpp": (56, 4),
+    "contraception": (1934, 5),
+    "grouseticks": (403, 7),
+    "verbagg": (7584, 8),
+    "wine": (72, 5),
 }
 # Sums of the response, from the tables of the R packages.
 TARGET_SUMS = {
@@ -33,6 +38,8 @@ TARGET_SUMS = {
     "cake": 8673,
     "machines": 3221.1,
     "oxboys": 34987.54,
+    "cbpp": 99,
+    "grouseticks": 2567,
 }
 
 

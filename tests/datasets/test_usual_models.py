@@ -15,8 +15,14 @@ STANDARD_ERRORS = 5
 CORRELATION = 0.5
 
 
+# Their responses are no numbers on a line: the linear model is not their usual one.
+OTHER_RESPONSES = {"cbpp", "contraception", "grouseticks", "verbagg", "wine"}
+
+
 def usual_models():
     for name in TABLES:
+        if name in OTHER_RESPONSES:
+            continue
         section = read_description(name).split("The usual model")[1]
         for formula in re.findall(r"^    (\w+ ~ [^#\n]+)", section, re.MULTILINE):
             yield pytest.param(name, formula.strip(), id=f"{name}: {formula.strip()}")
