@@ -28,11 +28,11 @@ intercept = MixedLinearRegressor("exam ~ lrt + (1 | school)").fit(schools)
 slope = MixedLinearRegressor(formula).fit(schools)
 print(slope.summary(), "\n")
 print(slope.equations(), "\n")
-print(likelihood_ratio_test(intercept, slope).T.to_string())
+print(likelihood_ratio_test(intercept, slope))
 
 print("\n\nPUPILS AND SCHOOLS TOGETHER: WHAT IGNORING THE SCHOOLS DOES\n")
 both = "exam ~ lrt + gender + school_gender + school_avg + (1 | school)"
 print(naive_vs_mixed(both, schools))
 
 print("\n\nWHICH APPROACH PREDICTS BEST?\n")
-print(compare_models(formula, schools, cv=5).round(3))
+print(compare_models(formula, schools, cv=5))

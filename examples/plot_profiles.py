@@ -15,7 +15,7 @@ from skmixed.inspection import ProfileDisplay
 sleep = load_sleepstudy().frame
 model = MixedLinearRegressor("Reaction ~ Days + (1 + Days | Subject)").fit(sleep)
 profile = model.profile()
-print(profile.conf_int().round(2))
+print(profile.conf_int())
 ProfileDisplay.from_profile(profile)
 ProfileDisplay.from_profile(profile, kind="density")
 show()

@@ -116,7 +116,7 @@ def main(path=None, folder=None):
     for name, model in models.items():
         print(f"\n\n{name}\n\n{model.fit(study.frame).summary()}")
     print("\n\nDoes every patient need a slope?\n")
-    print(likelihood_ratio_test(*models.values()).to_string())
+    print(likelihood_ratio_test(*models.values()))
     print("\n\nThe spread that the models imply\n")
     compare_spread(study, models)
     print("\n\nThe model that says so\n")

@@ -1,9 +1,7 @@
 """The five approaches to multilevel data, from one formula, in one table."""
 
-import html
-import textwrap
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,10 +12,9 @@ from skmixed.baselines.pooled import PooledLinearRegressor
 from skmixed.baselines.separate import SeparateLinearRegressor
 from skmixed.estimators import MixedLinearRegressor
 from skmixed.formula.text.parse import parse_formula
-from skmixed.inference.report.summary import align
+from skmixed.printing.numbers import fixed_decimals
+from skmixed.printing.printed import Printed, Table
 from skmixed.warnings import RankDeficiencyWarning
-
-LINE_WIDTH = 88
 
 # Of every approach: what its inference is about, and what goes wrong with it.
 INFERENCE = {
@@ -25,7 +22,7 @@ INFERENCE = {
     "pooled": "rows, as if independent",
     "separate": "each {group} by itself",
     "interaction": "these {group} levels only",
-    "mixed": "rows, {group}, and new ones",
+    "mixed": "rows, {group}, new ones",
 }
 DANGERS = {
     "aggregated": "Every {group} counts the same, whatever its size, and only {group} "
@@ -42,8 +39,8 @@ DANGERS = {
 }
 
 
-@dataclass(frozen=True)
-class ApproachTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class ApproachTable(Printed):
     """A table of several analyses of the same data, printed with its notes.
 
     Attributes
@@ -65,32 +62,14 @@ class ApproachTable:
     """
 
     frame: pd.DataFrame
-    models: dict = field(repr=False)
-    title: str = field(repr=False)
-    head: tuple[str, ...] = field(repr=False)
-    rows: tuple[tuple[str, ...], ...] = field(repr=False)
-    notes: tuple[str, ...] = field(repr=False)
+    models: dict
+    shown: Table
+    notes: tuple[str, ...]
 
-    def __str__(self):
-        notes = [
-            textwrap.fill(note, LINE_WIDTH, subsequent_indent="    ")
-            for note in self.notes
-        ]
-        left = [j for j, name in enumerate(self.head) if name[:1] in ("", " ")]
-        table = align([self.head, *self.rows], left=left)
-        return "\n\n".join([self.title, table, "\n".join(notes)])
-
-    def __repr__(self):
-        return str(self)
-
-    def _repr_html_(self):
-        cells = pd.DataFrame([row[1:] for row in self.rows], columns=self.head[1:])
-        cells.index = [row[0] for row in self.rows]
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
-        return (
-            f"<h4>{html.escape(self.title)}</h4>\n{cells.to_html(border=0)}"
-            f"\n<ul>{notes}</ul>"
-        )
+    def blocks(self):
+        """Yield the table and its notes."""
+        yield self.shown
+        yield "\n".join(self.notes)
 
 
 def five_approaches(
@@ -186,19 +165,20 @@ def compare_approaches(formula, data, *, reml=True, na_action="raise"):
     frame = pd.DataFrame.from_dict(rows, orient="index")
     for column, texts in (("inference", INFERENCE), ("danger", DANGERS)):
         frame[column] = [texts[name].format(group=group) for name in frame.index]
-    head = ["", "n", "extra df"]
-    cells = [[f"{i}. {name}" for i, name in enumerate(frame.index, 1)]]
-    cells += [frame[column].astype(str).tolist() for column in ("n", "extra_df")]
+    shown = frame[["n", "extra_df"]].copy()
     for name in names:
-        head += [name, "(SE)"]
-        cells += print_pairs(frame[name], frame[f"{name}_se"])
+        shown[f"{name} (SE)"] = write_pairs(frame[name], frame[f"{name}_se"])
+    shown["inference about"] = frame["inference"]
     notes = [f"{i}. {text}." for i, text in enumerate(frame["danger"], 1)]
     return ApproachTable(
         frame=frame,
         models=models,
-        title=f"Five approaches to {models['mixed'].formula_}",
-        head=(*head, " inference about"),
-        rows=tuple(zip(*cells, [f" {t}" for t in frame["inference"]], strict=True)),
+        shown=Table(
+            shown,
+            f"Five approaches to {models['mixed'].formula_}",
+            labels=tuple(f"{i}. {name}" for i, name in enumerate(frame.index, 1)),
+            right=tuple(shown.columns[2:-1]),
+        ),
         notes=("What to beware of:", *notes),
     )
 
@@ -257,15 +237,11 @@ def choose_decimals(std_errors):
     return max(1 - int(np.floor(np.log10(sizes.min()))), 0) if len(sizes) else 3
 
 
-def print_pairs(estimates, std_errors):
+def write_pairs(estimates, std_errors):
     """Write estimates and standard errors with two digits of the smallest error."""
-    decimals = choose_decimals(std_errors)
+    rule = fixed_decimals(choose_decimals(std_errors))
     pairs = zip(estimates, std_errors, strict=True)
-    written = [
-        ("-", "") if np.isnan(b) else (f"{b:.{decimals}f}", f"({se:.{decimals}f})")
-        for b, se in pairs
-    ]
-    return [list(column) for column in zip(*written, strict=True)]
+    return ["-" if np.isnan(b) else f"{rule(b)} ({rule(se)})" for b, se in pairs]
 
 
 def naive_vs_mixed(formula, data, *, covariance="CR1", reml=True, na_action="raise"):
@@ -318,21 +294,16 @@ def naive_vs_mixed(formula, data, *, covariance="CR1", reml=True, na_action="rai
     frame["mixed_se"] = np.sqrt(np.diag(mixed.fixed_effects_cov_))
     frame["ratio"] = frame["mixed_se"] / frame["ols_se"]
     frame["design_effect"] = frame["ratio"] ** 2
-    decimals = choose_decimals(frame["ols_se"])
-    numbers = [
-        [f"{v:.{decimals}f}" for v in frame[column]]
-        for column in ("ols", "mixed", "ols_se", "robust_se", "mixed_se")
-    ]
-    numbers += [[f"{v:.2f}" for v in frame[c]] for c in ("ratio", "design_effect")]
+    headings = {"ols": "OLS", "ols_se": "SE OLS", "mixed_se": "SE mixed"}
+    headings["robust_se"] = f"SE {covariance}"
+    rule = fixed_decimals(choose_decimals(frame["ols_se"]))
+    rules = dict.fromkeys(frame.columns[:5], rule)
+    rules |= dict.fromkeys(("ratio", "design_effect"), fixed_decimals(2))
+    title = f"Naive and correct standard errors: {mixed.formula_}"
     return ApproachTable(
         frame=frame,
         models={"pooled": naive, "mixed": mixed},
-        title=f"Naive and correct standard errors: {mixed.formula_}",
-        head=(
-            *("", "OLS", "mixed", "SE OLS", f"SE {covariance}", "SE mixed"),
-            *("ratio", "design effect"),
-        ),
-        rows=tuple(zip(map(str, frame.index), *numbers, strict=True)),
+        shown=Table(frame, title, headings=headings, rules=rules),
         notes=(
             "ratio: the mixed model's standard error over that of least squares, which "
             f"takes the {naive.n_obs_} rows for independent. Its square, the design "

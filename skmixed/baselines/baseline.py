@@ -199,9 +199,9 @@ class BaselineRegressor(BaseFormulaRegressor):
         Pooled least squares: all rows together, groups ignored
         Formula: exam ~ 1 + lrt + (1 | school)
         <BLANKLINE>
-                   Estimate Std. Error df     t       p     lower    upper
-        Intercept -0.001191   0.038842 64 -0.03  0.9756 -0.078787 0.076405
-        lrt        0.595057   0.023459 64 25.37 <0.0001  0.548192 0.641921
+                  Estimate Std. Error df      t       p    lower   upper
+        Intercept -0.00119    0.03884 64 -0.031   0.976 -0.07879 0.07640
+        lrt        0.59506    0.02346 64 25.366 < 2e-16  0.54819 0.64192
         <BLANKLINE>
         Rows: 4059; residual sd 0.8054 on 4057 df; R2 0.3500
         Standard errors: cluster-robust (CR1), 65 clusters of school

@@ -81,10 +81,10 @@ class InteractionLinearRegressor(BaselineRegressor):
     Least squares with group main effects and interactions
     Formula: exam ~ 1 + lrt + gender + (1 + lrt | school)
     <BLANKLINE>
-                Estimate Std. Error   df     t       p    lower    upper
-    Intercept    0.05133    0.01857 3928  2.76  0.0057  0.01492  0.08774
-    lrt          0.54428    0.01432 3928 38.01 <0.0001  0.51621  0.57236
-    gender[T.M] -0.17530    0.03420 3928 -5.13 <0.0001 -0.24236 -0.10825
+                Estimate Std. Error   df      t        p    lower    upper
+    Intercept    0.05133    0.01857 3928  2.764  0.00573  0.01492  0.08774
+    lrt          0.54428    0.01432 3928 38.008  < 2e-16  0.51621  0.57236
+    gender[T.M] -0.17530    0.03420 3928 -5.125 3.11e-07 -0.24236 -0.10825
     <BLANKLINE>
     Rows: 4059; residual sd 0.7415 on 3928 df; R2 0.4667
     Coefficients: 131, of which 128 because every group of school has its own

@@ -1,20 +1,15 @@
 """Summaries of the baselines: least squares, and many regressions side by side."""
 
-import html
-import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from skmixed.inference.report.summary import align, format_column
-
-_SMALLEST_P = 1e-4
-_WIDTH = 88
+from skmixed.printing.printed import Printed, Table
 
 
-@dataclass(frozen=True)
-class LinearSummary:
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearSummary(Printed):
     """Tables of a least-squares fit, printed.
 
     Attributes
@@ -40,73 +35,22 @@ class LinearSummary:
 
     fixed: pd.DataFrame
     fit: pd.DataFrame
-    heading: tuple[str, ...] = field(repr=False)
-    footing: tuple[str, ...] = field(repr=False)
+    heading: tuple[str, ...]
+    footing: tuple[str, ...]
 
-    def __str__(self):
-        parts = ["\n".join(self.heading), print_coefficients(self.fixed)]
-        if self.footing:
-            parts.append("\n".join(textwrap.fill(t, _WIDTH) for t in self.footing))
-        return "\n\n".join(parts)
+    @property
+    def frame(self):
+        """Table of the coefficients: ``fixed``."""
+        return self.fixed
 
-    def __repr__(self):
-        return str(self)
-
-    def _repr_html_(self):
-        heading, *rest = self.heading
-        parts = [f"<h4>{html.escape(heading)}</h4>"]
-        parts += [f"<p><code>{html.escape(line)}</code></p>" for line in rest]
-        for title, table in (("Coefficients", self.fixed), ("Fit", self.fit)):
-            text = table.to_html(
-                index=table is self.fixed, float_format="{:.5g}".format, border=0
-            )
-            parts.append(f"<h5>{title}</h5>\n{text}")
-        parts += [f"<p>{html.escape(line)}</p>" for line in self.footing]
-        return "\n".join(parts)
-
-
-def print_coefficients(table):
-    """Lay out a table of coefficients.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `coefficient_table` or `spread_table`.
-
-    Returns
-    -------
-    str
-    """
-    if not len(table):
-        return "(no coefficients)"
-    head, columns = [""], [[str(name) for name in table.index]]
-    together = ["estimate", "std_error", "lower", "upper"]
-    if "mean" in table.columns:
-        together = ["mean", "sd", "sem"]
-    numbers = table[together].to_numpy()
-    cells = np.reshape(format_column(numbers.ravel()), numbers.shape)
-    for name in table.columns:
-        head.append(_HEADS.get(name, name))
-        if name in together:
-            text = list(cells[:, together.index(name)])
-        elif name == "p":
-            text = [format_p(p) for p in table[name]]
-        elif name == "t":
-            text = [f"{t:.2f}" for t in table[name]]
-        else:
-            text = [f"{v:.6g}" for v in table[name]]
-        columns.append(["" if cell == "nan" else cell for cell in text])
-    return align([head, *zip(*columns, strict=True)], left=(0,))
-
-
-_HEADS = {"estimate": "Estimate", "std_error": "Std. Error"}
-
-
-def format_p(p):
-    """Write a p-value with four decimals, or as below the smallest of these."""
-    if np.isnan(p):
-        return ""
-    return f"<{_SMALLEST_P:.4f}" if p < _SMALLEST_P else f"{p:.4f}"
+    def blocks(self):
+        """Yield the heading, the coefficients and the foot lines."""
+        yield "\n".join(self.heading)
+        headings = {"estimate": "Estimate", "std_error": "Std. Error"}
+        yield Table(self.fixed, headings=headings)
+        if not len(self.fixed):
+            yield "(no coefficients)"
+        yield "\n".join(self.footing)
 
 
 def spread_table(coef):

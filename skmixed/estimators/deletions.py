@@ -16,6 +16,7 @@ from skmixed.inference.fixed.contrasts import joint_test
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.estimable import kept_positions, without_intercept
 from skmixed.inference.opened.fitted import fitted
+from skmixed.printing.printed import PrintedTable
 
 
 def drop_fixed_terms(model, *, ddf="auto", vcov=None):
@@ -36,9 +37,9 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
 
     Returns
     -------
-    DataFrame
-        A row per term: ``num_df``, ``den_df``, ``F`` and ``p`` of the hypothesis that
-        none of its columns counts. ``attrs["note"]`` says which tests these are.
+    PrintedTable
+        Its ``frame`` has a row per term: ``num_df``, ``den_df``, ``F`` and ``p`` of the
+        hypothesis that none of its columns counts.
 
     See Also
     --------
@@ -68,8 +69,7 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
         rows[term.name] = row | {"F": test.statistic, "p": test.p}
     columns = ["num_df", "den_df", "F", "p"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    table.attrs["note"] = f"Each term left out by itself. {reason}"
-    return table
+    return PrintedTable(table, "Each fixed term left out by itself", [reason])
 
 
 def within(term, other):
@@ -97,11 +97,11 @@ def drop_random_terms(model, X, y=None, *, sample_weight=None):
 
     Returns
     -------
-    DataFrame
-        A row per effect left out, the first for the model itself: ``n_parameters``,
-        ``aic``, ``bic``, ``loglik``, ``deviance``, and of the ratio test ``chi2``,
-        ``df``, ``p``, ``p_mixture`` and ``reference``, as in `likelihood_ratio_test`.
-        REML criteria are compared for REML fits.
+    PrintedTable
+        Its ``frame`` has a row per effect left out, the first for the model itself:
+        ``n_parameters``, ``aic``, ``bic``, ``loglik``, ``deviance``, and of the ratio
+        test ``chi2``, ``df``, ``p``, ``p_mixture`` and ``reference``, as in
+        `likelihood_ratio_test`. REML criteria are compared for REML fits.
 
     Raises
     ------
@@ -144,8 +144,12 @@ def drop_random_terms(model, X, y=None, *, sample_weight=None):
         rows[label] = describe(small.result, "") | own
     table = pd.DataFrame.from_dict(rows, orient="index").drop(columns="formula")
     criterion = "REML criteria" if fit.result.reml else "likelihoods"
-    table.attrs["note"] = f"Each random effect left out by itself, by {criterion}."
-    return table
+    return PrintedTable(
+        table,
+        "Each random effect left out by itself",
+        [f"Ratio tests of {criterion} against the model: {formula}"],
+        headings=dict.fromkeys(("n_parameters", "loglik", "deviance")),
+    )
 
 
 def smaller_formulas(formula):

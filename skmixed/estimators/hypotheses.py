@@ -25,6 +25,7 @@ from skmixed.inference.fixed.contrasts import (
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.hypothesis_text import read_hypotheses
 from skmixed.inference.opened.fitted import fitted
+from skmixed.printing.printed import PrintedTable
 
 
 def anova(model, *others, type=3, ddf="auto", vcov=None):
@@ -52,10 +53,10 @@ def anova(model, *others, type=3, ddf="auto", vcov=None):
 
     Returns
     -------
-    DataFrame
-        A row per term: ``sum_sq``, ``mean_sq``, ``num_df``, ``den_df``, ``F`` and
-        ``p``. ``attrs["note"]`` says which tests these are. For several models, the
-        table of `likelihood_ratio_test`.
+    PrintedTable
+        Its ``frame`` has a row per term: ``sum_sq``, ``mean_sq``, ``num_df``,
+        ``den_df``, ``F`` and ``p``. For several models, the table of
+        `likelihood_ratio_test`.
 
     Raises
     ------
@@ -85,8 +86,9 @@ def anova(model, *others, type=3, ddf="auto", vcov=None):
     if alias is not None:
         alias = fit.result.A.basis.fixed.raw(alias)
     table = anova_table(fit.result, method, fixed_terms(fit.spec), type, alias)
-    table.attrs["note"] = f"Type {'I' * type} F tests. {reason}"
-    return table
+    title = f"Type {'I' * type} F tests"
+    table.attrs["note"] = f"{title}. {reason}"
+    return PrintedTable(table, title, [reason])
 
 
 def read_type(kind):
@@ -132,10 +134,10 @@ def contrast_test(
 
     Returns
     -------
-    DataFrame
-        With `joint`, one row with ``num_df``, ``den_df``, ``F`` and ``p``; else a row
-        per contrast with ``estimate``, ``std_error``, ``df``, ``t``, ``p``, ``lower``
-        and ``upper``. ``attrs["note"]`` says which tests these are.
+    PrintedTable
+        Its ``frame`` has, with `joint`, one row with ``num_df``, ``den_df``, ``F`` and
+        ``p``; else a row per contrast with ``estimate``, ``std_error``, ``df``, ``t``,
+        ``p``, ``lower`` and ``upper``.
 
     Raises
     ------
@@ -163,13 +165,13 @@ def contrast_test(
     if joint:
         test = joint_test(result, method, matrix, rhs)
         row = {"num_df": test.num_df, "den_df": test.den_df}
-        table = pd.DataFrame(
-            [row | {"F": test.statistic, "p": test.p}], index=["joint"]
-        )
+        row |= {"F": test.statistic, "p": test.p}
+        table, title = pd.DataFrame([row], index=["joint"]), "F test of contrasts"
     else:
         table = estimate_table(result, method, matrix, names, confidence_level, rhs)
+        title = "Contrasts"
     table.attrs["note"] = reason
-    return table
+    return PrintedTable(table, title, [reason])
 
 
 def read_contrasts(L, coef_names):
@@ -240,14 +242,14 @@ def likelihood_ratio_test(*models, refit=True):
 
     Returns
     -------
-    DataFrame
-        A row per model, from the smallest: ``formula``, ``n_parameters``, ``aic``,
-        ``bic``, ``loglik``, ``deviance``, and against the model before ``chi2``,
-        ``df``, ``p``, ``p_mixture`` and ``reference``. ``p`` takes the ratio for
-        chi-square; where a variance is tested at zero, the boundary of what it can be,
-        that is too large, and ``p_mixture`` is right for large samples. Its mixture is
-        named by ``reference``. ``attrs["note"]`` says what was refitted, and where
-        column spaces had to show that models are nested.
+    PrintedTable
+        Its ``frame`` has a row per model, from the smallest: ``formula``,
+        ``n_parameters``, ``aic``, ``bic``, ``loglik``, ``deviance``, and against the
+        model before ``chi2``, ``df``, ``p``, ``p_mixture`` and ``reference``. ``p``
+        takes the ratio for chi-square; where a variance is tested at zero, the boundary
+        of what it can be, that is too large, and ``p_mixture`` is right for large
+        samples. Its mixture is named by ``reference``. The notes below the table say
+        what was refitted, and where column spaces had to show that models are nested.
 
     Raises
     ------
@@ -271,10 +273,17 @@ def likelihood_ratio_test(*models, refit=True):
     ...     MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(sleep),
     ...     MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(sleep),
     ... )
-    >>> table[["deviance", "chi2", "df", "reference"]].round(2)
-       deviance   chi2   df                  reference
-    0   1794.08    NaN  NaN                        NaN
-    1   1751.94  42.14  2.0  0.5 chi2(1) + 0.5 chi2(2)
+    >>> table
+    Likelihood-ratio test
+          aic    bic   chi2 df        p p mixture reference
+    m1 1802.1 1814.9
+    m2 1763.9 1783.1 42.139  2 7.07e-10  3.96e-10 0.5 chi2(1) + 0.5 chi2(2)
+    <BLANKLINE>
+    m1: Reaction ~ 1 + Days + (1 | Subject)
+    m2: Reaction ~ 1 + Days + (1 + Days | Subject)
+    REML fits were refitted by maximum likelihood.
+    >>> float(table["chi2"].iloc[1].round(2))
+    42.14
     """
     if len(models) < 2:
         raise ValueError("A likelihood-ratio test needs two models or more.")
@@ -296,7 +305,22 @@ def likelihood_ratio_test(*models, refit=True):
     sketches = [fit.sketch for fit in fits]
     table = likelihood_ratio_table(results, formulas, names, sketches)
     table.attrs["note"] = " ".join([*[note][: bool(note)], *table.attrs.pop("decided")])
-    return table
+    return print_ratio_tests(table)
+
+
+def print_ratio_tests(table):
+    """Name the models m1, m2, ... in print, their formulas below the table."""
+    names = [f"m{place}" for place in range(1, len(table) + 1)]
+    formulas = [
+        f"{name}: {text}" for name, text in zip(names, table["formula"], strict=True)
+    ]
+    return PrintedTable(
+        table,
+        "Likelihood-ratio test",
+        [*formulas, table.attrs["note"]],
+        headings=dict.fromkeys(("formula", "n_parameters", "loglik", "deviance")),
+        labels=tuple(names),
+    )
 
 
 def bootstrap_test(
@@ -335,10 +359,11 @@ def bootstrap_test(
 
     Returns
     -------
-    Series
-        ``statistic``, ``df`` (parameters that the null model lacks), ``p`` (share of
-        the ratios at least as large, the observed one included), ``std_error`` of the
-        p-value, and ``n_resamples``. ``attrs["ratios"]`` holds the drawn ratios.
+    PrintedTable
+        Its ``frame`` is a Series: ``statistic``, ``df`` (parameters that the null model
+        lacks), ``p`` (share of the ratios at least as large, the observed one
+        included), ``std_error`` of the p-value, and ``n_resamples``.
+        ``attrs["ratios"]`` holds the drawn ratios.
 
     Raises
     ------
@@ -380,7 +405,8 @@ def bootstrap_test(
     }
     series = pd.Series(table, name="bootstrap test")
     series.attrs["ratios"] = ratios
-    return series
+    notes = [f"m1: {null.formula_}", f"m2: {alternative.formula_}"]
+    return PrintedTable(series, "Parametric bootstrap of the likelihood ratio", notes)
 
 
 def read_nested(null, alternative):

@@ -20,13 +20,14 @@ from skmixed.likelihood.elimination.sizes import (
     product_bytes,
 )
 from skmixed.likelihood.products.columns import CHUNK_ROWS
+from skmixed.printing.printed import Printed
 
 # Rows read to learn which columns a formula makes.
 SAMPLE_ROWS = 500
 
 
-@dataclass(frozen=True)
-class MemoryEstimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class MemoryEstimate(Printed):
     """Peak memory that a fit needs beyond its data.
 
     Parameters
@@ -67,12 +68,26 @@ class MemoryEstimate:
         """Bytes in all."""
         return self.design + max(self.cross_products, self.elimination)
 
-    def __str__(self):
+    @property
+    def frame(self):
+        """Bytes of every part as a Series."""
+        return pd.Series(
+            {
+                "design": self.design,
+                "cross_products": self.cross_products,
+                "elimination": self.elimination,
+                "total": self.total,
+            },
+            name="bytes",
+        )
+
+    def blocks(self):
+        """Yield the estimate as a sentence."""
         groups = ", ".join(
             f"{name} {n:,} x {self.n_effects[name]}"
             for name, n in self.n_levels.items()
         )
-        return (
+        yield (
             f"About {self.total / 1e6:,.0f} MB beyond the data: {self.n_obs:,} rows, "
             f"{self.n_fixed} fixed effects; random effects: {groups or 'none'}; "
             f"solver: {self.solver}."

@@ -6,6 +6,8 @@ from scipy import stats
 
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
+from skmixed.printing.numbers import fixed_decimals, say_level
+from skmixed.printing.printed import PrintedTable
 
 
 def pool(models, *, df_complete=None, confidence_level=0.95):
@@ -23,10 +25,10 @@ def pool(models, *, df_complete=None, confidence_level=0.95):
 
     Returns
     -------
-    DataFrame
-        A row per fixed effect: ``estimate``, ``std_error``, ``df``, ``t``, ``p``,
-        ``lower``, ``upper``; ``riv``, the relative increase in variance due to
-        nonresponse, and ``fmi``, the fraction of information that is missing.
+    PrintedTable
+        Its ``frame`` has a row per fixed effect: ``estimate``, ``std_error``, ``df``,
+        ``t``, ``p``, ``lower``, ``upper``; ``riv``, the relative increase in variance
+        due to nonresponse, and ``fmi``, the fraction of information that is missing.
 
     Raises
     ------
@@ -78,7 +80,11 @@ def pool(models, *, df_complete=None, confidence_level=0.95):
     table.insert(5, "lower", table["estimate"] - half)
     table.insert(6, "upper", table["estimate"] + half)
     table.index = names
-    return table
+    title = f"Fixed effects pooled over {len(fits)} tables by Rubin's rules"
+    notes = ["Degrees of freedom of Barnard and Rubin.", say_level(level)]
+    return PrintedTable(
+        table, title, notes, rules=dict.fromkeys(("riv", "fmi"), fixed_decimals(3))
+    )
 
 
 def rubin(Q, U, df_complete):

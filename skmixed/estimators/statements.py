@@ -22,6 +22,8 @@ from skmixed.inference.variance.parameters import (
 )
 from skmixed.inference.variance.profile import profile_likelihood
 from skmixed.inference.variance.wald import wald_bounds
+from skmixed.printing.numbers import say_level
+from skmixed.printing.printed import PrintedTable
 
 
 class StatementsMixin:
@@ -132,11 +134,12 @@ class StatementsMixin:
 
         Returns
         -------
-        DataFrame
-            ``estimate``, ``lower`` and ``upper``. ``sd_lrt|school`` is the standard
-            deviation of the effect ``lrt`` between schools, its correlation with the
-            intercept ``cor_lrt.Intercept|school``, the residual standard deviation
-            ``sigma``. NaN where there is no interval: Wald's at the boundary.
+        PrintedTable
+            Its ``frame`` has ``estimate``, ``lower`` and ``upper``. ``sd_lrt|school``
+            is the standard deviation of the effect ``lrt`` between schools, its
+            correlation with the intercept ``cor_lrt.Intercept|school``, the residual
+            standard deviation ``sigma``. NaN where there is no interval: Wald's at the
+            boundary.
 
         Raises
         ------
@@ -318,4 +321,6 @@ class StatementsMixin:
             "lower": bounds[:, 0],
             "upper": bounds[:, 1],
         }
-        return pd.DataFrame(table, index=[p.name for p in parameters])
+        table = pd.DataFrame(table, index=[p.name for p in parameters])
+        notes = [say_level(confidence_level)]
+        return PrintedTable(table, "Wald intervals", notes)

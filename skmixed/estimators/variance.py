@@ -16,7 +16,16 @@ from skmixed.inference.variance.variance_partition import (
     partition_table,
 )
 from skmixed.inference.variance.wald import variance_errors
+from skmixed.printing.numbers import fixed_decimals, say_level
+from skmixed.printing.printed import PrintedTable
 
+SHARES = dict.fromkeys(
+    (
+        *("adjusted", "lower", "upper", "unadjusted", "unadjusted_lower"),
+        *("unadjusted_upper", "r2"),
+    ),
+    fixed_decimals(3),
+)
 # Rows at the most whose covariance is one matrix: 800 MB.
 LARGEST_MARGINAL = 10_000
 
@@ -33,11 +42,12 @@ class VarianceMixin:
 
         Returns
         -------
-        DataFrame
-            A row per grouping factor, and ``all`` where there are several. ``adjusted``
-            is the factor's share of the variance that the fixed effects leave, with
-            the bounds ``lower`` and ``upper``; ``unadjusted`` its share of the whole
-            variance, with ``unadjusted_lower`` and ``unadjusted_upper``.
+        PrintedTable
+            Its ``frame`` has a row per grouping factor, and ``all`` where there are
+            several. ``adjusted`` is the factor's share of the variance that the fixed
+            effects leave, with the bounds ``lower`` and ``upper``; ``unadjusted`` its
+            share of the whole variance, with ``unadjusted_lower`` and
+            ``unadjusted_upper``.
 
         Raises
         ------
@@ -69,22 +79,31 @@ class VarianceMixin:
         unadjusted_upper   0.230
         """
         fit = fitted(self)
-        check_confidence_level(confidence_level)
+        level = check_confidence_level(confidence_level)
         if not fit.result.groups:
             raise ValueError(
                 "The model has no random effects, so there is no intraclass "
                 "correlation; add for example (1 | group) to the formula."
             )
-        return correlation_table(fit, confidence_level)
+        return PrintedTable(
+            correlation_table(fit, level),
+            "Intraclass correlations",
+            [
+                "Adjusted: share of the variance that the fixed effects leave.",
+                say_level(level),
+            ],
+            rules=SHARES,
+            headings={"unadjusted_lower": "lower", "unadjusted_upper": "upper"},
+        )
 
     def variance_std_errors(self):
         """Variance parameters with standard errors on their own scales.
 
         Returns
         -------
-        DataFrame
-            A row per standard deviation and correlation, named as in `conf_int`:
-            ``estimate``, its ``std_error``; and for standard deviations the
+        PrintedTable
+            Its ``frame`` has a row per standard deviation and correlation, named as in
+            `conf_int`: ``estimate``, its ``std_error``; and for standard deviations the
             ``variance`` with ``variance_std_error``. No errors at the boundary (NaN).
 
         See Also
@@ -111,20 +130,23 @@ class VarianceMixin:
         parameters = choose_parameters(
             list_parameters(fit.result, fit.names), "variance"
         )
-        return pd.DataFrame(
+        table = pd.DataFrame(
             variance_errors(fit, parameters),
             index=[p.name for p in parameters],
             columns=["estimate", "std_error", "variance", "variance_std_error"],
         )
+        title = "Variance parameters with standard errors"
+        return PrintedTable(table, title, own_units=True)
 
     def r2_nakagawa(self):
         """Marginal and conditional R2 of Nakagawa and Schielzeth.
 
         Returns
         -------
-        Series
-            ``marginal``: share of the fixed effects in the variance of the response;
-            ``conditional``: share of fixed and random effects.
+        PrintedTable
+            Its ``frame`` is a Series. ``marginal``: share of the fixed effects in the
+            variance of the response; ``conditional``: share of fixed and random
+            effects.
 
         Notes
         -----
@@ -142,16 +164,20 @@ class VarianceMixin:
         Name: r2, dtype: float64
         """
         marginal, conditional = nakagawa_r2(VarianceComponents.of(fitted(self)))
-        return pd.Series({"marginal": marginal, "conditional": conditional}, name="r2")
+        series = pd.Series(
+            {"marginal": marginal, "conditional": conditional}, name="r2"
+        )
+        return PrintedTable(series, "R² of Nakagawa and Schielzeth", rules=SHARES)
 
     def variance_partition(self):
         """Variance of the fixed effects, of every grouping factor and of the residual.
 
         Returns
         -------
-        DataFrame
-            ``variance``, its ``share`` of the whole, and ``adjusted_share`` of what
-            the fixed effects leave. With random slopes, means over the rows.
+        PrintedTable
+            Its ``frame`` has ``variance``, its ``share`` of the whole, and
+            ``adjusted_share`` of what the fixed effects leave. With random slopes,
+            means over the rows.
 
         Examples
         --------
@@ -165,16 +191,18 @@ class VarianceMixin:
         sample            3.731  0.785           0.785
         Residual          0.302  0.064           0.064
         """
-        return partition_table(VarianceComponents.of(fitted(self)))
+        table = partition_table(VarianceComponents.of(fitted(self)))
+        return PrintedTable(table, "Variance of the response")
 
     def design_effect(self):
         """Factor by which grouping inflates the variance of a mean of the response.
 
         Returns
         -------
-        Series
-            Per grouping factor ``1 + (m - 1) ICC``, with m the number of rows in the
-            group of an average row; NaN for a factor without random intercept.
+        PrintedTable
+            Its ``frame`` is a Series: per grouping factor ``1 + (m - 1) ICC``, with m
+            the number of rows in the group of an average row; NaN for a factor without
+            random intercept.
 
         Examples
         --------
@@ -185,7 +213,8 @@ class VarianceMixin:
         school    13.7
         Name: design_effect, dtype: float64
         """
-        return design_effects(fitted(self))
+        series = design_effects(fitted(self))
+        return PrintedTable(series, rules={"design_effect": fixed_decimals(2)})
 
     def marginal_cov(self, X):
         """Covariance of the responses of some rows, random effects averaged over.

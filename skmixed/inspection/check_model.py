@@ -1,6 +1,5 @@
 """A short report of what is wrong with a fitted model, in plain sentences."""
 
-import html
 import textwrap
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from skmixed.inference.diagnose.unshrunk import standardise_modes
 from skmixed.inspection import findings as ask
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
+from skmixed.printing.printed import WIDTH, Printed, Table
 
 MARKS = {
     "ok": "ok         ",
@@ -25,8 +25,8 @@ QUIET = ("ok", "not checked")
 INDENT = " " * 13
 
 
-@dataclass(frozen=True)
-class ModelReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelReport(Printed):
     """What `check_model` found.
 
     Attributes
@@ -65,27 +65,34 @@ class ModelReport:
         """Whether there is neither a note nor a problem."""
         return all(finding.status in QUIET for finding in self.findings)
 
-    def __str__(self):
+    @property
+    def frame(self):
+        """The findings as a data frame: ``table``."""
+        return self.table
+
+    def blocks(self):
+        """Yield the findings as a table."""
+        yield Table(self.table, "Checks of the model", headings={"docs": None})
+
+    def to_text(self, width=WIDTH):
+        """Write a sentence per finding, those that need action marked.
+
+        Parameters
+        ----------
+        width : int, default=80
+
+        Returns
+        -------
+        str
+        """
         lines = []
         for finding in self.findings:
             head = f"{MARKS[finding.status]}  {finding.topic}: "
             text = head + finding.sentence
-            lines.append(textwrap.fill(text, 79, subsequent_indent=INDENT))
+            lines.append(textwrap.fill(text, width - 1, subsequent_indent=INDENT))
             if finding.status not in QUIET:
                 lines.append(INDENT + finding.docs)
         return "\n".join(lines)
-
-    def __repr__(self):
-        return str(self)
-
-    def _repr_html_(self):
-        rows = "\n".join(
-            f"<tr><td>{finding.status}</td>"
-            f'<td title="{finding.docs}">{html.escape(finding.topic)}</td>'
-            f'<td style="text-align: left">{html.escape(finding.sentence)}</td></tr>'
-            for finding in self.findings
-        )
-        return f"<table>{rows}</table>"
 
 
 def check_model(estimator, X, y=None, *, sample_weight=None, verbose=None):

@@ -9,10 +9,11 @@ from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.deletion import delete_rows
 from skmixed.inference.diagnose.group_deletion import delete_groups
 from skmixed.inspection.rows import choose_factor
+from skmixed.printing.printed import Printed, Table
 
 
-@dataclass(frozen=True, eq=False)
-class Influence:
+@dataclass(frozen=True, eq=False, repr=False)
+class Influence(Printed):
     """How the estimates change without each unit.
 
     Attributes
@@ -62,14 +63,17 @@ class Influence:
         """
         return self.table.sort_values("cooks_distance", ascending=False).head(n)
 
-    def __repr__(self):
+    @property
+    def frame(self):
+        """A row per unit: ``table``."""
+        return self.table
+
+    def blocks(self):
+        """Yield the units with the largest Cook's distances."""
         units = "observations" if self.level == "observation" else f"`{self.level}`"
-        shown = self.top().to_string(float_format="{:.4g}".format)
         how = "held" if self.random_sd is None else "estimated anew"
-        return (
-            f"Influence of {len(self.table)} {units}, variances {how}; the largest:\n"
-            f"{shown}"
-        )
+        title = f"Influence of {len(self.table)} {units}, variances {how}; the largest:"
+        yield Table(self.top(), title)
 
 
 def influence(

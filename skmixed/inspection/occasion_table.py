@@ -1,12 +1,13 @@
 """Longitudinal data described: spread, gaps and correlations of the occasions."""
 
-import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from skmixed.printing.numbers import fixed_decimals
+from skmixed.printing.printed import Printed, Table
 from skmixed.warnings import warn
 
 # More distinct times than this are taken for irregular, and binned; so are fewer, down
@@ -18,8 +19,8 @@ PATTERNS_SHOWN = 8
 PRESENT, ABSENT = "x", "."
 
 
-@dataclass(frozen=True)
-class Occasions:
+@dataclass(frozen=True, eq=False, repr=False)
+class Occasions(Printed):
     """What a response does over time, printed.
 
     Attributes
@@ -42,48 +43,29 @@ class Occasions:
     pair_counts: pd.DataFrame
     correlation_by_lag: pd.Series
     patterns: pd.Series
-    title: str = field(repr=False)
-    notes: tuple[str, ...] = field(repr=False)
+    title: str
+    notes: tuple[str, ...]
 
-    def __str__(self):
-        table = self.table.assign(
-            **{name: [f"{v:.2f}" for v in self.table[name]] for name in ("mean", "sd")}
-        )
+    @property
+    def frame(self):
+        """Table of the occasions: ``table``."""
+        return self.table
+
+    def blocks(self):
+        """Yield occasions, correlations, patterns and notes."""
+        yield Table(self.table, self.title)
         lower = np.tril(np.ones(self.correlation.shape, dtype=bool), -1)
-        correlation = self.correlation.where(lower)
-        cells = correlation.map(lambda r: "" if np.isnan(r) else f"{r:.2f}")
-        lags = "  ".join(
-            f"{lag}: {r:.2f}" for lag, r in self.correlation_by_lag.items()
-        )
-        shown = self.patterns.head(PATTERNS_SHOWN)
-        patterns = [f"{pattern}  {count}" for pattern, count in shown.items()]
+        correlation = self.correlation.where(lower).iloc[1:, :-1]
+        two = fixed_decimals(2)
+        title = "Correlation between occasions (pairwise complete):"
+        yield Table(correlation, title, rules=dict.fromkeys(correlation, two))
+        lags = [f"{lag}: {two(r)}" for lag, r in self.correlation_by_lag.items()]
+        yield f"Mean correlation by distance in occasions:  {'  '.join(lags)}"
+        title = f"Patterns ({PRESENT} observed, {ABSENT} missing), number of groups:"
+        yield Table(self.patterns.head(PATTERNS_SHOWN).rename_axis(None), title)
         if len(self.patterns) > PATTERNS_SHOWN:
-            patterns.append(f"and {len(self.patterns) - PATTERNS_SHOWN} more")
-        parts = [
-            self.title,
-            table.to_string(),
-            "Correlation between occasions (pairwise complete):\n"
-            + cells.iloc[1:, :-1].to_string(),
-            f"Mean correlation by distance in occasions:  {lags}",
-            f"Patterns ({PRESENT} observed, {ABSENT} missing), number of groups:\n"
-            + "\n".join(patterns),
-        ]
-        return "\n\n".join([*parts, *self.notes])
-
-    def __repr__(self):
-        return str(self)
-
-    def _repr_html_(self):
-        parts = [f"<h4>{html.escape(self.title)}</h4>"]
-        for title, table in (
-            ("Occasions", self.table),
-            ("Correlation between occasions", self.correlation),
-            ("Patterns of missing values", self.patterns.to_frame()),
-        ):
-            text = table.to_html(float_format="{:.2f}".format, border=0)
-            parts.append(f"<h5>{title}</h5>\n{text}")
-        parts += [f"<p>{html.escape(note)}</p>" for note in self.notes]
-        return "\n".join(parts)
+            yield f"and {len(self.patterns) - PATTERNS_SHOWN} patterns more"
+        yield from self.notes
 
 
 def describe_occasions(data, response, time, group, *, bins=None):

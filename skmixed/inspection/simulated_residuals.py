@@ -9,10 +9,12 @@ from sklearn.utils import check_random_state
 from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.rotation import rotate_residuals
 from skmixed.inference.diagnose.simulated import residual_tests, scale_by_simulation
+from skmixed.printing.numbers import fixed_decimals
+from skmixed.printing.printed import Printed, Table
 
 
-@dataclass(frozen=True, eq=False)
-class SimulatedResiduals:
+@dataclass(frozen=True, eq=False, repr=False)
+class SimulatedResiduals(Printed):
     """Scaled residuals of a fitted model, and tests of them.
 
     Attributes
@@ -40,11 +42,18 @@ class SimulatedResiduals:
     tests: pd.DataFrame
     n_simulations: int
 
-    def __repr__(self):
-        shown = self.tests.to_string(float_format="{:.3g}".format)
-        return (
+    @property
+    def frame(self):
+        """The tests: ``tests``."""
+        return self.tests
+
+    def blocks(self):
+        """Yield the tests."""
+        yield Table(
+            self.tests,
             f"Simulated residuals of {len(self.residuals)} rows, "
-            f"{self.n_simulations} simulations\n{shown}"
+            f"{self.n_simulations} simulations",
+            rules={"expected": fixed_decimals(3)},
         )
 
 

@@ -16,6 +16,8 @@ from skmixed.baselines.approaches import five_approaches
 from skmixed.estimators import MixedLinearRegressor
 from skmixed.estimators.input import array_names, read_table
 from skmixed.formula.text.parse import parse_formula
+from skmixed.printing.numbers import fixed_decimals
+from skmixed.printing.printed import PrintedTable
 from skmixed.printing.progress import count_done
 from skmixed.warnings import cause_of, warn
 
@@ -26,6 +28,8 @@ ERRORS = {
     "neg_mean_absolute_error": "mae",
     "neg_median_absolute_error": "median_ae",
 }
+
+RULES = dict.fromkeys(("r2", "r2_sd", "fit_time"), fixed_decimals(3))
 
 
 def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
@@ -76,10 +80,10 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
 
     Returns
     -------
-    DataFrame
-        Indexed by ``regime`` and ``model`` (and ``fold`` if `per_fold`): for every
-        score its mean and, as ``<score>_sd``, its standard deviation over folds; and
-        ``fit_time``, the mean time of a fit in seconds.
+    PrintedTable
+        Its ``frame`` is indexed by ``regime`` and ``model`` (and ``fold`` if
+        `per_fold`): for every score its mean and, as ``<score>_sd``, its standard
+        deviation over folds; and ``fit_time``, the mean time of a fit in seconds.
 
     Raises
     ------
@@ -125,7 +129,11 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     scores, heard = collect(tasks, results, verbose)
     warn_of_folds(heard, len(splits))
-    return arrange(scores, list(models), per_fold)
+    table = arrange(scores, list(models), per_fold)
+    note = "Means over folds; sd: between them, no standard error."
+    return PrintedTable(
+        table, "Cross-validation", [] if per_fold else [note], rules=RULES
+    )
 
 
 def collect(tasks, results, verbose):

@@ -52,6 +52,18 @@ def say_p(p):
     return f"p = {p:.3f}".replace("0.", ".")
 
 
+def say_level(confidence_level):
+    """Say in a note of which level intervals are.
+
+    Examples
+    --------
+    >>> from skmixed.printing.numbers import say_level
+    >>> say_level(0.95)
+    'Bounds at 95 %.'
+    """
+    return f"Bounds at {100 * confidence_level:.4g} %."
+
+
 def format_df(df):
     """Write degrees of freedom: four significant digits, ∞ of a normal law."""
     if np.isnan(df):
@@ -87,29 +99,57 @@ def format_number(value, digits=DIGITS):
     return f"{value:.{digits - 1}e}"
 
 
-def format_column(numbers, digits=DIGITS):
+def format_column(numbers, digits=DIGITS, like=None):
     """Write numbers with as many decimals as the smallest needs; nothing for NaN.
 
     Parameters
     ----------
     numbers : array-like of shape (n,)
     digits : int, default=4
+    like : array-like, optional
+        Numbers whose smallest counts, in place of these: standard errors say how far
+        estimates are known.
 
     Returns
     -------
     list of str
     """
     numbers = np.asarray(numbers, dtype=float)
-    size = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
+    scale = numbers if like is None else np.asarray(like, dtype=float)
+    size = np.abs(scale[np.isfinite(scale) & (scale != 0)])
     decimals = digits - 1
     if size.size:
         decimals -= int(np.floor(np.log10(size.min())))
     if decimals > MOST_DECIMALS:
         return [format_number(value, digits) for value in numbers]
-    return [
-        f"{value:.{max(decimals, 0)}f}" if np.isfinite(value) else format_number(value)
-        for value in numbers
+    return [fixed_decimals(max(decimals, 0))(value) for value in numbers]
+
+
+def format_intervals(estimate, lower, upper, digits=3):
+    """Write estimates in units of their own, as far as their intervals are known.
+
+    Parameters
+    ----------
+    estimate, lower, upper : array-like of shape (n,)
+    digits : int, default=3
+        Significant digits of an interval's length.
+
+    Returns
+    -------
+    estimate, lower, upper : list of str
+
+    Examples
+    --------
+    >>> from skmixed.printing.numbers import format_intervals
+    >>> format_intervals([251.405, 0.0656], [237.68, -0.48], [265.13, 0.69])
+    (['251.4', '0.07'], ['237.7', '-0.48'], ['265.1', '0.69'])
+    """
+    rows = np.column_stack([estimate, lower, upper]).astype(float)
+    like = [row if np.isnan(row).any() else row[2:] - row[1] for row in rows]
+    cells = [
+        format_column(row, digits, size) for row, size in zip(rows, like, strict=True)
     ]
+    return tuple(list(column) for column in zip(*cells, strict=True))
 
 
 def fixed_decimals(decimals):
@@ -125,12 +165,22 @@ def fixed_decimals(decimals):
 
 # The rule of a column by its name; others take as many decimals as they need.
 RULES = {
-    **dict.fromkeys(("p", "p_naive", "p_mixture", "p_adjusted"), format_p),
+    **dict.fromkeys(("p", "p_naive", "p_mixture", "p_adjusted", "p_value"), format_p),
     **dict.fromkeys(("df", "num_df", "den_df", "df_resid"), format_df),
     **dict.fromkeys(("t", "z", "statistic", "t_ratio", "F", "chi2"), fixed_decimals(3)),
     **dict.fromkeys(("aic", "bic", "loglik", "deviance"), fixed_decimals(1)),
     **dict.fromkeys(
-        ("n", "n_obs", "rows", "n_parameters", "groups", "count"), format_count
+        (
+            "n",
+            "n_obs",
+            "rows",
+            "n_rows",
+            "n_parameters",
+            "groups",
+            "count",
+            "n_resamples",
+        ),
+        format_count,
     ),
     **dict.fromkeys(("share", "adjusted_share", "unadjusted_share"), fixed_decimals(3)),
 }
@@ -162,6 +212,78 @@ def write_column(name, values, rules=None):
     if rule is None:
         return format_column(values)
     return [rule(value) for value in values]
+
+
+# Columns of one unit: the first says how many decimals all have.
+UNITS = (
+    ("sd", "mean"),
+    ("std_error", "estimate", "bias", "lower", "upper"),
+    ("sem", "sd", "mean"),
+)
+
+
+def write_columns(frame, rules=None, own_units=False):
+    """Write the cells of a table by the rules of its columns.
+
+    Estimates and what stands beside them have the decimals of their standard errors;
+    where there are none, each row those of its interval.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    rules : dict of str to callable, optional
+        Rules beside the common ones.
+    own_units : bool, default=False
+        Whether every row has units of its own.
+
+    Returns
+    -------
+    list of list of str
+        One per column.
+    """
+    names, written = list(frame.columns), {}
+    for first, *others in UNITS:
+        if first in names:
+            like = frame[first].to_numpy(dtype=float)
+            for name in (first, *others):
+                if name in names:
+                    written[name] = write_like(frame[name], like, own_units)
+    interval = ["estimate", "lower", "upper"]
+    if "std_error" not in names and len(frame) and set(interval) <= set(names):
+        cells = format_intervals(*(frame[name] for name in interval))
+        written |= dict(zip(interval, cells, strict=True))
+    for name in rules or {}:
+        written.pop(name, None)
+    return [
+        written.get(name) or write_column(name, frame.iloc[:, place].to_numpy(), rules)
+        for place, name in enumerate(names)
+    ]
+
+
+def write_like(numbers, like, own_units):
+    """Write numbers as far as others go: their smallest, or each its own."""
+    if not own_units:
+        return format_column(numbers, like=like)
+    pairs = zip(numbers, like, strict=True)
+    return [format_column([x], 3, [x if np.isnan(s) else s])[0] for x, s in pairs]
+
+
+def write_entries(series, rules=None):
+    """Write values that stand below each other, each by the rule of its label.
+
+    Parameters
+    ----------
+    series : Series
+    rules : dict of str to callable, optional
+
+    Returns
+    -------
+    list of str
+    """
+    known = {**RULES, **(rules or {})}
+    if not any(name in known for name in series.index):
+        return write_column(series.name, series.to_numpy(), rules)
+    return [known.get(name, write_cell)(value) for name, value in series.items()]
 
 
 def write_cell(value):

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from skmixed.printing.numbers import write_cell, write_column
+from skmixed.printing.numbers import write_cell, write_columns, write_entries
 from skmixed.printing.render import STYLE, html_table, latex_table, markdown_table
 
 # Columns of a terminal.
 WIDTH = 80
 # Labels wider than this share of the line are broken over lines.
 LABEL_SHARE = 0.5
-# A heading is broken only where it is wider than this.
-HEADING = 8
+# Labels of several levels stand before every part up to this share of the line.
+MOST_LABELS = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,14 @@ class Table:
         How columns are written, beside the common rules.
     index : bool, default=True
         Whether the index is printed.
+    labels : sequence of str, optional
+        What is printed in place of the index.
+    own_units : bool, default=False
+        Whether every row has units, and so decimals, of its own.
+    right : sequence of str, default=()
+        Columns of text that end at the right, as numbers do.
+    note : str, default=""
+        A line right below the table.
     """
 
     frame: pd.DataFrame
@@ -39,6 +47,10 @@ class Table:
     headings: dict = field(default_factory=dict)
     rules: dict = field(default_factory=dict)
     index: bool = True
+    labels: tuple | None = None
+    own_units: bool = False
+    right: tuple = ()
+    note: str = ""
 
     def cells(self):
         """Head, rows and the places of the columns that start at the left.
@@ -49,27 +61,35 @@ class Table:
         rows : list of list of str
         left : tuple of int
         """
+        head, columns, left = self.label_cells()
         frame = self.frame
         if isinstance(frame, pd.Series):
+            written = [write_entries(frame, self.rules)]
             frame = frame.to_frame("" if frame.name is None else frame.name)
-        head, columns, left = [], [], []
-        if self.index:
-            for level in range(frame.index.nlevels):
-                values = [write_cell(v) for v in frame.index.get_level_values(level)]
-                name = frame.index.names[level]
-                left.append(len(head))
-                head.append("" if name is None else str(self.heading(name)))
-                is_last = level == frame.index.nlevels - 1
-                columns.append(values if is_last else once(values))
-        for place, name in enumerate(frame.columns):
+        else:
+            written = write_columns(frame, self.rules, self.own_units)
+        for place, (name, cells) in enumerate(zip(frame.columns, written, strict=True)):
             if self.heading(name) is None:
                 continue
-            values = frame.iloc[:, place].to_numpy()
-            if values.dtype.kind not in "iufb":
+            is_text = frame.iloc[:, place].to_numpy().dtype.kind not in "iufb"
+            if is_text and name not in self.right:
                 left.append(len(head))
             head.append(self.heading(name))
-            columns.append(write_column(name, values, self.rules))
+            columns.append(cells)
         return head, [list(row) for row in zip(*columns, strict=True)], tuple(left)
+
+    def label_cells(self):
+        """Head, columns and left places of what stands before the columns."""
+        if not self.index:
+            return [], [], []
+        if self.labels is not None:
+            return [""], [list(self.labels)], [0]
+        head, columns, index = [], [], self.frame.index
+        for level, name in enumerate(index.names):
+            values = [write_cell(v) for v in index.get_level_values(level)]
+            head.append("" if name is None else str(self.heading(name)))
+            columns.append(values if level == index.nlevels - 1 else once(values))
+        return head, columns, list(range(len(head)))
 
     def heading(self, name):
         """What a column is called in print."""
@@ -120,9 +140,7 @@ class Printed:
         -------
         str
         """
-        return "\n\n".join(
-            block_text(block, width) for block in self.blocks() if printable(block)
-        )
+        return text_of(self.blocks(), width)
 
     def to_html(self):
         """Write the result as HTML.
@@ -196,7 +214,7 @@ class PrintedTable(Printed):
     frame : DataFrame or Series
     title : str, default=""
     notes : sequence of str, default=()
-    headings, rules, index
+    headings, rules, index, labels, own_units, right, note
         As :class:`Table` has them.
 
     Examples
@@ -215,19 +233,22 @@ class PrintedTable(Printed):
     3.2e-06
     """
 
-    def __init__(
-        self, frame, title="", notes=(), *, headings=None, rules=None, index=True
-    ):
+    def __init__(self, frame, title="", notes=(), **options):
         self.frame = frame
         self.title = title
-        self.notes = tuple(notes)
-        self.table = Table(frame, title, headings or {}, rules or {}, index)
+        self.notes = tuple(note for note in notes if note)
+        self.table = Table(frame, title, **options)
 
     def blocks(self):
         """Yield the table and its notes."""
         yield self.table
         if self.notes:
             yield "\n".join(self.notes)
+
+
+def text_of(blocks, width=WIDTH):
+    """Write blocks as text."""
+    return "\n\n".join(block_text(block, width) for block in blocks if printable(block))
 
 
 def printable(block):
@@ -242,10 +263,9 @@ def block_text(block, width):
         return "\n".join(wrap_line(line, width) for line in block.split("\n"))
     head, rows, left = block.cells()
     parts = fold([head, *rows], left, width)
-    text = "\n\n".join(parts)
-    if not block.caption:
-        return text
-    return f"{wrap_line(block.caption, width)}\n{text}"
+    lines = [block.caption, "\n\n".join(parts), block.note]
+    lines[::2] = [wrap_line(line, width) for line in lines[::2]]
+    return "\n".join(line for line in lines if line)
 
 
 def wrap_line(line, width):
@@ -271,7 +291,7 @@ def fold(lines, left, width):
     """
     lines = broken_cells(lines, left, width)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    label = [0] if 0 in left else []
+    label = labels_of(widths, left, width)
     parts, taken, used = [], [], 0
     room = width - 1 - sum(widths[j] + 1 for j in label)
     for j in range(len(label), len(widths)):
@@ -290,6 +310,16 @@ def fold(lines, left, width):
     ]
 
 
+def labels_of(widths, left, width):
+    """Leading columns of text, narrow enough to be repeated before every part."""
+    label = []
+    for j in range(len(widths) - 1):
+        if j not in left or sum(widths[: j + 1]) + j >= width * MOST_LABELS:
+            break
+        label.append(j)
+    return label or [0] * (0 in left)
+
+
 def positions(left, columns):
     """Places, among these columns, of those that start at the left."""
     return tuple(place for place, j in enumerate(columns) if j in left)
@@ -306,7 +336,8 @@ def broken_cells(lines, left, width):
     room = width - 1
     for j, (heading, *cells) in enumerate(columns):
         limit = int(width * LABEL_SHARE) if j == 0 else room
-        below = limit if fits or j in left else max([HEADING, *map(len, cells)])
+        words = [1, *map(len, heading.split()), *map(len, cells)]
+        below = limit if fits or j in left else max(words)
         columns[j] = [broken(cell, limit) for cell in (heading, *cells)]
         columns[j][0] = broken(heading, min(limit, below))
         if j == 0 and 0 in left:
@@ -356,7 +387,8 @@ def block_html(block):
     if isinstance(block, str):
         return "".join(f"<p>{html.escape(line)}</p>" for line in block.split("\n"))
     head, rows, left = block.cells()
-    return html_table(head, rows, left=left, caption=block.caption)
+    table = html_table(head, rows, left=left, caption=block.caption)
+    return table + (f"<p>{html.escape(block.note)}</p>" if block.note else "")
 
 
 def block_markdown(block):
@@ -364,8 +396,9 @@ def block_markdown(block):
     if isinstance(block, str):
         return block
     head, rows, left = block.cells()
-    table = markdown_table(head, rows, left=left)
-    return f"**{block.caption}**\n\n{table}" if block.caption else table
+    caption = f"**{block.caption}**" if block.caption else ""
+    parts = [caption, markdown_table(head, rows, left=left), block.note]
+    return "\n\n".join(part for part in parts if part)
 
 
 def block_latex(block):

@@ -1,9 +1,7 @@
-"""Tables as HTML, Markdown and LaTeX, and the summary as a notebook shows it."""
+"""Tables as HTML, Markdown and LaTeX; lines that end a summary."""
 
 import html
 import re
-
-import numpy as np
 
 # A step that would gain less than this is converged beyond what anybody reads.
 SETTLED = 1e-8
@@ -121,29 +119,6 @@ def latex_table(head, rows, *, left=(0,), rules=()):
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"])
 
 
-def format_number(value, digits=4):
-    """Write a number with some significant digits; nothing for NaN."""
-    if isinstance(value, str):
-        return value
-    if value is None or np.isnan(value):
-        return ""
-    if np.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    if value == 0:
-        return "0"
-    size = int(np.floor(np.log10(abs(value))))
-    if -4 <= size < 6:
-        return f"{value:.{max(digits - 1 - size, 0)}f}"
-    return f"{value:.{digits - 1}e}"
-
-
-def format_p(p):
-    """Write a p-value: three decimals, or a bound."""
-    if np.isnan(p):
-        return ""
-    return "< .001" if p < 0.001 else f"{p:.3f}"
-
-
 def convergence_line(result):
     """Say in one line how the search for the optimum ended.
 
@@ -174,73 +149,3 @@ def dropped_line(n_dropped):
         return []
     rows = "row" if n_dropped == 1 else "rows"
     return [f"{n_dropped} {rows} with missing values left out."]
-
-
-def summary_html(summary):
-    """Write a summary as a notebook shows it.
-
-    Parameters
-    ----------
-    summary : Summary
-
-    Returns
-    -------
-    str
-    """
-    title, *rest = summary.heading
-    fit = summary.fit.iloc[0]
-    parts = [f"{STYLE}<p><b>{html.escape(title)}</b></p>"]
-    parts += [f"<p><code>{html.escape(line)}</code></p>" for line in rest]
-    parts.append(f"<p>{html.escape(fit_line(fit, summary.n_groups))}</p>")
-    parts.append(random_html(summary.random))
-    if len(summary.fixed):
-        parts.append(fixed_html(summary.fixed))
-    parts += [f"<p>{html.escape(line)}</p>" for line in summary.footing]
-    return f'<div class="skmixed">{"".join(parts)}</div>'
-
-
-def fit_line(fit, n_groups):
-    """Rows, groups and criterion in one line."""
-    pieces = [f"{fit['n_obs']} rows"]
-    pieces += [f"{name}: {size}" for name, size in n_groups.items()]
-    name = "REML criterion" if fit["reml"] else "deviance"
-    pieces.append(f"{name} {fit['deviance']:.1f}")
-    pieces += [f"AIC {fit['aic']:.1f}", f"BIC {fit['bic']:.1f}"]
-    return " · ".join(pieces)
-
-
-def random_html(random):
-    """Table of variances, standard deviations and correlations."""
-    correlations = list(random.columns[4:])
-    head = ["group", "effect", "variance", "sd", *["corr"] * bool(correlations)]
-    head += [""] * (len(correlations) - 1)
-    rows = []
-    for row in random.to_dict("records"):
-        corr = [row[c] for c in correlations]
-        rows.append(
-            [
-                row["group"],
-                row["effect"],
-                format_number(row["variance"]),
-                format_number(row["sd"]),
-                *("" if np.isnan(r) else f"{r:.2f}" for r in corr),
-            ]
-        )
-    return html_table(head, rows, left=(0, 1), caption="Random effects")
-
-
-def fixed_html(fixed):
-    """Table of fixed effects with tests and intervals."""
-    rows = [
-        [
-            name,
-            *(format_number(row[c]) for c in ("estimate", "std_error")),
-            f"{format_number(row['lower'])} to {format_number(row['upper'])}",
-            format_number(row["df"], 3),
-            format_number(row["t"], 3),
-            format_p(row["p"]),
-        ]
-        for name, row in fixed.iterrows()
-    ]
-    head = ["", "estimate", "std. error", "interval", "df", "t", "p"]
-    return html_table(head, rows, caption="Fixed effects")

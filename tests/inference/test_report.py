@@ -8,10 +8,9 @@ from conftest import SAME_ALGEBRA
 
 from skmixed import MixedLinearRegressor, PooledLinearRegressor, compare_table
 from skmixed.datasets import load_sleepstudy
+from skmixed.printing.numbers import format_number, format_p
 from skmixed.printing.render import (
     convergence_line,
-    format_number,
-    format_p,
     html_table,
     latex_table,
     markdown_table,
@@ -73,7 +72,7 @@ def test_the_residual_is_the_last_of_the_variances(models):
     [
         ("std_error", "10.5 (1.55)", "Standard errors"),
         ("interval", "10.5 [7.21, 13.7]", "95 % intervals"),
-        ("p", "10.5 (< .001)", "p-values"),
+        ("p", "10.5 (3.26e-06)", "p-values"),
     ],
 )
 def test_estimates_have_their_uncertainty_beside_them(models, statistic, text, note):
@@ -149,7 +148,7 @@ def test_numbers_have_four_digits(value, text):
 
 
 def test_small_p_values_have_a_bound():
-    assert [format_p(p) for p in (1e-9, 0.0123, np.nan)] == ["< .001", "0.012", ""]
+    assert [format_p(p) for p in (1e-20, 0.0123, np.nan)] == ["< 2e-16", "0.0123", ""]
 
 
 def test_the_end_of_the_search_is_told(models):

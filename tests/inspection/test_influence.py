@@ -275,4 +275,4 @@ def test_printed_influence_shows_the_largest():
     text = repr(influence(model, sleep, level="Subject"))
     head = "Influence of 18 `Subject`, variances estimated anew; the largest:"
     assert text.startswith(head)
-    assert "cooks_distance" in text
+    assert "cooks distance" in text

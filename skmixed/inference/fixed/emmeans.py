@@ -1,6 +1,5 @@
 """Estimated marginal means: predictions on a balanced grid, averaged and compared."""
 
-import html
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,10 +13,11 @@ from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.multiplicity import adjust_p, check_adjust, critical_values
 from skmixed.inference.fixed.reference_grid import ReferenceGrid
 from skmixed.inference.opened.fitted import fitted
+from skmixed.printing.numbers import say_level
+from skmixed.printing.printed import Printed, PrintedTable, Table
 
 CONTRASTS = ("pairwise", "trt.vs.ctrl", "consec", "eff")
 MEANS = ("estimate", "std_error", "df", "lower", "upper")
-FLOAT = "{:.4g}".format
 # With more means the comparisons are too many to print; ``pairs`` has them.
 MOST_COMPARED = 12
 
@@ -179,8 +179,8 @@ def contrast_weights(method, labels):
     return names, np.reshape(weights, (-1, g))
 
 
-@dataclass(frozen=True, eq=False)
-class MarginalMeans:
+@dataclass(frozen=True, eq=False, repr=False)
+class MarginalMeans(Printed):
     """Marginal means, and comparisons of them.
 
     Made by :func:`emmeans`.
@@ -190,7 +190,7 @@ class MarginalMeans:
     frame : DataFrame
         A row per mean: its levels, ``estimate``, ``std_error``, ``df``, ``lower``,
         ``upper``. The bounds hold for one mean at a time.
-    pairs : DataFrame
+    pairs : PrintedTable
         All differences within each combination of the columns `by`, with adjusted
         p-values and bounds.
 
@@ -236,9 +236,9 @@ class MarginalMeans:
 
         Returns
         -------
-        DataFrame
-            ``contrast``, the columns `by`, ``estimate``, ``std_error``, ``df``, ``t``,
-            ``p``, ``lower``, ``upper``.
+        PrintedTable
+            Its ``frame`` has ``contrast``, the columns `by`, ``estimate``,
+            ``std_error``, ``df``, ``t``, ``p``, ``lower``, ``upper``.
 
         Raises
         ------
@@ -266,7 +266,10 @@ class MarginalMeans:
             family = cells.groupby(by, sort=False).ngroup().to_numpy()
             families = [np.flatnonzero(family == k) for k in range(family.max() + 1)]
         tables = [self._family(rows, method, adjust) for rows in families]
-        return pd.concat(tables, ignore_index=True)
+        table = pd.concat(tables, ignore_index=True)
+        return PrintedTable(
+            table, "Comparisons", [f"Comparisons adjusted by: {adjust}."], index=False
+        )
 
     def _family(self, rows, method, adjust):
         """Compare the means of one combination of the columns `by`."""
@@ -323,8 +326,7 @@ class MarginalMeans:
             notes.append(f"On the scale of {grid.response}.")
         if np.isnan(grid.L).any():
             notes.append("NaN: not estimable, cells of the design are empty.")
-        level = 100 * self.confidence_level
-        notes += [f"Bounds at {level:.4g} %.", self.reason]
+        notes += [say_level(self.confidence_level), self.reason]
         if self._shows_pairs():
             notes.append(f"Comparisons adjusted by: {self.adjust}.")
         return notes
@@ -333,29 +335,12 @@ class MarginalMeans:
         """Whether the comparisons are few enough to print with the means."""
         return 1 < len(self.grid.cells) <= MOST_COMPARED
 
-    def __str__(self):
-        parts = [
-            f"{self.grid.title}:",
-            self.frame.to_string(index=False, float_format=FLOAT),
-        ]
+    def blocks(self):
+        """Yield the means, their comparisons and the notes."""
+        yield Table(self.frame, f"{self.grid.title}:", index=False)
         if self._shows_pairs():
-            text = self.pairs.to_string(index=False, float_format=FLOAT)
-            parts += ["", "Comparisons:", text]
-        return "\n".join([*parts, "", *self.notes])
-
-    def __repr__(self):
-        return str(self)
-
-    def _repr_html_(self):
-        tables = [(self.grid.title, self.frame)]
-        if self._shows_pairs():
-            tables.append(("Comparisons", self.pairs))
-        parts = [
-            f"<h5>{title}</h5>\n"
-            + table.to_html(index=False, border=0, float_format=FLOAT)
-            for title, table in tables
-        ]
-        return "\n".join([*parts, *(f"<p>{html.escape(n)}</p>" for n in self.notes)])
+            yield self.pairs.table
+        yield "\n".join(self.notes)
 
 
 def combine(weights, L):

@@ -13,6 +13,8 @@ from skmixed.inference.fixed.emmeans import MarginalMeans, read_specs
 from skmixed.inference.fixed.multiplicity import check_adjust
 from skmixed.inference.fixed.reference_grid import ReferenceGrid
 from skmixed.inference.opened.fitted import fitted
+from skmixed.printing.numbers import say_level
+from skmixed.printing.printed import PrintedTable
 
 # Half the step of a difference, relative to the size of the value.
 STEP = 1e-3
@@ -156,9 +158,10 @@ def johnson_neyman(model, var, moderator, bounds, *, ddf="auto", confidence_leve
 
     Returns
     -------
-    DataFrame
-        A row per stretch of the moderator: ``from``, ``to`` and ``sign``, which is -1
-        or 1 where the slope's interval lies below or above zero, else 0.
+    PrintedTable
+        Its ``frame`` has a row per stretch of the moderator: ``from``, ``to`` and
+        ``sign``, which is -1 or 1 where the slope's interval lies below or above zero,
+        else 0.
 
     Raises
     ------
@@ -190,7 +193,7 @@ def johnson_neyman(model, var, moderator, bounds, *, ddf="auto", confidence_leve
     if not low < high:
         raise ValueError(f"bounds={bounds!r} should rise.")
     points = np.linspace(low, high, POINTS)
-    method, _ = choose_degrees_of_freedom(fit, ddf)
+    method, reason = choose_degrees_of_freedom(fit, ddf)
     grid = trend_grid(fit, var, [moderator], [], {moderator: points.tolist()})
     near = distance(fit.result, method, level)
     values = near(grid.L)
@@ -209,7 +212,10 @@ def johnson_neyman(model, var, moderator, bounds, *, ddf="auto", confidence_leve
     grid = trend_grid(fit, var, [moderator], [], {moderator: middles.tolist()})
     ends = near(grid.L)
     sign = np.where(ends[:, 0] > 0, 1, np.where(ends[:, 1] < 0, -1, 0))
-    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "sign": sign})
+    table = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "sign": sign})
+    title = f"Sign of the slope of {var} along {moderator}"
+    notes = ["0: its interval holds zero.", say_level(level), reason]
+    return PrintedTable(table, title, notes, index=False)
 
 
 def distance(result, method, level):

@@ -1,6 +1,6 @@
 """Several models side by side, as a table for a paper."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,14 @@ from skmixed.inference.variance.variance_partition import (
     nakagawa_r2,
     partition_table,
 )
-from skmixed.printing.render import (
-    STYLE,
+from skmixed.printing.numbers import (
+    fixed_decimals,
+    format_count,
     format_number,
     format_p,
-    html_table,
-    latex_table,
-    markdown_table,
 )
+from skmixed.printing.printed import Printed, Table
+from skmixed.printing.render import latex_table
 
 SECTIONS = ("fixed effects", "random effects", "shares", "fit")
 RESIDUAL = "var Residual"
@@ -63,23 +63,24 @@ def compare_table(models, names=None, *, statistic="std_error", digits=3):
     >>> formulas = ["~ 1 + (1 | Subject)", "~ Days + (Days | Subject)"]
     >>> models = [MixedLinearRegressor(f"Reaction {f}").fit(sleep) for f in formulas]
     >>> print(compare_table(models, ["null", "growth"]))
-    |                               |       null |      growth |
-    | ----------------------------- | ---------: | ----------: |
-    | Intercept                     | 299 (9.05) |  251 (6.82) |
-    | Days                          |            | 10.5 (1.55) |
-    | var Subject: Intercept        |       1278 |         612 |
-    | var Subject: Days             |            |        35.1 |
-    | corr Subject: Intercept, Days |            |      0.0656 |
-    | var Residual                  |       1959 |         655 |
-    | ICC Subject                   |      0.395 |       0.722 |
-    | R² marginal                   |          0 |       0.279 |
-    | R² conditional                |      0.395 |       0.799 |
-    | log-likelihood                |     -952.2 |      -871.8 |
-    | AIC                           |     1910.3 |      1755.6 |
-    | BIC                           |     1919.9 |      1774.8 |
-    | rows                          |        180 |         180 |
-    | groups Subject                |         18 |          18 |
+                                        null      growth
+    Intercept                     299 (9.05)  251 (6.82)
+    Days                                     10.5 (1.55)
+    var Subject: Intercept              1278         612
+    var Subject: Days                               35.1
+    corr Subject: Intercept, Days                 0.0656
+    var Residual                        1959         655
+    ICC Subject                        0.395       0.722
+    R² marginal                            0       0.279
+    R² conditional                     0.395       0.799
+    log-likelihood                    -952.2      -871.8
+    AIC                               1910.3      1755.6
+    BIC                               1919.9      1774.8
+    rows                                 180         180
+    groups Subject                        18          18
     <BLANKLINE>
+    null: Reaction ~ 1 + (1 | Subject)
+    growth: Reaction ~ 1 + Days + (1 + Days | Subject)
     Standard errors in parentheses.
     Fitted by REML: compare AIC only between models with the same fixed effects.
     """
@@ -91,7 +92,8 @@ def compare_table(models, names=None, *, statistic="std_error", digits=3):
     columns = [describe(fit, statistic) for fit in fits]
     frame = pd.concat(columns, axis=1, keys=headings).reindex(row_order(columns))
     reml = [fit.result.reml for fit in fits]
-    return ModelTable(frame, headings, statistic, digits, fit_note(reml))
+    formulas = tuple(fit.spec.formula_text for fit in fits)
+    return ModelTable(frame, headings, statistic, digits, fit_note(reml), formulas)
 
 
 def fit_note(reml):
@@ -193,8 +195,8 @@ def correlation_rows(result):
                 yield ("random effects", f"corr {group}: {names[b]}, {names[a]}"), value
 
 
-@dataclass(frozen=True, eq=False)
-class ModelTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelTable(Printed):
     r"""Models side by side; made by :func:`compare_table`.
 
     Attributes
@@ -215,20 +217,18 @@ class ModelTable:
     """
 
     frame: pd.DataFrame
-    headings: list = field(repr=False)
-    statistic: str = field(repr=False)
-    digits: int = field(repr=False)
-    criterion: str = field(repr=False)
+    headings: list
+    statistic: str
+    digits: int
+    criterion: str
+    formulas: tuple
 
-    def to_markdown(self):
-        """Write the table in Markdown.
-
-        Returns
-        -------
-        str
-        """
+    def blocks(self):
+        """Yield the table and its notes."""
         rows = [row for section in self.sections() for row in section]
-        return f"{markdown_table(['', *self.headings], rows)}\n\n{self.note}"
+        table = pd.DataFrame(rows, columns=["", *self.headings]).set_index("")
+        yield Table(table.rename_axis(None), right=tuple(self.headings))
+        yield self.note
 
     def to_latex(self):
         """Write the table as a LaTeX ``tabular``; it needs the package booktabs.
@@ -243,26 +243,19 @@ class ModelTable:
             rows += section
         return latex_table(["", *self.headings], rows, rules=tuple(rules[1:]))
 
-    def to_html(self):
-        """Write the table in HTML.
-
-        Returns
-        -------
-        str
-        """
-        rows = [row for section in self.sections() for row in section]
-        table = html_table(["", *self.headings], rows)
-        return f'<div class="skmixed">{STYLE}{table}<p>{self.note}</p></div>'
-
     @property
     def note(self):
-        """What stands beside the estimates, and how the models were fitted."""
+        """Formulas, what stands beside the estimates, and how models were fitted."""
         beside = {
             "std_error": "Standard errors in parentheses.",
             "interval": "95 % intervals in brackets.",
             "p": "p-values in parentheses.",
         }
-        return f"{beside[self.statistic]}\n{self.criterion}"
+        formulas = [
+            f"{heading}: {formula}"
+            for heading, formula in zip(self.headings, self.formulas, strict=True)
+        ]
+        return "\n".join([*formulas, beside[self.statistic], self.criterion])
 
     def sections(self):
         """Yield the rows of each section as text."""
@@ -278,9 +271,9 @@ class ModelTable:
         if np.isnan(value):
             return ""
         if name == "rows" or name.startswith("groups "):
-            return f"{value:.0f}"
+            return format_count(value)
         if name in ("AIC", "BIC", "log-likelihood"):
-            return f"{value:.1f}"
+            return fixed_decimals(1)(value)
         text = format_number(value, self.digits)
         if self.statistic == "p":
             beside = [format_p(entry["p"])]
@@ -291,12 +284,3 @@ class ModelTable:
         if self.statistic == "interval":
             return f"{text} [{', '.join(beside)}]"
         return f"{text} ({beside[0]})"
-
-    def __str__(self):
-        return self.to_markdown()
-
-    def __repr__(self):
-        return str(self)
-
-    def _repr_html_(self):
-        return self.to_html()

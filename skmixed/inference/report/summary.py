@@ -1,23 +1,19 @@
 """Tables of a fitted model: fixed effects, random effects, fit; and lme4's print."""
 
-import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
-from skmixed.printing.render import convergence_line, dropped_line, summary_html
-
-# lme4 prints four significant digits of the smallest number in a column.
-_DIGITS = 4
-# Beyond this many decimals a column is unreadable; numbers go their own way.
-_MOST_DECIMALS = 8
+from skmixed.printing.numbers import fixed_decimals
+from skmixed.printing.printed import WIDTH, Printed, Table, once, text_of
+from skmixed.printing.render import convergence_line, dropped_line
 
 
-@dataclass(frozen=True)
-class Summary:
+@dataclass(frozen=True, eq=False, repr=False)
+class Summary(Printed):
     """Tables of a fitted model, printed as lme4 prints them.
 
     Attributes
@@ -50,27 +46,43 @@ class Summary:
     random: pd.DataFrame
     fit: pd.DataFrame
     n_groups: dict[str, int]
-    heading: tuple[str, ...] = field(repr=False)
-    footing: tuple[str, ...] = field(repr=False)
+    heading: tuple[str, ...]
+    footing: tuple[str, ...]
 
-    def __str__(self):
-        parts = ["\n".join(self.heading), _print_criterion(self.fit.iloc[0])]
+    @property
+    def frame(self):
+        """Table of the fixed effects: ``fixed``."""
+        return self.fixed
+
+    def blocks(self, bounds=True):
+        """Yield text and tables in lme4's order, with or without intervals."""
+        yield "\n".join(self.heading)
+        yield criterion_block(self.fit.iloc[0])
+        yield random_block(self.random, self.counts)
+        yield fixed_block(self.fixed, bounds)
+        yield "\n".join(self.footing)
+
+    def to_text(self, width=WIDTH):
+        """Write the summary as text, as lme4 prints it: without intervals.
+
+        Parameters
+        ----------
+        width : int, default=80
+
+        Returns
+        -------
+        str
+        """
+        return text_of(self.blocks(bounds=False), width)
+
+    @property
+    def counts(self):
+        """How many rows and groups there are, in a line."""
         counts = f"Number of obs: {self.fit['n_obs'].iloc[0]}"
         if self.n_groups:
             sizes = "; ".join(f"{name}, {size}" for name, size in self.n_groups.items())
             counts += f", groups:  {sizes}"
-        parts.append(f"Random effects:\n{_print_random(self.random)}\n{counts}")
-        if len(self.fixed):
-            parts.append("Fixed effects:\n" + _print_fixed(self.fixed))
-        if self.footing:
-            parts.append("\n".join(textwrap.fill(line, 79) for line in self.footing))
-        return "\n\n".join(parts)
-
-    def __repr__(self):
-        return str(self)
-
-    def _repr_html_(self):
-        return summary_html(self)
+        return counts
 
 
 def fixed_effects_table(fit, ddf="auto", confidence_level=0.95, vcov=None):
@@ -225,90 +237,43 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
     )
 
 
-def _print_criterion(fit):
+def criterion_block(fit):
+    """The criterion of the fit: a line of REML, a table of likelihoods."""
     if fit["reml"]:
         return f"REML criterion at convergence: {fit['deviance']:.1f}"
-    names = ("AIC", "BIC", "logLik", "deviance", "df.resid")
-    cells = [f"{fit[key]:.1f}" for key in ("aic", "bic", "loglik", "deviance")]
+    row = {key: fit[key] for key in ("aic", "bic", "loglik", "deviance")}
     # lme4's df.resid takes off the variance parameters too
-    cells.append(f"{fit['n_obs'] - fit['n_parameters']:d}")
-    return align([names, cells], left=())
+    row["df_resid"] = float(fit["n_obs"] - fit["n_parameters"])
+    names = ("AIC", "BIC", "logLik", "deviance", "df.resid")
+    headings = dict(zip(row, names, strict=True))
+    return Table(pd.DataFrame([row]), headings=headings, index=False)
 
 
-def _print_random(random):
-    groups = random["group"].where(random["group"] != random["group"].shift(), "")
-    head = ["Groups", "Name", "Variance", "Std.Dev."]
-    columns = [
-        groups.tolist(),
-        random["effect"].tolist(),
-        format_column(random["variance"]),
-        format_column(random["sd"]),
-    ]
-    for name in random.columns[4:]:
-        head.append("Corr" if len(head) == 4 else "")
-        columns.append(["" if np.isnan(r) else f"{r:.2f}" for r in random[name]])
-    return align([head, *zip(*columns, strict=True)], left=(0, 1))
+def random_block(random, counts):
+    """Table of variances, standard deviations and correlations."""
+    correlations = list(random.columns[4:])
+    headings = {"group": "Groups", "effect": "Name"}
+    headings |= {"variance": "Variance", "sd": "Std.Dev."}
+    headings |= dict.fromkeys(correlations, "")
+    headings |= dict.fromkeys(correlations[:1], "Corr")
+    return Table(
+        random.assign(group=once(random["group"].tolist())),
+        "Random effects:",
+        headings=headings,
+        rules=dict.fromkeys(correlations, fixed_decimals(2)),
+        index=False,
+        note=counts,
+    )
 
 
-def _print_fixed(fixed):
-    numbers = fixed[["estimate", "std_error"]].to_numpy()
-    cells = np.reshape(format_column(numbers.ravel()), numbers.shape)
-    normal = np.isinf(fixed["df"]).all()
+def fixed_block(fixed, bounds):
+    """Table of fixed effects with tests, and intervals where they are asked for."""
+    normal = bool(np.isinf(fixed["df"]).all())
     letter = "z" if normal else "t"
-    head = ["", "Estimate", "Std. Error", "df", f"{letter} value", f"Pr(>|{letter}|)"]
-    rows = [
-        [name, *pair, f"{row.df:.4g}", f"{row.t:.3f}", format_p(row.p)]
-        for name, pair, row in zip(fixed.index, cells, fixed.itertuples(), strict=True)
-    ]
-    lines = [head, *rows]
+    headings = {"estimate": "Estimate", "std_error": "Std. Error"}
+    headings |= {"t": f"{letter} value", "p": f"Pr(>|{letter}|)"}
     if normal:
-        lines = [line[:3] + line[4:] for line in lines]
-    return align(lines, left=(0,))
-
-
-def format_p(p):
-    """Write a p-value as R does.
-
-    Parameters
-    ----------
-    p : float
-
-    Returns
-    -------
-    str
-        Three significant digits, and nothing below the precision of a double.
-
-    Examples
-    --------
-    >>> from skmixed.inference.report.summary import format_p
-    >>> format_p(0.04321), format_p(3.2637e-06), format_p(1e-20)
-    ('0.0432', '3.26e-06', '< 2e-16')
-    """
-    if p < 2.2e-16:
-        return "< 2e-16"
-    return f"{p:.3g}"
-
-
-def format_column(numbers):
-    """Write numbers with as many decimals as the smallest needs."""
-    numbers = np.asarray(numbers, dtype=float)
-    size = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
-    decimals = _DIGITS - 1
-    if size.size:
-        decimals -= int(np.floor(np.log10(size.min())))
-    if decimals > _MOST_DECIMALS:
-        return [f"{v:.{_DIGITS}g}" for v in numbers]
-    return [f"{v:.{max(decimals, 0)}f}" for v in numbers]
-
-
-def align(rows, left):
-    """Lay cells out in columns; those at the positions `left` start at the left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if j in left else cell.rjust(width)
-            for j, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append(" ".join(cells).rstrip())
-    return "\n".join(lines)
+        headings["df"] = None
+    if not bounds:
+        headings |= dict.fromkeys(("lower", "upper"))
+    return Table(fixed, "Fixed effects:", headings=headings)

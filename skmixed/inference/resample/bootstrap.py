@@ -13,6 +13,8 @@ from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.refit import Refitter
 from skmixed.inference.resample.row_draws import RowLaw
 from skmixed.inference.variance.parameters import values_of
+from skmixed.printing.numbers import say_level
+from skmixed.printing.printed import Printed, PrintedTable, Table
 from skmixed.printing.progress import count_done, ignore
 
 # Replicates drawn together; results do not depend on the number of workers.
@@ -20,8 +22,8 @@ CHUNK = 100
 KINDS = ("percentile", "bias-corrected")
 
 
-@dataclass(frozen=True)
-class BootstrapReplicates:
+@dataclass(frozen=True, eq=False, repr=False)
+class BootstrapReplicates(Printed):
     """Estimates of a model for responses drawn from it.
 
     Attributes
@@ -50,6 +52,22 @@ class BootstrapReplicates:
     n_failed: int
 
     @property
+    def frame(self):
+        """A row per parameter: estimate, bias, standard error and 95 % interval."""
+        table = self.conf_int().frame
+        table.insert(1, "bias", self.bias)
+        table.insert(2, "std_error", self.std_error)
+        return table
+
+    def blocks(self):
+        """Yield the table and what happened to the refits."""
+        title = f"Parametric bootstrap, {len(self.replicates)} replicates"
+        yield Table(self.frame, title, own_units=True)
+        yield f"Percentile intervals. {say_level(0.95)}"
+        if self.n_failed:
+            yield f"{self.n_failed} replicates did not converge; they are kept."
+
+    @property
     def std_error(self):
         """Standard deviation of every parameter's replicates."""
         return self.replicates.std().rename("std_error")
@@ -72,12 +90,13 @@ class BootstrapReplicates:
 
         Returns
         -------
-        DataFrame
-            ``estimate``, ``lower`` and ``upper``.
+        PrintedTable
+            Its ``frame`` has ``estimate``, ``lower`` and ``upper``.
         """
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} should be one of {', '.join(KINDS)}.")
-        tail = (1.0 - check_confidence_level(confidence_level)) / 2.0
+        level = check_confidence_level(confidence_level)
+        tail = (1.0 - level) / 2.0
         rows = {}
         for name, values in self.replicates.items():
             estimate, known = self.estimates[name], values.dropna().to_numpy()
@@ -91,7 +110,9 @@ class BootstrapReplicates:
                 np.quantile(known, levels) if len(known) else (np.nan, np.nan)
             )
             rows[name] = {"estimate": estimate, "lower": lower, "upper": upper}
-        return pd.DataFrame.from_dict(rows, orient="index")
+        table = pd.DataFrame.from_dict(rows, orient="index")
+        title = f"Bootstrap intervals ({kind}, {len(self.replicates)} replicates)"
+        return PrintedTable(table, title, [say_level(level)])
 
 
 def bootstrap_replicates(

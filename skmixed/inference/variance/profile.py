@@ -12,6 +12,8 @@ from skmixed.inference.variance.constraints import HeldParameter
 from skmixed.inference.variance.parameters import values_of
 from skmixed.likelihood.covariance.structure import lifted
 from skmixed.likelihood.search.optimize import minimise
+from skmixed.printing.numbers import fixed_decimals, say_level
+from skmixed.printing.printed import Printed, PrintedTable, Table
 from skmixed.printing.progress import count_done
 
 # Steps to each side are meant to be this long in zeta.
@@ -32,8 +34,8 @@ STUCK, FLOOR = 1e-3, 1e-2
 PRECISION = {"tol": 1e-7, "max_iter": 60}
 
 
-@dataclass(frozen=True)
-class ProfileLikelihood:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProfileLikelihood(Printed):
     """Signed roots of likelihood ratios along every parameter.
 
     Attributes
@@ -67,6 +69,20 @@ class ProfileLikelihood:
     limits: dict
     model_estimates: pd.Series | None = None
 
+    @property
+    def frame(self):
+        """The points of all profiles: ``table``."""
+        return self.table
+
+    def blocks(self):
+        """Yield the intervals, and how far the profiles go."""
+        yield from self.conf_int().blocks()
+        ends = self.table.groupby("parameter", sort=False)["zeta"]
+        ends = ends.agg(["count", "min", "max"])
+        ends.columns = ["points", "zeta from", "to"]
+        two = fixed_decimals(2)
+        yield Table(ends, "Profiles", rules={"zeta from": two, "to": two})
+
     def conf_int(self, confidence_level=0.95):
         """Intervals of the values whose likelihood ratio is not significant.
 
@@ -76,9 +92,10 @@ class ProfileLikelihood:
 
         Returns
         -------
-        DataFrame
-            ``estimate``, ``lower`` and ``upper`` per parameter. A bound at the limit of
-            what is possible, such as a standard deviation of 0, is that limit.
+        PrintedTable
+            Its ``frame`` has ``estimate``, ``lower`` and ``upper`` per parameter. A
+            bound at the limit of what is possible, such as a standard deviation of 0,
+            is that limit.
         """
         level = check_confidence_level(confidence_level)
         z = stats.norm.ppf(0.5 + level / 2.0)
@@ -91,7 +108,9 @@ class ProfileLikelihood:
                 "upper": bound(zeta, value, z, self.limits[name][1]),
             }
         columns = ["estimate", "lower", "upper"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        notes = ["Estimates and bounds by maximum likelihood.", say_level(level)]
+        return PrintedTable(table, "Profile-likelihood intervals", notes)
 
 
 def bound(zeta, value, target, limit):
