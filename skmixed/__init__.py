@@ -23,6 +23,7 @@ from skmixed.estimators.many import fit_many
 from skmixed.estimators.memory import estimate_memory
 from skmixed.estimators.pooling import pool
 from skmixed.estimators.robust import cluster_robust
+from skmixed.estimators.sentences import describe
 from skmixed.formula import FormulaError
 from skmixed.inference.fixed.emmeans import emmeans
 from skmixed.inference.fixed.emtrends import emtrends, johnson_neyman
@@ -61,6 +62,7 @@ __all__ = [
     "compare_models",
     "compare_table",
     "contrast_test",
+    "describe",
     "describe_occasions",
     "drop_fixed_terms",
     "drop_random_terms",

@@ -16,8 +16,9 @@ PUBLIC = {
         MixedEffectsRegressor MixedLinearRegressor PooledLinearRegressor
         RankDeficiencyWarning RedundantTermWarning SeparateLinearRegressor
         SingularFitWarning anova as_marginaleffects bootstrap_test cluster_robust
-        compare_approaches compare_models compare_table contrast_test describe_occasions
-        drop_fixed_terms drop_random_terms emmeans emtrends estimate_memory fit_many
+        compare_approaches compare_models compare_table contrast_test describe
+        describe_occasions drop_fixed_terms drop_random_terms emmeans emtrends
+        estimate_memory fit_many
         five_approaches johnson_neyman likelihood_ratio_test naive_vs_mixed pool
         trusted_types
     """,

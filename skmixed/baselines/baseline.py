@@ -14,6 +14,7 @@ from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.estimators.rows import Rows
 from skmixed.likelihood.products.rows import without_offset
 from skmixed.printing.render import dropped_line
+from skmixed.printing.sentences import Sentences, say_estimates
 from skmixed.warnings import RankDeficiencyWarning, warn
 
 _SUMMARY_PARAMETERS = {
@@ -216,6 +217,56 @@ class BaselineRegressor(BaseFormulaRegressor):
         )
         footing = [*self._fit_lines(), self._describe_errors(covariance, group)]
         return self._summary_of(fixed, footing)
+
+    def describe(self, **options):
+        """Say in sentences what was estimated.
+
+        Parameters
+        ----------
+        **options
+            Of `summary`.
+
+        Returns
+        -------
+        Sentences
+            Printed as text; with ``to_latex()`` and ``to_html()``, and the
+            coefficients as ``frame``.
+
+        See Also
+        --------
+        summary : The same as tables.
+
+        Examples
+        --------
+        >>> from skmixed import PooledLinearRegressor
+        >>> from skmixed.datasets import load_london_schools
+        >>> model = PooledLinearRegressor("exam ~ lrt + (1 | school)")
+        >>> print(model.fit(load_london_schools().frame).describe())
+        Pooled least squares (all rows together, groups ignored): exam ~ 1 + lrt + (1 |
+        school).
+        <BLANKLINE>
+        Where all predictors are 0 or at their reference level, exam is expected to be
+        -0.0012 (95 % CI -0.0260 to 0.0236; t(4057) = -0.09, p = .925). Per unit of
+        lrt, exam rises by 0.5951 (95 % CI 0.5701 to 0.6200; t(4057) = 46.74, p <
+        .001).
+        <BLANKLINE>
+        Rows: 4059; residual sd 0.8054 on 4057 df; R2 0.3500. Standard errors:
+        classical (independent errors, one variance).
+        """
+        summary, response = self.summary(**options), self.formula_.split("~")[0].strip()
+        title, _, about = summary.heading[0].partition(": ")
+        level = options.get("confidence_level", 0.95)
+        return Sentences(
+            summary.fixed,
+            [
+                f"{title}{f' ({about})' if about else ''}: {self.formula_}.",
+                " ".join(self._say_coefficients(summary.fixed, response, level)),
+                " ".join(f"{line.rstrip('.')}." for line in summary.footing),
+            ],
+        )
+
+    def _say_coefficients(self, fixed, response, level):
+        return say_estimates(fixed, response, level)
 
     def _population_cov(self, covariance="classical", group=None):
         return self.result_.covariance(covariance, group)

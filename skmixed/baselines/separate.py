@@ -8,6 +8,7 @@ from skmixed.baselines.baseline import BaselineRegressor
 from skmixed.baselines.groupwise import group_regressions
 from skmixed.baselines.ols import LeastSquares, least_squares
 from skmixed.baselines.ols_tables import spread_table
+from skmixed.printing.numbers import format_number
 
 
 class SeparateLinearRegressor(BaselineRegressor):
@@ -184,6 +185,16 @@ class SeparateLinearRegressor(BaselineRegressor):
         check_is_fitted(self)
         own = pd.DataFrame(self._own_.T, columns=self._kept_names())
         return self._summary_of(spread_table(own), self._describe_groups())
+
+    def _say_coefficients(self, fixed, response, level):
+        for name, row in fixed.iterrows():
+            what = response if name == "Intercept" else f"the effect of {name}"
+            where = " where all predictors are 0" * (name == "Intercept")
+            yield (
+                f"Over {row['count']:.0f} groups, {what}{where} has the mean "
+                f"{format_number(row['mean'], 3)} (sd {format_number(row['sd'], 3)}, "
+                f"sem {format_number(row['sem'], 3)})."
+            )
 
     def _describe_groups(self):
         result, G = self.result_, self._own_.shape[1]
