@@ -5,6 +5,7 @@ Against dense algebra in the random effects, where ``Z'V^-1 Z = K - K W K`` with
 """
 
 import itertools
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -14,8 +15,14 @@ from random_designs import SHAPES, random_design, regimes
 from scipy.linalg import block_diag
 
 from skmixed.likelihood import cross_products
-from skmixed.likelihood.elimination.regime import choose_elimination
+from skmixed.likelihood.elimination.regime import (
+    REWEIGHTED,
+    choose_elimination,
+    choose_reweighted,
+)
 from skmixed.likelihood.linalg.grouped import levels_major
+from skmixed.likelihood.products.plan import RowPlan
+from skmixed.likelihood.products.residual import Independent, Weighted
 
 every_regime = pytest.mark.parametrize(
     ("index", "regime"),
@@ -55,7 +62,12 @@ class DenseAlgebra:
                 np.stack([self.block(self.PZ, j, j, g, g) for g in range(G)], axis=-1)
                 for j, (G, _) in enumerate(self.shapes)
             ],
+            "C": [
+                np.stack([self.block(W, j, j, g, g) for g in range(G)], axis=-1)
+                for j, (G, _) in enumerate(self.shapes)
+            ],
         }
+        self.K, self.L, self.M = K, L, M
 
     def gram_of_effects(self, size):
         K = np.zeros((size, size))
@@ -83,6 +95,17 @@ class DenseAlgebra:
 
     def apply(self, U):
         return self.cut(self.PZ @ np.concatenate([levels_major(block) for block in U]))
+
+    def times(self, U):
+        return self.cut(self.K @ np.concatenate([levels_major(block) for block in U]))
+
+    def reduce(self, U):
+        C = np.concatenate([levels_major(block) for block in U])
+        return self.cut(C - self.K @ (self.W @ C))
+
+    def newton(self, g):
+        right = np.concatenate([levels_major(block[:, None]) for block in g])
+        return [block[:, 0] for block in self.cut(np.linalg.solve(self.M, right))]
 
     def between(self, j, h, levels_j, levels_h):
         covariance = self.Psi - self.Psi @ self.PZ @ self.Psi
@@ -114,6 +137,10 @@ def levels_to_ask(A, j, h, rng):
     return tuple(rng.integers(A.factors[i].n_levels, size=n) for i in (j, h))
 
 
+# Asked of the regimes that serve weights which change.
+OF_CHANGING_WEIGHTS = ("C", "times", "reduce", "newton")
+
+
 def questions(A, dense, rng):
     """Name, question and expected answer of all that a factorisation can be asked."""
     U = [rng.normal(size=(f.n_effects, 2, f.n_levels)) for f in A.factors]
@@ -122,7 +149,14 @@ def questions(A, dense, rng):
         (name, lambda factored, name=name: getattr(factored, name), expected)
         for name, expected in dense.answers.items()
     ]
-    asked.append(("apply", lambda factored: factored.apply(U), dense.apply(U)))
+    for name, given in (("apply", U), ("times", U), ("reduce", U), ("newton", f)):
+        asked.append(
+            (
+                name,
+                lambda factored, name=name, given=given: getattr(factored, name)(given),
+                getattr(dense, name)(given),
+            )
+        )
     for j, h in itertools.permutations(range(len(A.factors)), 2):
         levels = levels_to_ask(A, j, h, rng)
         asked.append(
@@ -176,6 +210,8 @@ def test_any_question_in_any_order_twice(index, regime, thin):
             Lambda[-1] = 0.0
     dense = DenseAlgebra(A, Lambdas)
     asked = questions(A, dense, rng)
+    if regime not in [known.name for known in REWEIGHTED]:
+        asked = [one for one in asked if one[0] not in OF_CHANGING_WEIGHTS]
     for _ in range(3):
         factored = elimination.factor(Lambdas)
         order = [*rng.permutation(len(asked)), *rng.permutation(len(asked))]
@@ -185,6 +221,38 @@ def test_any_question_in_any_order_twice(index, regime, thin):
                 assert_same(ask(factored), expected)
             except AssertionError as error:
                 raise AssertionError(f"{name}: {error}") from error
+
+
+@pytest.mark.parametrize("name", [regime.name for regime in REWEIGHTED[1:]])
+def test_weights_of_any_sign(name):
+    """Observed weights may be negative in some rows: M alone must be positive."""
+    index = next(i for i, shape in enumerate(SHAPES) if name in regimes(shape))
+    design = random_design(index)
+    rng = np.random.default_rng(index)
+    plan = RowPlan.of(design)
+    w = rng.uniform(-0.2, 1.0, len(design.y))
+    plain = plan.products(Independent(), design.y)
+    A = plan.products(Weighted(1.0 + w), design.y, plain.basis) + negative(plain)
+    Lambdas = [0.3 * np.eye(factor.n_effects) for factor in A.factors]
+    dense = DenseAlgebra(A, Lambdas)
+    assert np.linalg.eigvalsh(dense.M)[0] > 0
+    factored = choose_reweighted(plain, name).reweighted(A).factor(Lambdas)
+    for what, ask, expected in questions(A, dense, rng):
+        try:
+            assert_same(ask(factored), expected)
+        except AssertionError as error:
+            raise AssertionError(f"{what}: {error}") from error
+
+
+def negative(A):
+    """Cross-products times -1."""
+    return replace(
+        A,
+        gram=-A.gram,
+        ZtZ=tuple(-block for block in A.ZtZ),
+        ZtXy=tuple(-block for block in A.ZtXy),
+        pairs=tuple(replace(pair, data=-pair.data) for pair in A.pairs),
+    )
 
 
 @every_regime

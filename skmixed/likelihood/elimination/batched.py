@@ -9,6 +9,7 @@ from skmixed.likelihood.elimination.sizes import Bid, block_bytes, block_flops
 from skmixed.likelihood.linalg.grouped import (
     cholesky,
     multiply,
+    relative_root,
     semidefinite_root,
     shared_right,
     solve_lower,
@@ -54,7 +55,8 @@ class BatchedElimination(Regime):
 
     def set_up(self, A):
         """Take the random effects' cross-products."""
-        self.root = semidefinite_root(A.ZtZ[0])
+        self.ZtZ = A.ZtZ[0]
+        self.root = semidefinite_root(self.ZtZ)
         self.R = np.ascontiguousarray(self.root.transpose(1, 0, 2))
 
     def take_columns(self, A):
@@ -81,7 +83,7 @@ class BatchedFactored(Factorisation):
 
     def __init__(self, elimination, Lambdas):
         super().__init__(Lambdas)
-        self.R = elimination.R
+        self.ZtZ, self.R = elimination.ZtZ, elimination.R
         B = shared_right(self.R, Lambdas[0])
         self.L = multiply(B, B.transpose(1, 0, 2))
         for i in range(len(B)):
@@ -104,6 +106,26 @@ class BatchedFactored(Factorisation):
     def P(self):
         """Diagonal blocks of Z'V^-1 Z."""
         return [multiply(self.T, self.T, transpose_A=True)]
+
+    @cached_property
+    def N(self):
+        """Root of ``(Z'WZ + Psi^-1)^-1 = N'N`` of every group."""
+        return relative_root(self.ZtZ, self.Lambdas[0])[0]
+
+    @cached_property
+    def C(self):
+        """Diagonal blocks of ``(Z'WZ + Psi^-1)^-1`` per level."""
+        return [multiply(self.N, self.N, transpose_A=True)]
+
+    def times(self, directions):
+        """Z'WZ times some directions."""
+        return [multiply(self.ZtZ, directions[0])]
+
+    def reduce(self, columns):
+        """Z'V^-1 c of columns c that are given as Z'Wc."""
+        NC = multiply(self.N, columns[0])
+        fitted = multiply(self.N, NC, transpose_A=True)
+        return [columns[0] - multiply(self.ZtZ, fitted)]
 
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""

@@ -267,7 +267,7 @@ class CrossedFactored(Factorisation):
         """P_gg of the leading factor: D A11 - D A12 W2 A21 D'."""
         e, W2 = self.elimination, self.complement
         W2.diagonal *= 0.5
-        spread = e.scatter.gather(W2.flat)
+        spread = self.spread = e.scatter.gather(W2.flat)
         W2.diagonal *= 2.0
         D = np.eye(len(e.A11))[:, :, None] - multiply(e.A11, self.W1)
         return multiply(D, e.A11 - multiply(spread, D.transpose(1, 0, 2)))
@@ -286,16 +286,38 @@ class CrossedFactored(Factorisation):
         _ = self.W2
         return self.blocks
 
-    def apply(self, directions):
-        """Z'V^-1 Z times some directions."""
+    @cached_property
+    def C(self):
+        """Diagonal blocks of ``(Z'WZ + Psi^-1)^-1`` per level of every factor."""
         e, W2 = self.elimination, self.W2
-        U1 = directions[e.leading]
-        U2 = e.rest.join(directions)
+        blocks = {j: W2.blocks(j) for j in e.rest.order}
+        blocks[e.leading] = self.W1 + multiply(
+            self.W1, multiply(self.spread, self.W1)
+        )
+        return [blocks[j] for j in range(len(blocks))]
+
+    def times(self, directions):
+        """Z'WZ times some directions."""
+        e = self.elimination
+        U1, U2 = directions[e.leading], e.rest.join(directions)
         C1 = multiply(e.A11, U1) + groups_last(e.by_A12 @ U2, U1.shape)
-        C2 = e.A21 @ levels_major(U1) + e.A22 @ U2
+        return e.in_factor_order(C1, e.A21 @ levels_major(U1) + e.A22 @ U2)
+
+    def reduce(self, columns):
+        """Z'V^-1 c of columns c that are given as Z'Wc."""
+        e = self.elimination
+        C1, C2 = columns[e.leading], e.rest.join(columns)
         right = C2 - e.A21 @ levels_major(multiply(self.W1, C1))
-        B2 = blas.dsymm(1.0, W2.matrix, np.asfortranarray(right), lower=1)
-        return self.less_fitted(C1, C2, B2)
+        return self.less_fitted(C1, C2, self.solve_complement(right))
+
+    def solve_complement(self, right):
+        """W2 times a matrix: by the factor L until W2 has taken its place."""
+        if "W2" in self.__dict__:
+            right = np.asfortranarray(right)
+            return blas.dsymm(1.0, self.W2.matrix, right, lower=1)
+        Y = self.solve_lower(right)
+        U2 = blas.dtrsm(1.0, self.complement.matrix, Y, lower=1, trans_a=1)
+        return self.elimination.rest.scale(self.Lambdas, U2)
 
     def known_between(self, j, h, levels_j, levels_h):
         """Relative covariances of b given the data, between levels of two factors.

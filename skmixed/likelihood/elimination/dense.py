@@ -189,6 +189,39 @@ class DenseFactored(Factorisation):
             for j in range(len(self.Lambdas))
         ]
 
+    @cached_property
+    def C(self):
+        """Diagonal blocks of ``(Z'WZ + Psi^-1)^-1`` per level of every factor."""
+        e, stack = self.elimination, self.elimination.stack
+        # of C = [W1 + B B', -B T'; ., T T'], without a difference that loses digits
+        B = by_level(self.N.transpose(1, 0, 2), self.NA @ self.T)
+        half = np.concatenate([B, -self.T])
+        found = []
+        for j in range(len(self.Lambdas)):
+            rows = half[stack.spans[j]].reshape(*stack.shapes[j], -1)
+            found.append(np.einsum("gam,gbm->abg", rows, rows))
+        found[e.leading] += multiply(self.N, self.N, transpose_A=True)
+        return found
+
+    def times(self, directions):
+        """Z'WZ times some directions."""
+        e = self.elimination
+        U = e.stack.join(directions)
+        U1, U2 = U[: e.n_first], U[e.n_first :]
+        C1 = by_level(e.A11, U1) + e.A12 @ U2
+        return self.split(np.concatenate([C1, e.A12.T @ U1 + e.A22 @ U2]))
+
+    def reduce(self, columns):
+        """Z'V^-1 c of columns c that are given as Z'Wc."""
+        e = self.elimination
+        stacked = e.stack.join(columns)
+        C1, C2 = stacked[: e.n_first], stacked[e.n_first :]
+        NC = by_level(self.N, C1)
+        S2 = C2 - self.NA.T @ NC
+        TY = self.T @ (self.T.T @ S2)
+        F1 = C1 - by_level(self.AN, NC) - self.E @ TY
+        return self.split(np.concatenate([F1, S2 - self.S22 @ TY]))
+
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""
         return self.split(self.PZ @ self.elimination.stack.join(directions))

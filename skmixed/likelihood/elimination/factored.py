@@ -53,12 +53,27 @@ class Regime(ABC):
         other.take_columns(A)
         return other
 
+    def reweighted(self, A):
+        """Give the elimination of the same rows with other weights.
+
+        Parameters
+        ----------
+        A : CrossProducts
+            With the same levels and meetings.
+
+        Returns
+        -------
+        Elimination
+        """
+        return type(self)(A, self.rough)
+
 
 class Factorisation(ABC):
     """V factored at one Lambda; questions come in any order, any number of times.
 
     See :class:`skmixed.likelihood.elimination.regime.Factored` for the contract. A
-    regime defines ``logdet_V``, ``S``, ``F``, ``P``, ``apply`` and ``kronecker_sums``.
+    regime defines ``logdet_V``, ``S``, ``F``, ``P``, ``kronecker_sums``, and ``times``
+    and ``reduce`` or ``apply``; one that serves changing weights also ``C``.
 
     Parameters
     ----------
@@ -73,9 +88,39 @@ class Factorisation(ABC):
     def P(self):
         """Diagonal blocks of Z'V^-1 Z per level of every factor."""
 
-    @abstractmethod
+    @property
+    def C(self):
+        """Diagonal blocks of ``(Z'WZ + Psi^-1)^-1`` per level of every factor."""
+        raise NotImplementedError
+
+    def times(self, directions):
+        """Z'WZ times some directions."""
+        raise NotImplementedError
+
+    def reduce(self, columns):
+        """Z'V^-1 c of columns c that are given as Z'Wc."""
+        raise NotImplementedError
+
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""
+        return self.reduce(self.times(directions))
+
+    def newton(self, slopes):
+        """``M^-1 g = g - Lambda'P Lambda g`` for M = I + Lambda'Z'WZ Lambda.
+
+        Parameters
+        ----------
+        slopes : list of ndarray of shape (k_j, G_j)
+
+        Returns
+        -------
+        list of ndarray of shape (k_j, G_j)
+        """
+        pairs = list(zip(self.Lambdas, slopes, strict=True))
+        moved = self.reduce(self.times([(L @ g)[:, None] for L, g in pairs]))
+        return [
+            g - L.T @ block[:, 0] for (L, g), block in zip(pairs, moved, strict=True)
+        ]
 
     @property
     def traces(self):

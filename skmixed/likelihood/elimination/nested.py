@@ -258,10 +258,29 @@ class NestedFactored(Factorisation):
         *_, (_, _, N_far, Omega) = self.from_root(wanted)
         return -multiply(multiply(self.N[wanted], N_far, transpose_A=True), Omega)
 
-    def apply(self, directions):
-        """Z'V^-1 Z times some directions."""
+    @cached_property
+    def C(self):
+        """Diagonal blocks of ``(Z'WZ + Psi^-1)^-1`` per level of every factor."""
+        C = [None] * self.depth
+        for level, far, N_far, Omega in self.from_root():
+            N = self.N[level]
+            C[level] = multiply(N, N, transpose_A=True)
+            if far is not None:
+                W_far = multiply(N, N_far, transpose_A=True)
+                spread = multiply(W_far, Omega)
+                C[level] += multiply(spread, W_far.transpose(1, 0, 2))
+        return self.in_factor_order(C)
+
+    def times(self, directions):
+        """Z'WZ times some directions."""
         U = [directions[j] for j in self.chain]
-        right = [self.gram_rows(level, U) for level in range(self.depth)]
+        return self.in_factor_order(
+            [self.gram_rows(level, U) for level in range(self.depth)]
+        )
+
+    def reduce(self, columns):
+        """Z'V^-1 c of columns c that are given as Z'Wc."""
+        right = [columns[j].copy() for j in self.chain]
         for level in range(self.depth):
             Y = multiply(self.N[level], right[level])
             for up in range(level + 1, self.depth):

@@ -52,9 +52,13 @@ class Unfactored(Factorisation):
         """No blocks."""
         return []
 
-    def apply(self, directions):
-        """Z'V^-1 Z times no directions."""
+    C = P
+
+    def times(self, directions):
+        """Z'WZ times no directions."""
         return []
+
+    reduce = times
 
     def kronecker_sums(self, f, whitened):
         """No pair of levels."""

@@ -12,6 +12,7 @@ import numpy as np
 from skmixed.likelihood.elimination.batched import BatchedElimination
 from skmixed.likelihood.elimination.crossed import CrossedElimination
 from skmixed.likelihood.elimination.dense import DenseElimination
+from skmixed.likelihood.elimination.indefinite import IndefiniteElimination
 from skmixed.likelihood.elimination.nested import NestedElimination
 from skmixed.likelihood.elimination.none import NoEffects
 from skmixed.likelihood.elimination.sizes import sizes_of_products
@@ -22,6 +23,15 @@ REGIMES = (
     BatchedElimination,
     DenseElimination,
     NestedElimination,
+    CrossedElimination,
+)
+# Those that serve weights that change from step to step, some of them negative: chains
+# before dense matrices, for an exact Hessian is not to be had anyway.
+REWEIGHTED = (
+    NoEffects,
+    IndefiniteElimination,
+    NestedElimination,
+    DenseElimination,
     CrossedElimination,
 )
 # Multiplications that pass in a moment: fewer of them save no time.
@@ -84,6 +94,18 @@ class Elimination(Protocol):
         Elimination
         """
 
+    def reweighted(self, A):
+        """Give the elimination of the same rows with other weights.
+
+        Parameters
+        ----------
+        A : CrossProducts
+
+        Returns
+        -------
+        Elimination
+        """
+
 
 class Factored(Protocol):
     """V at one theta, a value: questions in any order, any number of times.
@@ -97,6 +119,9 @@ class Factored(Protocol):
         ``Z_j'V^-1[X y]``, found when first asked for, as all that follows.
     P : list of ndarray of shape (k_j, k_j, G_j)
         Diagonal blocks of ``Z_j'V^-1 Z_j``, level by level.
+    C : list of ndarray of shape (k_j, k_j, G_j)
+        Diagonal blocks of ``(Z'Z + Psi^-1)^-1``: relative covariances of b given the
+        data, level by level.
     traces : list of ndarray of shape (k_j, k_j)
         Sums of P over levels.
     """
@@ -105,10 +130,20 @@ class Factored(Protocol):
     S: np.ndarray
     F: list
     P: list
+    C: list
     traces: list
 
     def apply(self, directions):
         """Return ``Z'V^-1 Z U`` for a list U of arrays of shape (k_j, c, G_j)."""
+
+    def times(self, directions):
+        """Return ``Z'Z U`` for a list U of arrays of shape (k_j, c, G_j)."""
+
+    def reduce(self, columns):
+        """Return ``Z'V^-1 c`` for columns c of rows that are given as ``Z'c``."""
+
+    def newton(self, slopes):
+        """Return ``(I + Lambda'Z'Z Lambda)^-1 g`` for a list g of arrays (k_j, G_j)."""
 
     def between(self, j, h, levels_j, levels_h):
         """Return covariances of b given the data, of shape (k_j, k_h, n), over sigma^2.
@@ -154,20 +189,47 @@ def choose_elimination(A, name=None, rough=False):
     ValueError
         If no exact regime fits into the machine's memory.
     """
+    return choose_among(REGIMES, A, name, rough)
+
+
+def choose_reweighted(A, name=None):
+    """Choose the regime for weights that change and need not be positive.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    name : str, optional
+        A regime by name, for tests.
+
+    Returns
+    -------
+    Elimination
+
+    Raises
+    ------
+    ValueError
+        If no such regime fits into the machine's memory.
+    """
+    return choose_among(REWEIGHTED, A, name)
+
+
+def choose_among(regimes, A, name=None, rough=False):
+    """Choose one of some regimes; see :func:`choose_elimination`."""
     if name is not None:
-        return next(regime for regime in REGIMES if regime.name == name)(A, rough)
+        return next(regime for regime in regimes if regime.name == name)(A, rough)
     sizes = sizes_of_products(A)
-    regime, _ = best_bid(sizes)
+    regime, _ = best_bid(sizes, regimes)
     regime.refuse_too_large(sizes)
     return regime(A, rough)
 
 
-def best_bid(sizes):
+def best_bid(sizes, regimes=REGIMES):
     """Take the cheapest bid for a design.
 
     Parameters
     ----------
     sizes : DesignSizes
+    regimes : tuple of type
 
     Returns
     -------
@@ -175,7 +237,7 @@ def best_bid(sizes):
         Of ``REGIMES``.
     bid : Bid
     """
-    bids = [(regime, regime.bid(sizes)) for regime in REGIMES]
+    bids = [(regime, regime.bid(sizes)) for regime in regimes]
     return min(
         ((regime, bid) for regime, bid in bids if bid is not None),
         key=lambda found: max(found[1].flops, MOMENT),
