@@ -1,11 +1,24 @@
 """Rows and a family to the fitted parameters of a generalised linear mixed model."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.likelihood.criterion.laplace import LaplaceDeviance
 from skmixed.likelihood.families import Family
+from skmixed.likelihood.products.sweeps import RowSweeps
 from skmixed.likelihood.result import FitResult
+from skmixed.likelihood.search.generalized import (
+    fit_without_effects,
+    moments_theta,
+    search_generalized,
+)
+from skmixed.likelihood.working import (
+    covariance_of_estimates,
+    raw_effects,
+    working_products,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +91,10 @@ def fit_generalized(
     ----------
     design : Design
         ``y`` is the response (a share of successes for binomial counts, grades
-        0 to J - 1 for ordinal ones), ``weights`` multiply the log-likelihood and are the
-        trials of shares: positive, or None for 1. ``offset`` is added to the linear
-        predictor. Of ordinal responses X holds no constant. Without random terms the
-        plain generalised linear model is fitted.
+        0 to J - 1 for ordinal ones), ``weights`` multiply the log-likelihood and are
+        the trials of shares: positive, or None for 1. ``offset`` is added to the
+        linear predictor. Of ordinal responses X holds no constant. Without random
+        terms the plain generalised linear model is fitted.
     family : Family
         Of :func:`skmixed.likelihood.families.family_of`; ``family.check(y, w)`` is the
         caller's.
@@ -107,4 +120,115 @@ def fit_generalized(
         grouping factor has fewer than two levels, or levels of one row each in a family
         with a dispersion of its own.
     """
-    raise NotImplementedError
+    check_levels(design, family)
+    sweeps = RowSweeps(design, family)
+    if n_quadrature > 1:
+        check_quadrature(sweeps, n_quadrature)
+    with np.errstate(all="ignore"):
+        beta, psi = fit_without_effects(sweeps)
+    zero = [np.zeros((f.n_effects, f.n_levels)) for f in sweeps.factors]
+    state = sweeps.evaluate(beta, zero, psi)
+    sweeps.complete(state, psi)
+    regime = None if solver in ("auto", "exact") else solver
+    deviance = LaplaceDeviance(sweeps, state, regime)
+    x = deviance.pack(moments_theta(deviance, state), beta, psi)
+    options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
+    optimum = search_generalized(deviance, x, **options)
+    return assemble(deviance, optimum, design, n_quadrature)
+
+
+def assemble(deviance, optimum, design, n_quadrature):
+    """Bring an optimum to the raw scale.
+
+    Parameters
+    ----------
+    deviance : LaplaceDeviance
+    optimum : Optimum
+    design : Design
+    n_quadrature : int
+
+    Returns
+    -------
+    GeneralizedResult
+    """
+    V = covariance_of_estimates(deviance, optimum.theta)
+    deviance.tol_now = deviance.tol_modes
+    deviance.evaluate(optimum.theta)
+    effects = raw_effects(deviance)
+    beta, psi = deviance.fixed(optimum.theta)
+    fixed = deviance.sweeps.basis.fixed
+    kept = np.zeros(fixed.n_raw, dtype=bool)
+    kept[fixed.kept] = True
+    own = V[deviance.at_beta, deviance.at_beta]
+    B = deviance.beta_basis
+    return GeneralizedResult(
+        A=working_products(deviance),
+        reml=False,
+        solver=deviance.elimination.name,
+        coef=fixed.raw(beta),
+        coef_cov=fixed.raw_covariance(B @ own @ B.T),
+        kept=kept,
+        sigma=1.0,
+        loglik=-0.5 * optimum.value,
+        converged=optimum.converged,
+        n_iter=optimum.n_iter,
+        decrement=optimum.decrement,
+        n_theta=deviance.n_theta,
+        family=deviance.family,
+        psi=psi,
+        psi_cov=V[deviance.at_psi, deviance.at_psi],
+        n_quadrature=n_quadrature,
+        laplace_shift=None,
+        fingerprint=fingerprint_of(design),
+        **effects,
+    )
+
+
+def check_levels(design, family):
+    """Refuse grouping factors that a variance cannot be estimated from.
+
+    Raises
+    ------
+    ValueError
+    """
+    n = len(design.y)
+    for block in design.random:
+        if block.n_levels < 2:
+            raise ValueError(
+                f"The grouping factor `{block.group}` has {block.n_levels} level in "
+                f"{n} rows; its variance needs at least 2."
+            )
+        if block.n_levels >= n and family.n_psi and not family.name == "ordinal":
+            raise ValueError(
+                f"The grouping factor `{block.group}` has one level per row: its "
+                "variance cannot be told from the dispersion that the family "
+                f"{family.name} estimates. Leave out the term, or take a family "
+                "without a dispersion."
+            )
+
+
+def check_quadrature(sweeps, n_quadrature):
+    """Refuse quadrature of more than a few dimensions.
+
+    Raises
+    ------
+    ValueError
+    """
+    groups = [factor.group for factor in sweeps.factors]
+    if len(groups) != 1:
+        raise ValueError(
+            f"Quadrature with {n_quadrature} nodes needs one grouping factor; there "
+            f"are {len(groups)}: {', '.join(groups) or 'none'}. Use n_quadrature=1, "
+            "Laplace's approximation."
+        )
+    raise ValueError("n_quadrature=1, Laplace's approximation, is what there is.")
+
+
+def fingerprint_of(design):
+    """Digest of responses, weights and offsets: models of one response share it."""
+    digest = hashlib.sha256()
+    for column in (design.y, design.weights, design.offset):
+        if column is not None:
+            digest.update(np.ascontiguousarray(column, dtype=float).tobytes())
+        digest.update(b"|")
+    return digest.hexdigest()[:32]

@@ -291,9 +291,7 @@ class CrossedFactored(Factorisation):
         """Diagonal blocks of ``(Z'WZ + Psi^-1)^-1`` per level of every factor."""
         e, W2 = self.elimination, self.W2
         blocks = {j: W2.blocks(j) for j in e.rest.order}
-        blocks[e.leading] = self.W1 + multiply(
-            self.W1, multiply(self.spread, self.W1)
-        )
+        blocks[e.leading] = self.W1 + multiply(self.W1, multiply(self.spread, self.W1))
         return [blocks[j] for j in range(len(blocks))]
 
     def times(self, directions):

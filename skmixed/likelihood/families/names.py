@@ -1,5 +1,7 @@
 """The table of families: by R's name and link."""
 
+from typing import Any
+
 from skmixed.likelihood.families.beta import BetaLogit
 from skmixed.likelihood.families.binomial import (
     BinomialCloglog,
@@ -15,7 +17,7 @@ from skmixed.likelihood.families.positive import (
     InverseGaussianLog,
 )
 
-FAMILIES = {
+FAMILIES: dict[tuple[str, str], Any] = {
     (cls.name, cls.link.name): cls
     for cls in (
         BetaLogit,

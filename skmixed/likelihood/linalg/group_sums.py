@@ -44,8 +44,20 @@ class GroupSums:
         columns, weighted : ndarray of shape (w, n_chunk)
             The rows' columns, as they are and times the rows' weights, interleaved.
         """
-        products = ((weighted[a], columns[b]) for a, b in self.places)
-        add_by_group(self.sums, interleave(self.codes[chunk]), products)
+        self.add(interleave(self.codes[chunk]), weighted, columns)
+
+    def add(self, codes, left, right):
+        """Add products of rows whose groups are given.
+
+        Parameters
+        ----------
+        codes : ndarray of int of shape (n_chunk,)
+        left, right : sequence of ndarray of shape (n_chunk,)
+            By the position of a column; of a pair (a, b), a <= b, ``left[a]`` is
+            multiplied by ``right[b]``.
+        """
+        products = ((left[a], right[b]) for a, b in self.places)
+        add_by_group(self.sums, codes, products)
 
     def add_groups(self, finer, parent):
         """Add the sums of groups that lie within these.

@@ -132,8 +132,7 @@ class RowPlan:
         places, m = columns.places, len(basis.crude_coef) + 1
         by_level, by_pair = self.plan_sums(places, m)
         within = find_within(self.rows, places, self.parents)
-        sums = [own for i, own in enumerate(by_level) if i not in within]
-        sums += [own for own in by_pair if own not in by_level]
+        sums = summed_over_rows(by_level, by_pair, within)
         gram = np.zeros((m, m))
         for filled, weighted in self.sweep(residual, y, columns, sums):
             gram += weighted[:m] @ filled[:m].T
@@ -223,6 +222,24 @@ class RowPlan:
         """Sum the factors that lie within a finer one over its levels."""
         for i, finer in within.items():
             by_level[i].add_groups(by_level[finer], self.parents[finer][i])
+
+
+def summed_over_rows(by_level, by_pair, within):
+    """Sums that rows are added to: the others follow from them.
+
+    Parameters
+    ----------
+    by_level, by_pair : list of GroupSums
+        As :meth:`RowPlan.plan_sums` returns them.
+    within : dict of int to int
+        As :func:`find_within` returns it.
+
+    Returns
+    -------
+    list of GroupSums
+    """
+    sums = [own for i, own in enumerate(by_level) if i not in within]
+    return sums + [own for own in by_pair if own not in by_level]
 
 
 def cross_products(design, basis=None):

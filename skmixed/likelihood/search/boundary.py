@@ -126,12 +126,9 @@ def snap_to_boundary(deviance, optimum):
     Optimum
         The given one where zero is worse.
     """
-    theta = np.concatenate(
-        [
-            structure.snap(optimum.theta[span], SINGULAR)
-            for structure, span in zip(deviance.structures, deviance.spans, strict=True)
-        ]
-    )
+    theta = optimum.theta.copy()
+    for structure, span in zip(deviance.structures, deviance.spans, strict=True):
+        theta[span] = structure.snap(theta[span], SINGULAR)
     value = deviance.evaluate(theta).value
     if value > optimum.value + ROUNDING * abs(value) + 1e-12:
         return optimum

@@ -1,0 +1,395 @@
+"""The Laplace deviance of a generalised model, its exact gradient and a curvature."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy.linalg import lapack
+
+from skmixed.likelihood.criterion.modes import ModeSearch, ModesFailedError
+from skmixed.likelihood.criterion.profiled import Derivatives
+from skmixed.likelihood.elimination.regime import choose_reweighted
+from skmixed.likelihood.linalg.grouped import shared_left
+from skmixed.likelihood.products.precondition import whitening
+
+# Newton decrement that the modes are found to, and the loosest far from the optimum.
+TIGHTEST, LOOSEST = 1e-17, 1e-9
+# An error of the modes may move the deviance by this share of the next step's gain.
+SHARE_OF_GAIN = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """The deviance at one x."""
+
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """What gradient and curvature are made of at one x, in the basis of the rows.
+
+    Parameters
+    ----------
+    Psi : list of ndarray of shape (k_j, k_j)
+    f, e : list of ndarray of shape (k_j, G_j)
+        ``Z's`` and ``Z'V^-1(t/W)``.
+    columns, F : list of ndarray of shape (k_j, p + r, G_j)
+        ``Z'W[X, -s_psi/W]``, and the same with V^-1 in place of W.
+    D : list of ndarray of shape (m_j, k_j, k_j)
+        ``dPsi_j`` in every theta of the factor.
+    """
+
+    Psi: list
+    f: list
+    e: list
+    columns: list
+    F: list
+    D: list
+
+
+class LaplaceDeviance:
+    """Deviance in x = (theta, beta, psi), random effects integrated out by Laplace.
+
+    theta stands first, so that search and boundary checks, which know it by its spans,
+    serve unchanged; it is that of scale-free effects, beta that of orthonormal columns.
+
+    Parameters
+    ----------
+    sweeps : RowSweeps
+    start : RowState
+        Complete, at random effects of zero: gives x its units.
+    solver : str, optional
+        A regime by name.
+
+    Notes
+    -----
+    With eta = X beta + Z b + offset, b = Lambda u and u at its mode, where
+    ``b = Psi f`` with f = Z's,
+
+        D(x) = -2 l(eta) + u'u + log|I + Lambda'Z'WZ Lambda|
+
+    (Breslow & Clayton 1993, JASA 88; Bates et al. 2015). Let K = Z'WZ,
+    C = (K + Psi^-1)^-1, V^-1 = W - W Z C Z'W, h = diag(Z C Z'), t = h dW/deta and
+    e = Z'V^-1(t/W): the third derivative of the log-determinant is one more column of
+    the elimination. Then, with P = Z'V^-1 Z,
+
+        dD/dPsi_j = sum_g P_gg - f_g f_g' + (e_g f_g' + f_g e_g') / 2,
+        dD/dbeta  = X'(t - 2 s) - (Z'WX)'Psi e,
+        dD/dpsi   = -2 l_psi + h'W_psi + (Z's_psi)'Psi e.
+
+    The curvature holds W: it is the information of the linear model at sigma = 1.
+    """
+
+    @property
+    def exact(self):
+        """Whether the Hessian is exact: without random effects."""
+        return not self.structures
+
+    def __init__(self, sweeps, start, solver=None):
+        self.sweeps, self.family = sweeps, sweeps.family
+        self.A = start.A
+        self.structures = [factor.structure for factor in sweeps.factors]
+        sizes = [structure.n_theta for structure in self.structures]
+        ends = np.cumsum([0, *sizes])
+        self.spans = [slice(a, b) for a, b in pairwise(ends)]
+        self.n_theta, self.p, self.r = int(ends[-1]), sweeps.p, self.family.n_psi
+        self.size = self.n_theta + self.p + self.r
+        self.at_beta = slice(self.n_theta, self.n_theta + self.p)
+        self.at_psi = slice(self.n_theta + self.p, self.size)
+        self.bases = [
+            whitening(ZtZ.sum(axis=2) / sweeps.n, structure)
+            for ZtZ, structure in zip(start.A.ZtZ, self.structures, strict=True)
+        ]
+        self.beta_basis = inverse_root(start.XtX / sweeps.n)
+        self.elimination = choose_reweighted(start.A, solver)
+        self.search = ModeSearch(sweeps, self.elimination)
+        self.n_evaluations, self.tol_modes, self.tol_now = 0, TIGHTEST, TIGHTEST
+        self.at = Value(np.inf)
+        self.forget()
+
+    def forget(self):
+        """Drop what is known of the modes: the next search starts from zero."""
+        self.x: Any = None
+        self.modes: Any = None
+        self.tangent: Any = None
+
+    # ------------------------------------------------------------------ parameters
+    @property
+    def scales(self):
+        """Positions in x of what makes a variance zero, and if they are logs."""
+        return [
+            (place + span.start, is_log)
+            for structure, span in zip(self.structures, self.spans, strict=True)
+            for place, is_log in structure.scales
+        ]
+
+    def relative_factors(self, x):
+        """Lambda of every factor's scale-free effects."""
+        return [
+            structure.root(x[span])
+            for structure, span in zip(self.structures, self.spans, strict=True)
+        ]
+
+    def roots(self, x):
+        """Lambda of every factor's effects in the basis of the rows."""
+        pairs = zip(self.bases, self.relative_factors(x), strict=True)
+        return [B @ Lambda for B, Lambda in pairs]
+
+    def fixed(self, x):
+        """Coefficients of the rows' columns of X, and psi."""
+        return self.beta_basis @ x[self.at_beta], x[self.at_psi]
+
+    def pack(self, theta, beta, psi):
+        """The x of theta, of coefficients in the basis of the rows, and of psi."""
+        scaled = np.linalg.solve(self.beta_basis, beta) if self.p else beta
+        return np.concatenate([theta, scaled, psi])
+
+    # ------------------------------------------------------------------ the value
+    def evaluate(self, x):
+        """Deviance at x; infinite where it cannot be computed.
+
+        Parameters
+        ----------
+        x : ndarray of shape (m,)
+
+        Returns
+        -------
+        Value
+        """
+        if self.is_known(x):
+            return self.at
+        self.n_evaluations += 1
+        starts = [self.predicted(x)]
+        if self.tangent is not None:
+            starts.append(self.zero)
+        self.x, self.modes, value = np.array(x), None, np.inf
+        if self.family.feasible(self.fixed(x)[1]):
+            for u in starts:
+                value = self.value_from(u)
+                if np.isfinite(value):
+                    break
+        if not np.isfinite(value):
+            value, self.modes = np.inf, None
+        self.at = Value(float(value))
+        return self.at
+
+    def value_from(self, u):
+        """Find the modes from a start; infinite where there are none."""
+        roots, (beta, psi) = self.roots(self.x), self.fixed(self.x)
+        try:
+            with np.errstate(all="ignore"):
+                self.modes = self.search.find(roots, beta, psi, u, self.tol_now)
+                return self.value_at(self.modes)
+        except (ModesFailedError, np.linalg.LinAlgError):
+            return np.inf
+
+    @property
+    def zero(self):
+        """Random effects of zero."""
+        return [np.zeros((f.n_effects, f.n_levels)) for f in self.sweeps.factors]
+
+    def value_at(self, modes):
+        """Deviance of the modes."""
+        return modes.value
+
+    def is_known(self, x):
+        """Whether x was evaluated last, with modes as exact as they shall be now."""
+        return (
+            self.modes is not None
+            and np.array_equal(x, self.x)
+            and self.modes.tol <= self.tol_now
+        )
+
+    def predicted(self, x):
+        """Tangent of the modes from the last point with derivatives.
+
+        ``u = Lambda'f``, whose f moves by ``-P dPsi f`` in theta and -F in (beta, psi).
+        """
+        if self.tangent is None:
+            return self.zero
+        x0, f0, slopes = self.tangent
+        return [
+            L.T @ (f + np.matmul(x - x0, slope))
+            for L, f, slope in zip(self.roots(x), f0, slopes, strict=True)
+        ]
+
+    # ------------------------------------------------------------------ derivatives
+    def derivatives(self):
+        """Gradient and curvature at the point evaluated last.
+
+        Returns
+        -------
+        Derivatives
+            ``G_Psi`` and ``scale`` of scale-free effects.
+        """
+        with np.errstate(all="ignore"):
+            return self.differentiate()
+
+    def differentiate(self):
+        """Find the derivatives; see :meth:`derivatives`."""
+        pieces = self.pieces()
+        state, factored = self.modes.state, self.modes.factored
+        traces = factored.traces
+        Pe = [P @ e for P, e in zip(pieces.Psi, pieces.e, strict=True)]
+        G = [
+            trace - f @ f.T + 0.5 * (e @ f.T + f @ e.T)
+            for trace, f, e in zip(traces, pieces.f, pieces.e, strict=True)
+        ]
+        moved = np.zeros(self.p + self.r)
+        for block, a in zip(pieces.columns, Pe, strict=True):
+            moved += contract(block, a)
+        gradient = np.concatenate(
+            [
+                *self.theta_gradient(G),
+                self.beta_basis.T @ (state.Xtt - 2.0 * state.Xts) - moved[: self.p],
+                -2.0 * state.l_psi + state.hW_psi - moved[self.p :],
+            ]
+        )
+        hessian, slopes = self.curvature(pieces, G)
+        self.tangent = self.x, pieces.f, slopes
+        found = self.refine(gradient, hessian, pieces, slopes)
+        gradient, hessian = found
+        self.set_tolerance(gradient, hessian)
+        pairs = list(zip(self.bases, G, traces, strict=True))
+        return Derivatives(
+            gradient,
+            hessian,
+            [B.T @ G_j @ B for B, G_j, _ in pairs],
+            [np.trace(B.T @ T @ B) / len(T) for B, _, T in pairs],
+        )
+
+    def refine(self, gradient, hessian, pieces, slopes):
+        """Let other criteria correct what Laplace's deviance gives."""
+        return gradient, hessian
+
+    def theta_gradient(self, G):
+        """Slopes in theta, factor by factor, of the slopes in Psi of the rows."""
+        return [
+            structure.gradient(self.x[span], B.T @ G_j @ B)
+            for structure, span, B, G_j in zip(
+                self.structures, self.spans, self.bases, G, strict=True
+            )
+        ]
+
+    def pieces(self):
+        """Sweep the rows for what derivatives are made of."""
+        state, factored = self.modes.state, self.modes.factored
+        if not state.complete:
+            pairs = state.A.pairs
+            cross = [
+                factored.between(pair.first, pair.second, pair.rows, pair.indices)
+                for pair in pairs
+            ]
+            cross = [np.ascontiguousarray(block) for block in cross]
+            _, psi = self.fixed(self.x)
+            self.sweeps.complete(state, psi, factored.C, cross)
+        columns = [
+            np.concatenate([np.matmul(self.beta_basis.T, X), -s, t], axis=1)
+            for X, s, t in zip(state.ZtX, state.Zt_psi, state.Ztt, strict=True)
+        ]
+        reduced = factored.reduce(columns)
+        return Pieces(
+            Psi=[L @ L.T for L in self.roots(self.x)],
+            f=state.Zts,
+            e=[block[:, -1] for block in reduced],
+            columns=[block[:, :-1] for block in columns],
+            F=[block[:, :-1] for block in reduced],
+            D=[
+                B @ structure.directions(self.x[span]) @ B.T
+                for B, structure, span in zip(
+                    self.bases, self.structures, self.spans, strict=True
+                )
+            ],
+        )
+
+    def set_tolerance(self, gradient, hessian):
+        """Modes need be no more exact than the step to the next point is long.
+
+        A decrement d of the modes moves the deviance by O(sqrt(d)), to be small beside
+        the gain that the next step foretells.
+        """
+        if not len(gradient):
+            return
+        values, vectors = np.linalg.eigh(hessian)
+        curvature = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
+        gain = np.sum((vectors.T @ gradient) ** 2 / np.maximum(curvature, 1e-300)) / 2
+        tol = (SHARE_OF_GAIN * gain) ** 2
+        self.tol_now = float(np.clip(tol, self.tol_modes, max(LOOSEST, self.tol_modes)))
+
+    def curvature(self, pieces, G):
+        """Hessian with W held, and the slopes of f along x.
+
+        Returns
+        -------
+        hessian : ndarray of shape (m, m)
+        slopes : list of ndarray of shape (k_j, m, G_j)
+        """
+        n_theta, factored = self.n_theta, self.modes.factored
+        H = np.zeros((self.size, self.size))
+        gram = self.fixed_gram()
+        for C, P, F in zip(pieces.columns, pieces.Psi, pieces.F, strict=True):
+            k, m, n_levels = F.shape
+            left = C.transpose(1, 0, 2).reshape(m, k * n_levels)
+            right = shared_left(P, F).transpose(1, 0, 2).reshape(m, k * n_levels)
+            gram -= left @ right.T
+        H[n_theta:, n_theta:] = gram + gram.T
+        PP, Pff, _ = factored.kronecker_sums(pieces.f, None)
+        for (j, h), tensor in Pff.items():
+            K = tensor if PP is None else 2.0 * tensor - PP[j, h]
+            k_j, k_h = len(pieces.f[j]), len(pieces.f[h])
+            K = K.transpose(2, 0, 1, 3).reshape(k_j**2, k_h**2)
+            H[self.spans[j], self.spans[h]] = (
+                pieces.D[j].reshape(-1, k_j**2) @ K @ pieces.D[h].reshape(-1, k_h**2).T
+            )
+        for j, (structure, span, B) in enumerate(
+            zip(self.structures, self.spans, self.bases, strict=True)
+        ):
+            H[span, span] += structure.bend(self.x[span], B.T @ G[j] @ B)
+            F, f, k = pieces.F[j], pieces.f[j], len(B)
+            cross = (F.reshape(-1, F.shape[2]) @ f.T).reshape(k, -1, k)
+            cross = cross.transpose(0, 2, 1).reshape(k * k, -1)
+            H[span, n_theta:] = 2.0 * pieces.D[j].reshape(-1, k * k) @ cross
+        H[n_theta:, :n_theta] = H[:n_theta, n_theta:].T
+        return (H + H.T) / 2, self.slopes_of_f(pieces)
+
+    def fixed_gram(self):
+        """``[X'WX, -X's_psi; ., -l_psi2]``, of shape (p + r, p + r)."""
+        state, p, B = self.modes.state, self.p, self.beta_basis
+        gram = np.zeros((p + self.r, p + self.r))
+        gram[:p, :p] = B.T @ state.XtX @ B
+        gram[p:, :p] = -state.Xt_psi @ B
+        gram[:p, p:] = gram[p:, :p].T
+        gram[p:, p:] = -state.l_psi2
+        return gram
+
+    def slopes_of_f(self, pieces):
+        """``-P dPsi f`` in theta, -F in (beta, psi)."""
+        directions = []
+        for D, f, span in zip(pieces.D, pieces.f, self.spans, strict=True):
+            block = np.zeros((len(f), self.n_theta, f.shape[1]))
+            block[:, span] = np.matmul(D, f).transpose(1, 0, 2)
+            directions.append(block)
+        return [
+            -np.concatenate([PD, F], axis=1)
+            for PD, F in zip(
+                self.modes.factored.apply(directions), pieces.F, strict=True
+            )
+        ]
+
+
+def contract(columns, values):
+    """Sum over k and G of columns (k, c, G) times values (k, G)."""
+    k, c, n_levels = columns.shape
+    return columns.transpose(1, 0, 2).reshape(c, k * n_levels) @ values.ravel()
+
+
+def inverse_root(S):
+    """Upper-triangular B with ``B'S B = I``."""
+    if not len(S):
+        return S
+    root, info = lapack.dpotrf(S, lower=1, clean=1)
+    if info:
+        return np.diag(1.0 / np.sqrt(np.maximum(np.diag(S), 1e-300)))
+    return lapack.dtrtri(root, lower=1)[0].T

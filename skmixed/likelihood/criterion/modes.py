@@ -1,0 +1,160 @@
+"""Conditional modes of the random effects: penalised Newton steps."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+# Newton decrement below which steps are no longer looked back at: Newton is quadratic
+# there, and differences of values may be noise.
+UNCHECKED = 1e-4
+# Steps, and halvings of one step, at the most.
+MOST_STEPS, MOST_HALVINGS = 60, 30
+
+
+class ModesFailedError(Exception):
+    """The conditional modes were not found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """The modes at one (theta, beta, psi).
+
+    Parameters
+    ----------
+    u : list of ndarray of shape (k_j, G_j)
+        With ``b = Lambda u``.
+    state : RowState
+        Of the sweep at the modes.
+    factored : Factored
+        V at the modes' weights.
+    value : float
+        ``-2 l + u'u + log|M|``.
+    tol : float
+        Decrement that they were found to; 0 where rounding allows no better.
+    """
+
+    u: list
+    state: Any
+    factored: Any
+    value: float
+    tol: float
+
+
+class ModeSearch:
+    """Steps ``M du = Lambda'Z's - u``, halved while the penalised fit gets worse.
+
+    Parameters
+    ----------
+    sweeps : RowSweeps
+    elimination : Elimination
+        Of weights of any kind, whose layout serves all others.
+    """
+
+    def __init__(self, sweeps, elimination):
+        self.sweeps, self.elimination = sweeps, elimination
+        self.n_steps = 0
+
+    def find(self, roots, beta, psi, u, tol):
+        """Find the modes.
+
+        Parameters
+        ----------
+        roots : list of ndarray of shape (k_j, k_j)
+            Lambda in the basis of the rows.
+        beta : ndarray of shape (p,)
+        psi : ndarray of shape (r,)
+        u : list of ndarray of shape (k_j, G_j)
+            Start.
+        tol : float
+            Bound on the Newton decrement.
+
+        Returns
+        -------
+        Modes
+
+        Raises
+        ------
+        ModesFailedError
+        """
+        last: Any = None
+        halved = 0
+        for _ in range(MOST_STEPS):
+            self.n_steps += 1
+            b = [L @ block for L, block in zip(roots, u, strict=True)]
+            state = self.sweeps.evaluate(beta, b, psi)
+            objective = -2.0 * state.loglik + inner(u, u)
+            if is_worse(objective, last):
+                halved += 1
+                if halved > MOST_HALVINGS:
+                    break
+                u = [0.5 * (a + c) for a, c in zip(u, last[1], strict=True)]
+                continue
+            if not np.isfinite(objective):
+                break
+            factored, step, decrement = self.step(state, roots, b, u, beta, psi)
+            enough = tol * (1.0 + 1e-3 * abs(objective))
+            floor = last is not None and UNCHECKED > decrement > 0.1 * last[2]
+            if floor or decrement < enough:
+                if factored is None:
+                    break
+                value = objective + factored.logdet_V
+                return Modes(u, state, factored, value, 0.0 if floor else tol)
+            last, halved = (objective, u, decrement), 0
+            u = [a + c for a, c in zip(u, step, strict=True)]
+        raise ModesFailedError
+
+    def step(self, state, roots, b, u, beta, psi):
+        """Newton's step; where M is not positive definite, with expected weights.
+
+        Returns
+        -------
+        factored : Factored or None
+            None where the observed weights do not serve.
+        step : list of ndarray of shape (k_j, G_j)
+        decrement : float
+        """
+        try:
+            return self.newton_step(state, roots, u)
+        except np.linalg.LinAlgError:
+            scoring = self.sweeps.evaluate(beta, b, psi, expected=True)
+        try:
+            return None, *self.newton_step(scoring, roots, u)[1:]
+        except np.linalg.LinAlgError:
+            raise ModesFailedError from None
+
+    def newton_step(self, state, roots, u):
+        """Solve ``M du = Lambda'Z's - u``."""
+        factored = self.elimination.reweighted(state.A).factor(roots)
+        if not np.isfinite(factored.logdet_V):
+            raise np.linalg.LinAlgError
+        slopes = [
+            L.T @ f - block for L, f, block in zip(roots, state.Zts, u, strict=True)
+        ]
+        step = factored.newton(slopes)
+        decrement = inner(slopes, step)
+        if not decrement > -1e-10:
+            raise np.linalg.LinAlgError
+        return factored, step, abs(decrement)
+
+
+def is_worse(objective, last):
+    """Whether a step has gone too far; of short ones rounding alone would tell.
+
+    Parameters
+    ----------
+    objective : float
+    last : tuple (objective, u, decrement) or None
+
+    Returns
+    -------
+    bool
+    """
+    if last is None or last[2] <= UNCHECKED:
+        return False
+    return not objective <= last[0] + 1e-9 + 1e-12 * abs(last[0])
+
+
+def inner(one, other):
+    """Sum of the products of two lists of arrays."""
+    return sum(float(np.vdot(a, c)) for a, c in zip(one, other, strict=True))

@@ -1,0 +1,408 @@
+"""Rows of a generalised model, laid out once and swept many times.
+
+A sweep turns (beta, b, psi) into sums over rows: those of the working linear model's
+cross-products, which an elimination needs, and those of the gradient. The layout of the
+rows is a :class:`RowPlan`, as of linear models.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from skmixed.likelihood.linalg.group_sums import (
+    GroupSums,
+    coo_tocsr,
+    interleave,
+)
+from skmixed.likelihood.products.columns import FramedRows, chunks
+from skmixed.likelihood.products.cross_products import CrossProducts
+from skmixed.likelihood.products.plan import RowPlan, find_within, summed_over_rows
+from skmixed.likelihood.products.residual import residual_of
+
+# From this many rows on they are sorted by group: sums and look-ups stay in cache.
+SORTED_FROM = 50_000
+
+
+@dataclass
+class RowState:
+    """What a sweep at one (beta, b, psi) found: rows' arrays, and sums over rows.
+
+    Attributes
+    ----------
+    loglik : float
+    eta, score, W : ndarray of shape (n,)
+    A : CrossProducts
+        Of the working linear model: Z'WZ, and Z's in place of [X y].
+    W1, W2, h : ndarray of shape (n,)
+        Derivatives of W, and ``h_i = z_i'C z_i``; those below come with them.
+    W_psi : ndarray of shape (r, n)
+    XtX, Xts, Xtt : ndarray of shape (p, p), (p,), (p,)
+        ``X'WX, X's, X't`` with ``t = h W1``.
+    Xt_psi, l_psi, l_psi2, hW_psi : ndarray
+        ``s_psi'X`` of shape (r, p), sums of l's derivatives, ``W_psi h``.
+    ZtX, Zt_psi, Ztt : list of ndarray of shape (k_j, p or r or 1, G_j)
+        ``Z'WX, Z's_psi, Z't``.
+    """
+
+    loglik: float
+    eta: np.ndarray
+    score: np.ndarray
+    W: np.ndarray
+    A: CrossProducts | None = None
+    complete: bool = False
+
+    @property
+    def Zts(self):
+        """Z's of every factor, of shape (k_j, G_j)."""
+        return [block[:, 0] for block in self.A.ZtXy]
+
+
+class RowSweeps:
+    """Rows in a basis, and the sums to be taken of them.
+
+    Parameters
+    ----------
+    design : Design
+        With ``y``, ``weights`` that multiply the log-likelihood, ``offset``.
+    family : Family
+
+    Attributes
+    ----------
+    basis : Basis
+        Whose response is y itself.
+    columns : ndarray of shape (w, n)
+        Those of X in the basis first, then y, then further ones of z.
+    """
+
+    def __init__(self, design, family):
+        self.family = family
+        plan = RowPlan.of(design)
+        residual = residual_of(design)
+        basis = plan.freeze(residual, np.asarray(design.y, dtype=float)).unmixed()
+        self.p = len(basis.crude_coef)
+        self.basis = replace(basis, crude_coef=np.zeros(self.p), y_shift=0.0)
+        framed = FramedRows.of(plan.distinct, self.basis)
+        self.n, self.places = len(design.y), framed.places
+        self.chunks = list(chunks(self.n))
+        self.order = sorted_by_level(plan.rows, self.n)
+        self.lay_out(design, plan, framed)
+        self.is_one = [bool(np.all(column == 1.0)) for column in self.columns]
+        self.within = find_within(plan.rows, framed.places, plan.parents)
+        self.constant = family.constant(self.y, self.weights())
+        self.ones = np.ones(min(self.n, self.chunks[0].stop))
+
+    def lay_out(self, design, plan, framed):
+        """Bring columns, codes, weights and offsets into the order of the sweeps."""
+        buffer = np.empty((len(framed.columns) + 1, self.n))
+        y = np.asarray(design.y, dtype=float)
+        self.columns = self.laid_out(framed.fill(y, slice(0, self.n), buffer))
+        self.y = self.columns[self.p]
+        w, offset = design.weights, design.offset
+        self.w = None if w is None else self.laid_out(np.asarray(w, dtype=float))
+        self.offset = None if offset is None else self.laid_out(offset)
+        codes = tuple(
+            self.laid_out(own.astype(np.int32, copy=False)) for own in plan.rows.codes
+        )
+        meetings = {
+            pair: met
+            if met.codes is None
+            else replace(met, codes=self.laid_out(met.codes))
+            for pair, met in plan.meetings.items()
+        }
+        rows = replace(plan.rows, codes=codes)
+        self.plan = replace(plan, rows=rows, meetings=meetings)
+
+    def laid_out(self, rows):
+        """Reorder rows: by group, but within a chunk neighbours are seldom of one."""
+        if self.order is not None:
+            rows = rows.take(self.order, axis=-1)
+        out = np.empty_like(rows)
+        for chunk in self.chunks:
+            out[..., chunk] = interleave(rows[..., chunk])
+        return out
+
+    @property
+    def factors(self):
+        """Grouping factors."""
+        return self.plan.rows.factors
+
+    @property
+    def X(self):
+        """Columns of the fixed effects, of shape (p, n)."""
+        return self.columns[: self.p]
+
+    @property
+    def own(self):
+        """Factors that are summed over rows, not over a finer factor's levels."""
+        return [j for j in range(len(self.factors)) if j not in self.within]
+
+    def weights(self, chunk=slice(None)):
+        """Prior weights of some rows."""
+        return 1.0 if self.w is None else self.w[chunk]
+
+    def codes(self, j, chunk):
+        """Levels of some rows."""
+        return self.plan.rows.codes[j][chunk]
+
+    def z(self, j, chunk):
+        """Columns of a factor's effects; None where constant 1."""
+        return [
+            None if self.is_one[a] else self.columns[a, chunk] for a in self.places[j]
+        ]
+
+    def further(self, m):
+        """Places of the factors' effects behind m columns of other kinds."""
+        return [[m + a for a in own] for own in self.places]
+
+    def sides(self, chunk, others, W=None):
+        """Left and right factors of the products that are summed by group.
+
+        Parameters
+        ----------
+        chunk : slice
+        others : list of ndarray of shape (n_chunk,)
+            Multiplied by z, unweighted.
+        W : ndarray of shape (n_chunk,), optional
+            Weight of the products of z with z.
+
+        Returns
+        -------
+        left, right : list
+            ``others`` first, then the columns, those of z alone.
+        """
+        ones = self.ones[: chunk.stop - chunk.start]
+        used = {a for own in self.places for a in own}
+        left, right = list(others), [None] * len(others)
+        for a in range(len(self.columns)):
+            column = None
+            if a in used:
+                column = ones if self.is_one[a] else self.columns[a, chunk]
+            weighted = None
+            if W is not None and column is not None:
+                weighted = W if self.is_one[a] else W * column
+            left.append(weighted)
+            right.append(column)
+        return left, right
+
+    # ------------------------------------------------------------------ one sweep
+    def evaluate(self, beta, b, psi, expected=False):
+        """Log-likelihood at (beta, b, psi), and the sums that a step needs.
+
+        Parameters
+        ----------
+        beta : ndarray of shape (p,)
+        b : list of ndarray of shape (k_j, G_j)
+        psi : ndarray of shape (r,)
+        expected : bool, default=False
+            Weigh by Fisher's information, which is positive, in place of -d2l/deta2.
+
+        Returns
+        -------
+        RowState
+        """
+        n, family = self.n, self.family
+        state = RowState(self.constant, np.empty(n), np.empty(n), np.empty(n))
+        b = [np.ascontiguousarray(block) for block in b]
+        places = self.further(1)
+        by_level, by_pair = self.plan.plan_sums(places, 1)
+        sums = summed_over_rows(by_level, by_pair, self.within)
+        for chunk in self.chunks:
+            eta = self.linear_predictor(beta, b, chunk, state.eta[chunk])
+            y, w = self.y[chunk], self.weights(chunk)
+            loglik, score, W = family.step(y, w, eta, psi)
+            if expected:
+                W = family.expected_weights(y, w, eta, psi)
+            state.score[chunk], state.W[chunk] = score, W
+            state.loglik += float(loglik.sum())
+            left, right = self.sides(chunk, [score], state.W[chunk])
+            for one in sums:
+                one.add(one.codes[chunk], left, right)
+        self.plan.raise_sums(by_level, self.within)
+        state.A = self.gathered(by_level, by_pair, places)
+        return state
+
+    def linear_predictor(self, beta, b, chunk, out):
+        """Eta of some rows.
+
+        Parameters
+        ----------
+        beta : ndarray of shape (p,)
+        b : list of ndarray of shape (k_j, G_j)
+        chunk : slice
+        out : ndarray of shape (n_chunk,)
+
+        Returns
+        -------
+        ndarray of shape (n_chunk,)
+            ``out``.
+        """
+        np.dot(beta, self.columns[: self.p, chunk], out=out)
+        if self.offset is not None:
+            out += self.offset[chunk]
+        for j, effects in enumerate(b):
+            add_row_values(effects, self.codes(j, chunk), self.z(j, chunk), out)
+        return out
+
+    def gathered(self, by_level, by_pair, places):
+        """Cross-products of the sums, with Z's in place of [X y]."""
+        one = [[0]] * len(places)
+        return CrossProducts(
+            basis=self.basis,
+            factors=self.factors,
+            gram=np.zeros((1, 1)),
+            ZtZ=tuple(map(GroupSums.block, by_level, places, places)),
+            ZtXy=tuple(map(GroupSums.block, by_level, places, one)),
+            pairs=tuple(
+                met.blocks(pair, sums.block(*(places[f] for f in pair)))
+                for (pair, met), sums in zip(
+                    self.plan.meetings.items(), by_pair, strict=True
+                )
+            ),
+            n_obs=self.n,
+            sum_log_weights=0.0,
+            terms=self.plan.rows.terms,
+        )
+
+    # ------------------------------------------------------------------ derivatives
+    def complete(self, state, psi, own=None, cross=()):
+        """Add what the gradient needs: sums with X and psi, leverages h, t = h W1.
+
+        Parameters
+        ----------
+        state : RowState
+            Changed in place.
+        psi : ndarray of shape (r,)
+        own : list of ndarray of shape (k_j, k_j, G_j), optional
+            Covariances of every level's effects given the data; none at a start, where
+            random effects are zero and leverages are not needed.
+        cross : list of ndarray of shape (k_i, k_j, n_pairs)
+            Those between the levels that meet.
+        """
+        p, r, n, family = self.p, self.family.n_psi, self.n, self.family
+        state.W1, state.W2, state.h = np.empty(n), np.empty(n), np.zeros(n)
+        state.W_psi = np.empty((r, n))
+        state.XtX, state.Xts, state.Xtt = np.zeros((p, p)), np.zeros(p), np.zeros(p)
+        state.Xt_psi, state.l_psi, state.hW_psi = (
+            np.zeros((r, p)),
+            np.zeros(r),
+            np.zeros(r),
+        )
+        state.l_psi2 = np.zeros((r, r))
+        m = p + r + 1
+        places = self.further(m)
+        sums = [
+            GroupSums(codes, factor.n_levels, product(range(m), own_places))
+            for codes, factor, own_places in zip(
+                self.plan.rows.codes, self.factors, places, strict=True
+            )
+        ]
+        for chunk in self.chunks:
+            t = family.terms(self.y[chunk], self.weights(chunk), state.eta[chunk], psi)
+            state.W1[chunk], state.W2[chunk] = t.W1, t.W2
+            h = state.h[chunk]
+            if own is not None:
+                self.add_leverages(own, cross, chunk, h)
+            third = h * t.W1
+            WX = self.add_fixed(state, t, third, chunk)
+            left, right = self.sides(chunk, [*WX, *t.score_psi, third])
+            for j in self.own:
+                sums[j].add(self.codes(j, chunk), left, right)
+        self.plan.raise_sums(sums, self.within)
+        spans = (range(p), range(p, p + r), [p + r])
+        state.ZtX, state.Zt_psi, state.Ztt = (
+            [
+                one.block(own_places, span)
+                for one, own_places in zip(sums, places, strict=True)
+            ]
+            for span in spans
+        )
+        state.complete = True
+
+    def add_fixed(self, state, t, third, chunk):
+        """Sums over rows of X and of psi; returns W X of the chunk."""
+        X, h = self.columns[: self.p, chunk], state.h[chunk]
+        WX = X * t.W
+        state.XtX += WX @ X.T
+        state.Xts += X @ t.score
+        state.Xtt += X @ third
+        for a in range(self.family.n_psi):
+            state.W_psi[a, chunk] = t.W_psi[a]
+            state.l_psi[a] += t.loglik_psi[a].sum()
+            state.hW_psi[a] += h @ t.W_psi[a]
+            state.Xt_psi[a] += X @ t.score_psi[a]
+            for b in range(self.family.n_psi):
+                state.l_psi2[a, b] += np.sum(t.loglik_psi2[a][b])
+        return WX
+
+    def effect_sums(self, values):
+        """Z'c of every factor, for a column c of shape (n,): of shape (k_j, G_j)."""
+        places = self.further(1)
+        sums = [
+            GroupSums(codes, factor.n_levels, product([0], own))
+            for codes, factor, own in zip(
+                self.plan.rows.codes, self.factors, places, strict=True
+            )
+        ]
+        for chunk in self.chunks:
+            left, right = self.sides(chunk, [values[chunk]])
+            for j in self.own:
+                sums[j].add(self.codes(j, chunk), left, right)
+        self.plan.raise_sums(sums, self.within)
+        pairs = zip(sums, places, strict=True)
+        return [one.block(own, [0])[:, 0] for one, own in pairs]
+
+    def add_leverages(self, own, cross, chunk, out):
+        """Add ``h = z'Cz`` of some rows to what is there."""
+        for j, C in enumerate(own):
+            z, codes = self.z(j, chunk), self.codes(j, chunk)
+            for a in range(len(z)):
+                add_product(C[a, a].take(codes), z[a], z[a], out)
+                for b in range(a + 1, len(z)):
+                    add_product(2.0 * C[a, b].take(codes), z[a], z[b], out)
+        for (pair, met), C in zip(self.plan.meetings.items(), cross, strict=False):
+            codes = (
+                met.codes if met.codes is not None else self.plan.rows.codes[pair[0]]
+            )
+            one, other = (self.z(j, chunk) for j in pair)
+            for a, b in product(range(len(one)), range(len(other))):
+                add_product(2.0 * C[a, b].take(codes[chunk]), one[a], other[b], out)
+
+
+def sorted_by_level(rows, n):
+    """Order of the rows by the factor with most levels.
+
+    Parameters
+    ----------
+    rows : GroupedRows
+    n : int
+
+    Returns
+    -------
+    ndarray of int of shape (n,) or None
+        None where it is not worth while, or they are in order.
+    """
+    if n < SORTED_FROM or not rows.factors or coo_tocsr is None:
+        return None
+    leading = int(np.argmax([factor.n_levels for factor in rows.factors]))
+    codes, G = rows.codes[leading].astype(np.int32), rows.factors[leading].n_levels
+    if np.all(codes[1:] >= codes[:-1]):
+        return None
+    index = np.arange(n, dtype=np.int32)
+    start, order = np.empty(G + 1, np.int32), np.empty(n, np.int32)
+    coo_tocsr(G, n, n, codes, index, index, start, order, np.empty(n, np.int32))
+    return order
+
+
+def add_row_values(values, codes, z, out):
+    """Add z'v to every row, for v of shape (k, G)."""
+    for column, v in zip(z, values, strict=True):
+        add_product(v.take(codes), column, None, out)
+
+
+def add_product(values, one, other, out):
+    """Add values times two columns, None for a constant 1; spoils the values."""
+    for column in (one, other):
+        if column is not None:
+            values *= column
+    out += values

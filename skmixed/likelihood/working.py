@@ -1,0 +1,126 @@
+"""A fitted generalised model as a linear one: its working response at the modes."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skmixed.likelihood.covariance.structure import canonical
+from skmixed.likelihood.search.boundary import SINGULAR, singular_terms
+
+# Step of the differences of the exact gradient, relative to a parameter above 1.
+STEP = 1e-4
+
+
+def working_products(deviance):
+    """Cross-products of the working linear model at the point evaluated last.
+
+    Parameters
+    ----------
+    deviance : LaplaceDeviance
+
+    Returns
+    -------
+    CrossProducts
+        At theta they give beta, the modes and sigma = 1 by maximum likelihood.
+
+    Notes
+    -----
+    The weights are W; the response less the offset is chosen so that
+    ``Z'Wy = Z'W(eta - offset) + f``, ``X'Wy = X'W(eta - offset)`` and the penalised
+    residual sum of squares is n.
+    """
+    sweeps, state, p = deviance.sweeps, deviance.modes.state, deviance.p
+    beta, _ = deviance.fixed(deviance.x)
+    eta = state.eta if sweeps.offset is None else state.eta - sweeps.offset
+    Weta = state.W * eta
+    ZtXy = tuple(
+        np.concatenate([X, (f + Wb)[:, None]], axis=1)
+        for X, f, Wb in zip(state.ZtX, state.Zts, sweeps.effect_sums(Weta), strict=True)
+    )
+    gram = np.zeros((p + 1, p + 1))
+    gram[:p, :p] = state.XtX
+    gram[:p, p] = gram[p, :p] = sweeps.X @ Weta
+    residual = [np.matmul(np.append(-beta, 1.0), block) for block in ZtXy]
+    roots = deviance.roots(deviance.x)
+    fitted = sum(
+        float(np.vdot(L @ u, r))
+        for L, u, r in zip(roots, deviance.modes.u, residual, strict=True)
+    )
+    gram[p, p] = (
+        sweeps.n + fitted + float(2.0 * gram[:p, p] @ beta - beta @ state.XtX @ beta)
+    )
+    return replace(state.A, gram=gram, ZtXy=ZtXy)
+
+
+def covariance_of_estimates(deviance, x):
+    """Twice the inverse Hessian of the deviance in x, off the boundary.
+
+    Parameters
+    ----------
+    deviance : LaplaceDeviance
+    x : ndarray of shape (m,)
+        The optimum.
+
+    Returns
+    -------
+    ndarray of shape (m, m)
+        Zero in the thetas that lie on the boundary.
+    """
+    free = np.ones(len(x), dtype=bool)
+    for structure, span in zip(deviance.structures, deviance.spans, strict=True):
+        free[span] = structure.inside(x[span], SINGULAR)
+    H = hessian(deviance, x, np.flatnonzero(free))
+    V = np.zeros((len(x), len(x)))
+    V[np.ix_(free, free)] = 2.0 * np.linalg.pinv(H, rcond=1e-12, hermitian=True)
+    return V
+
+
+def hessian(deviance, x, free):
+    """Hessian in some entries of x: exact, or differences of the exact gradient."""
+    deviance.tol_now = deviance.tol_modes
+    if deviance.exact:
+        deviance.evaluate(x)
+        return deviance.derivatives().hessian[np.ix_(free, free)]
+    H = np.empty((len(free), len(free)))
+    for row, i in enumerate(free):
+        step, sides = STEP * max(1.0, abs(x[i])), []
+        for sign in (1.0, -1.0):
+            moved = x.copy()
+            moved[i] += sign * step
+            deviance.tol_now = deviance.tol_modes
+            deviance.evaluate(moved)
+            sides.append(deviance.derivatives().gradient[free])
+        H[row] = (sides[0] - sides[1]) / (2.0 * step)
+    return (H + H.T) / 2.0
+
+
+def raw_effects(deviance):
+    """What the result says of the random effects, at the point evaluated last.
+
+    Returns
+    -------
+    dict
+        Of ``Lambdas``, ``modes``, ``means`` and ``singular_terms``.
+    """
+    roots, pieces = deviance.roots(deviance.x), deviance.pieces()
+    bases = deviance.sweeps.basis.random
+    modes, means, Lambdas = [], [], []
+    for basis, structure, L, u, P, e in zip(
+        bases,
+        deviance.structures,
+        roots,
+        deviance.modes.u,
+        pieces.Psi,
+        pieces.e,
+        strict=True,
+    ):
+        b = L @ u
+        modes.append(basis.raw(b).T)
+        means.append(basis.raw(b - 0.5 * (P @ e)).T)
+        Lambdas.append(canonical(structure, L))
+    return {
+        "Lambdas": tuple(Lambdas),
+        "modes": tuple(modes),
+        "means": tuple(means),
+        "singular_terms": singular_terms(deviance.A, Lambdas),
+    }
