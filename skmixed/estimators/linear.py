@@ -12,6 +12,7 @@ from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
 from skmixed.estimators.equations import EquationsMixin
 from skmixed.estimators.many import refit_model
+from skmixed.estimators.memory import memory_in_words
 from skmixed.estimators.prediction import PredictionMixin
 from skmixed.estimators.statements import StatementsMixin
 from skmixed.estimators.variance import VarianceMixin
@@ -58,7 +59,8 @@ class MixedLinearRegressor(
     max_iter : int, default=100
         Most evaluations of the deviance.
     verbose : int, default=0
-        1 shows a progress bar, 2 a line per evaluation.
+        1 shows a progress bar, 2 a line per evaluation. Where somebody watches, a fit
+        that will take more than minutes is announced with 0 too.
 
     Attributes
     ----------
@@ -197,16 +199,20 @@ class MixedLinearRegressor(
         FormulaError
             Where the formula cannot be read.
         ValueError
-            Where data and formula do not fit together.
+            Where data and formula do not fit together, or crossed factors need more
+            memory than the machine has.
+        MemoryError
+            With what would help, where memory runs out on the way.
 
         Warns
         -----
         SingularFitWarning, RankDeficiencyWarning, RedundantTermWarning
         ConvergenceWarning, UserWarning
         """
-        design = self._learn_design(X, y, sample_weight)
-        warn_about_design(self.spec_.formula, design)
-        result = self._fit_products(cross_products(design), self.verbose)
+        with memory_in_words(self.formula):
+            design = self._learn_design(X, y, sample_weight)
+            warn_about_design(self.spec_.formula, design)
+            result = self._fit_products(cross_products(design), self.verbose)
         self._publish(Fitted.of(result, self.spec_, design))
         warn_about_result(
             result,

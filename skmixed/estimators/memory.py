@@ -1,5 +1,6 @@
-"""What a fit will take, told before it starts."""
+"""What a fit will take, told before it starts; and what to do where it is too much."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -20,15 +21,18 @@ from skmixed.likelihood.elimination.sizes import (
     product_bytes,
 )
 from skmixed.likelihood.products.columns import CHUNK_ROWS
+from skmixed.printing.numbers import say_duration
 from skmixed.printing.printed import Printed
 
 # Rows read to learn which columns a formula makes.
 SAMPLE_ROWS = 500
+# Seconds per row and column of [X y] and Z, from the frame to the cross-products.
+ROW_SECONDS = 6e-8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MemoryEstimate(Printed):
-    """Peak memory that a fit needs beyond its data.
+    """Peak memory that a fit needs beyond its data, and its time.
 
     Parameters
     ----------
@@ -43,6 +47,9 @@ class MemoryEstimate(Printed):
         Regime that will eliminate the random effects.
     design, cross_products, elimination : int
         Bytes of the rows' arrays, of what is summed from them, and of the solver.
+    seconds : float
+        On one core, from frame to fitted model; to a factor of about three, and more
+        where variances are zero.
 
     Examples
     --------
@@ -62,6 +69,7 @@ class MemoryEstimate(Printed):
     design: int
     cross_products: int
     elimination: int
+    seconds: float
 
     @property
     def total(self):
@@ -88,14 +96,14 @@ class MemoryEstimate(Printed):
             for name, n in self.n_levels.items()
         )
         yield (
-            f"About {self.total / 1e6:,.0f} MB beyond the data: {self.n_obs:,} rows, "
-            f"{self.n_fixed} fixed effects; random effects: {groups or 'none'}; "
-            f"solver: {self.solver}."
+            f"About {self.total / 1e6:,.0f} MB beyond the data, and "
+            f"{say_duration(self.seconds)}: {self.n_obs:,} rows, {self.n_fixed} fixed "
+            f"effects; random effects: {groups or 'none'}; solver: {self.solver}."
         )
 
 
 def estimate_memory(formula, data):
-    """Estimate the memory of a fit before it is started.
+    """Estimate the memory and the time of a fit before it is started.
 
     Parameters
     ----------
@@ -107,7 +115,8 @@ def estimate_memory(formula, data):
     Returns
     -------
     MemoryEstimate
-        Its ``total`` is in bytes, beyond the data themselves.
+        Its ``total`` is in bytes, beyond the data themselves; its ``seconds`` are
+        those of one core.
 
     Raises
     ------
@@ -119,8 +128,8 @@ def estimate_memory(formula, data):
     >>> from skmixed import estimate_memory
     >>> from skmixed.datasets import load_insteval
     >>> print(estimate_memory("y ~ service + (1 | s) + (1 | d)", load_insteval().frame))
-    About ... MB beyond the data: 73,421 rows, 2 fixed effects; random effects:
-    s 2,972 x 1, d 1,128 x 1; solver: crossed.
+    About ... MB beyond the data, and ... second...: 73,421 rows, 2 fixed effects;
+    random effects: s 2,972 x 1, d 1,128 x 1; solver: crossed.
     """
     frame = read_table(data)
     if frame is None:
@@ -148,7 +157,32 @@ def estimate_memory(formula, data):
         design=8 * n * (2 * m + 2 * slopes + len(levels)),
         cross_products=products + 8 * min(CHUNK_ROWS, n) * widths,
         elimination=products + bid.bytes,
+        seconds=ROW_SECONDS * n * (m + sum(sizes.n_effects)) + bid.fit_seconds,
     )
+
+
+@contextmanager
+def memory_in_words(formula):
+    """Say what would help where a fit runs out of memory.
+
+    Parameters
+    ----------
+    formula : str
+
+    Raises
+    ------
+    MemoryError
+        With numpy's reason, and how to learn what the fit takes.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise MemoryError(
+            f"The fit of {formula} does not fit into the memory that is left"
+            f"{f' ({error})' if str(error) else ''}. estimate_memory(formula, data) "
+            "tells what a fit takes; that grows with the rows, and for crossed factors "
+            "with the square of the levels of all but the largest."
+        ) from error
 
 
 def few_rows(frame, formula):

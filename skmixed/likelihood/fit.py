@@ -16,6 +16,7 @@ from skmixed.likelihood.validate import (
     check_not_saturated,
     is_exact,
 )
+from skmixed.printing.progress import announce
 
 
 def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0):
@@ -33,7 +34,8 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
     max_iter : int, default=100
         Evaluations of the deviance at the most.
     verbose : int, default=0
-        1 shows a progress bar, 2 a line per evaluation.
+        1 shows a progress bar, 2 a line per evaluation. A fit that will take more than
+        minutes is announced with 0 too, where somebody watches standard error.
 
     Returns
     -------
@@ -46,7 +48,10 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
         memory.
     """
     check_identified(A)
-    with blas_threads(bid_for(A).columns):
+    bid = bid_for(A)
+    random = ", ".join(f"{f.size:,} of `{f.group}`" for f in A.factors)
+    announce(bid.fit_seconds, f"Fit with {random} random effects", verbose)
+    with blas_threads(bid.columns):
         check_not_exact(A)
         if not reml:
             check_bounded(A)

@@ -8,6 +8,8 @@ DIGITS = 4
 MOST_DECIMALS = 8
 # Nothing below the precision of a double is told apart from 0.
 SMALLEST_P = 2.2e-16
+# Units of time, in seconds, the longest first.
+DURATIONS = {"day": 86_400.0, "hour": 3_600.0, "minute": 60.0, "second": 1.0}
 
 
 def format_p(p):
@@ -62,6 +64,30 @@ def say_level(confidence_level):
     'Bounds at 95 %.'
     """
     return f"Bounds at {100 * confidence_level:.4g} %."
+
+
+def say_duration(seconds):
+    """Write an estimated time in a sentence: one number, of the unit that suits it.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from skmixed.printing.numbers import say_duration
+    >>> say_duration(0.2), say_duration(70), say_duration(9000), say_duration(1e6)
+    ('less than a second', '70 seconds', '2.5 hours', '12 days')
+    """
+    for unit, length in DURATIONS.items():
+        count = seconds / length
+        if count >= 1.5:
+            return f"{count:.0f} {unit}s" if count >= 9.5 else f"{count:.2g} {unit}s"
+    return "a second" if seconds >= 1.0 else "less than a second"
 
 
 def format_df(df):

@@ -5,8 +5,12 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from skmixed.printing.numbers import say_duration
+
 # Work that takes less than these seconds shows no bar that nobody asked for.
 PATIENCE = 3.0
+# Work that is estimated to take more than these seconds is announced.
+LONG = 180.0
 
 
 @contextmanager
@@ -45,16 +49,50 @@ def count_done(total, what, unit, verbose=None):
     if not (verbose or (verbose is None and watched(sys.stderr))):
         yield ignore
         return
-    bar = tqdm(
+    with open_bar(total, what, unit, delay=0.0 if verbose else PATIENCE) as bar:
+        yield bar.update
+
+
+def open_bar(total, what, unit, delay=0.0):
+    """Open a progress bar.
+
+    Parameters
+    ----------
+    total : int or None
+        Units of work, where their number is known.
+    what, unit
+        As :func:`count_done`.
+    delay : float, default=0.0
+        Seconds before it is shown.
+
+    Returns
+    -------
+    tqdm
+    """
+    return tqdm(
         total=total,
         desc=what,
         unit=f" {unit}",
-        delay=0.0 if verbose else PATIENCE,
+        delay=delay,
         dynamic_ncols=True,
         file=sys.stderr,
     )
-    with bar:
-        yield bar.update
+
+
+def announce(seconds, what, verbose=0):
+    """Say beforehand that work will take long, to who asked or watches.
+
+    Parameters
+    ----------
+    seconds : float
+        Estimated.
+    what : str
+        Name of the work, with what makes it long.
+    verbose : int, default=0
+        1 says so wherever standard error leads, 0 where somebody watches it.
+    """
+    if seconds >= LONG and (verbose or watched(sys.stderr)):
+        print(f"{what}: about {say_duration(seconds)} on one core.", file=sys.stderr)
 
 
 def ignore(n=1):

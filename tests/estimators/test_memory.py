@@ -1,5 +1,6 @@
 """The memory of a fit is what was announced, and never more."""
 
+import re
 import tracemalloc
 
 import numpy as np
@@ -7,13 +8,14 @@ import pandas as pd
 import pytest
 
 from skmixed import MixedLinearRegressor, estimate_memory
-from skmixed.estimators import memory
+from skmixed.estimators import linear, memory
 from skmixed.likelihood.elimination import sizes as memory_sizes
 from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.likelihood.elimination.sizes import (
     product_bytes,
     sizes_of_products,
 )
+from skmixed.printing import progress
 
 N_ROWS = 60_000
 # What Python's own objects and caches take, whatever the data.
@@ -107,8 +109,41 @@ def test_a_crossed_fit_is_refused_below_its_estimate(table, share, monkeypatch):
     if share > 1:
         model.fit(few)
     else:
-        with pytest.raises(ValueError, match=r"`shop` .*, `item` 700"):
+        with pytest.raises(ValueError, match=r"second.*`shop` .*, `item` 700"):
             model.fit(few)
+
+
+def test_time_is_told_before_a_long_fit(table, monkeypatch, capsys):
+    model = MixedLinearRegressor("y ~ x + (1 | shop) + (1 | item)", verbose=1)
+    few = table.iloc[:2_000]
+    model.fit(few)
+    assert "on one core" not in capsys.readouterr().err
+    monkeypatch.setattr(progress, "LONG", 0.0)
+    model.fit(few)
+    told = capsys.readouterr().err
+    assert re.search(r"of `shop`, .* of `item` random effects: about", told)
+    model.set_params(verbose=0).fit(few)
+    assert capsys.readouterr().err == ""
+
+
+def test_time_of_a_crossed_fit_grows_with_the_cube_of_the_second_factor():
+    def seconds(levels):
+        rows = np.arange(3 * levels)
+        crossed = pd.DataFrame({"a": rows % levels, "b": (7 * rows) % (levels + 1)})
+        return estimate_memory("y ~ 1 + (1 | a) + (1 | b)", crossed).seconds
+
+    assert 7 < seconds(40_000) / seconds(20_000) < 8.5
+    assert seconds(40_000) > 3_600
+
+
+def test_running_out_of_memory_is_told_in_words(table, monkeypatch):
+    def fail(design):
+        np.empty(1 << 50)
+
+    monkeypatch.setattr(linear, "cross_products", fail)
+    model = MixedLinearRegressor("y ~ x + (1 | shop)")
+    with pytest.raises(MemoryError, match=r"shop\) does not fit .*estimate_memory"):
+        model.fit(table)
 
 
 def test_an_estimate_needs_no_response_and_leaves_missing_rows_out(table):

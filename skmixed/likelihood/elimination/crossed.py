@@ -81,7 +81,7 @@ class CrossedElimination(Regime):
     @classmethod
     def refuse_too_large(cls, sizes):
         """Raise where the complement would not fit into memory."""
-        check_memory(sizes, cls.bid(sizes).bytes)
+        check_memory(sizes, cls.bid(sizes))
 
     def set_up(self, A):
         """Take the random effects' cross-products."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from skmixed.likelihood.linalg.scatter import PAIR_BUDGET, PAIR_CHUNK
 from skmixed.likelihood.linalg.stack import leading_factor
+from skmixed.printing.numbers import say_duration
 
 # Copies of the cross-products: sums, parts of them, and those in another basis.
 PRODUCT_COPIES = 4
@@ -18,6 +19,9 @@ COMPLEMENT_COPIES = (1.5, 2.5)
 # as long as one of the levels' own blocks.
 PER_SECOND = 2e10
 BLOCK_COST = 150.0
+# Factorisations that a fit takes: about four evaluations, of which large products of
+# matrices do nearly two at a time.
+FIT_FACTORISATIONS = 2.5
 # Share of the machine's memory that an exact fit may take.
 MEMORY_SHARE = 0.8
 
@@ -44,6 +48,11 @@ class Bid:
     def seconds(self):
         """Roughly what it takes on one core."""
         return self.flops / PER_SECOND
+
+    @property
+    def fit_seconds(self):
+        """Roughly what a fit takes on one core, its rows once summed."""
+        return FIT_FACTORISATIONS * self.seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,28 +231,28 @@ def complement_bytes(sizes, m2):
     return int(8 * copies * m2**2 + 12 * pairs + 6 * 8 * min(PAIR_CHUNK, pairs))
 
 
-def check_memory(sizes, needed):
+def check_memory(sizes, bid):
     """Refuse a crossed design whose dense complement would not fit into memory.
 
     Parameters
     ----------
     sizes : DesignSizes
-    needed : int
-        Bytes.
+    bid : Bid
 
     Raises
     ------
     ValueError
-        With the estimate of memory, and what would help.
+        With the estimates of memory and time, and what would help.
     """
     limit = MEMORY_SHARE * available_memory()
-    if needed <= limit:
+    if bid.bytes <= limit:
         return
     ranked = sorted(zip(sizes.n_random, sizes.groups, strict=True), reverse=True)
     raise ValueError(
-        f"An exact fit of these crossed factors needs about {needed / 1e9:.1f} GB, and "
-        f"{limit / 1e9:.1f} GB are to be had. Memory grows with the square of the "
-        f"random effects of all factors but the largest: "
+        f"An exact fit of these crossed factors needs about {bid.bytes / 1e9:.1f} GB "
+        f"and {say_duration(bid.fit_seconds)}, and {limit / 1e9:.1f} GB are to be had. "
+        "Memory grows with the square, time with the cube of the random effects of all "
+        "factors but the largest: "
         f"{', '.join(f'`{group}` {size:,}' for size, group in ranked)}. Leave out the "
         "second largest, or merge its levels."
     )

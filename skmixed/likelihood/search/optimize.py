@@ -4,7 +4,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
+
+from skmixed.printing.progress import open_bar
 
 # Eigenvalues of the curvature below this, relative to the largest, are held at it.
 FLAT = 1e-10
@@ -256,7 +257,7 @@ def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
 
 def progress_bar(verbose):
     """Progress bar for who asked for one; to make a silent one costs a small fit."""
-    return tqdm(desc="fit", unit=" evaluations") if verbose else nullcontext()
+    return open_bar(None, "fit", "evaluations") if verbose else nullcontext()
 
 
 def report(bar, verbose, descent):
