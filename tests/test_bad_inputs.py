@@ -394,8 +394,8 @@ WEIGHTS = {
     "all zero": (lambda d: np.zeros(60), "non-zero"),
     "shorter": (lambda d: np.ones(59), "expected (60,)"),
     "two columns": (lambda d: np.ones((60, 2)), "1D array or scalar"),
-    "huge": (lambda d: np.full(60, 1e200), "The largest number of sample_weight"),
-    "tiny": (lambda d: np.full(60, 1e-200), "The largest number of sample_weight"),
+    "huge": (lambda d: np.full(60, 1e300), "the root of sample_weight"),
+    "tiny": (lambda d: np.full(60, 1e-300), "the root of sample_weight"),
 }
 
 # -- a fitted model ---------------------------------------------------------------

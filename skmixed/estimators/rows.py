@@ -332,5 +332,5 @@ def same_rows(A, design):
     y = A.basis.response(y, X)
     weighted = residual_of(design).times(y)
     found = np.append(X.T @ weighted, y @ weighted)
-    scale = np.sqrt(np.diag(A.gram) * A.gram[-1, -1])
+    scale = np.sqrt(np.diag(A.gram)) * np.sqrt(A.gram[-1, -1])
     return bool((np.abs(found - A.gram[-1]) <= SAME_ROWS * scale).all())

@@ -115,7 +115,8 @@ def predictive_distribution(fit, design, kind):
     g, d = near.differentiate(variances), near.differentiate(near.stack.mean(rows))
     variance, nu = variances[0], result.df_resid if result.reml else result.n_obs
     with np.errstate(divide="ignore", invalid="ignore"):
-        df = 1.0 / ((g * (W @ g)).sum(axis=0) / (2.0 * variance**2) + 1.0 / nu)
+        slopes = g / variance
+        df = 1.0 / ((slopes * (W @ slopes)).sum(axis=0) / 2.0 + 1.0 / nu)
     return PredictiveDistribution(variance + (d * (W @ d)).sum(axis=0), df)
 
 

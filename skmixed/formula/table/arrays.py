@@ -20,11 +20,9 @@ __all__ = [
 # Dummies that add up to 1 do so exactly; spline bases up to rounding.
 PARTITION_OF_UNITY = 1e-12
 FIRST_ROWS = 64
-# Powers of ten between which the largest number of a column, of the response (which
-# enters with its fourth power) and of the weights must lie.
-COLUMN_RANGE = (-120, 120)
-RESPONSE_RANGE = (-60, 60)
-WEIGHT_RANGE = (-20, 60)
+# Power of ten to which the largest number of what is squared may come: columns, the
+# response, their ratio (a coefficient), and columns times roots of weights.
+LARGEST_POWER = 140
 
 
 @dataclass(frozen=True)
@@ -184,25 +182,37 @@ def check_magnitudes(design, names):
     Raises
     ------
     ValueError
+        Also for a response whose coefficients or whose residual variance are none.
     """
-    for name, column in zip(names, design.X.T, strict=True):
-        check_range(column, f"`{name}`", COLUMN_RANGE)
+    power = {
+        f"`{name}`": power_of(c) for name, c in zip(names, design.X.T, strict=True)
+    }
     for block in design.random:
-        for name, column in zip(block.effects, block.z.T, strict=True):
-            check_range(column, f"`{name}`", COLUMN_RANGE)
-    check_range(design.y, "the response", RESPONSE_RANGE)
-    if design.weights is not None:
-        check_range(design.weights, "sample_weight", WEIGHT_RANGE)
+        named = zip(block.effects, block.z.T, strict=True)
+        power |= {f"`{name}`": power_of(column) for name, column in named}
+    y = power_of(design.y)
+    heavy = 0.0 if design.weights is None else power_of(design.weights) / 2.0
+    refuse_beyond(y, "the response")
+    refuse_beyond(heavy, "the root of sample_weight")
+    refuse_beyond(y + heavy, "the response times the root of sample_weight")
+    for name, own in power.items():
+        refuse_beyond(own, name)
+        refuse_beyond(own + heavy, f"{name} times the root of sample_weight")
+        refuse_beyond(y - own, f"the response over that of {name}")
 
 
-def check_range(values, what, powers):
-    """Raise if the largest of some numbers is not between two powers of ten."""
+def power_of(values):
+    """Power of ten of the largest of some numbers; 0 where all are zero."""
     largest = max(-values.min(initial=0.0), values.max(initial=0.0))
-    low, high = powers
-    if largest and not 10.0**low <= largest <= 10.0**high:
+    return float(np.log10(largest)) if largest else 0.0
+
+
+def refuse_beyond(power, what):
+    """Raise for a power of ten whose square would leave the range of doubles."""
+    if abs(power) > LARGEST_POWER:
         raise ValueError(
-            f"The largest number of {what} is {largest:.3g}: squares of such numbers "
-            f"leave the range of doubles. Divide by 1e{np.log10(largest):+.0f}."
+            f"The largest number of {what} is of the order 1e{power:+.0f}: squares of "
+            "such numbers leave the range of doubles. Change the units."
         )
 
 

@@ -44,10 +44,12 @@ class Satterthwaite:
         """
         at = self.curvature
         w = np.atleast_2d(L) @ at.root.T
-        v = np.sum(w**2, axis=1)
-        g = np.column_stack([np.einsum("qa,jab,qb->qj", w, at.slopes, w), 2.0 * v])
         with np.errstate(divide="ignore", invalid="ignore"):
-            return 2.0 * v**2 / np.einsum("qi,ij,qj->q", g, at.covariance, g)
+            w = w / np.linalg.norm(w, axis=1, keepdims=True)  # v becomes 1
+        g = np.einsum("qa,jab,qb->qj", w, at.slopes, w)
+        g = np.column_stack([g, np.full(len(g), 2.0)])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return 2.0 / np.einsum("qi,ij,qj->q", g, at.covariance, g)
 
     def joint_df(self, L):
         """Denominator degrees of freedom of q independent contrasts together.

@@ -73,10 +73,10 @@ class Curvature:
         hessian = exact_hessian(deviance, free)
         d, slopes = directions(deviance)[1:]
         nu, r2 = deviance.nu, deviance.at.r2
-        d, slopes = d[free], slopes[free]
+        d, slopes = d[free] / r2, slopes[free]
         joint = np.empty((len(free) + 1, len(free) + 1))
-        joint[:-1, :-1] = hessian + (nu / r2**2) * np.outer(d, d)
-        joint[:-1, -1] = joint[-1, :-1] = 2.0 * nu * d / r2
+        joint[:-1, :-1] = hessian + nu * np.outer(d, d)
+        joint[:-1, -1] = joint[-1, :-1] = 2.0 * nu * d
         joint[-1, -1] = 4.0 * nu
         return cls(
             deviance=deviance,

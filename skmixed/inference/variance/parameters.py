@@ -56,7 +56,7 @@ class Parameter:
         i, j = self.effects[0], self.effects[-1]
         if self.kind == "sd":
             return float(np.sqrt(max(covariance[i, i], 0.0)))
-        scale = np.sqrt(covariance[i, i] * covariance[j, j])
+        scale = np.sqrt(covariance[i, i]) * np.sqrt(covariance[j, j])
         return float(np.clip(covariance[i, j] / scale, -1, 1)) if scale > 0 else np.nan
 
     @property

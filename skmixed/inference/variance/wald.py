@@ -122,7 +122,7 @@ def working_scale(curvature, parameter, result):
             slope[:-1] = 0.5 * dPsi[:, i, i] / Psi[i, i]
             slope[-1] = 1.0
             return np.log(result.sigma * np.sqrt(Psi[i, i])), slope
-        scale = np.sqrt(Psi[i, i] * Psi[k, k])
+        scale = np.sqrt(Psi[i, i]) * np.sqrt(Psi[k, k])
         rho = np.clip(Psi[i, k] / scale, -1.0, 1.0)
         drho = dPsi[:, i, k] / scale - 0.5 * rho * (
             dPsi[:, i, i] / Psi[i, i] + dPsi[:, k, k] / Psi[k, k]

@@ -244,7 +244,8 @@ class ProfiledDeviance:
                 D[j].reshape(-1, k_j**2) @ K @ D[h].reshape(-1, k_l**2).T
             )
         g, d = self.mean_directions(f, whitened, D)
-        H -= weight * (g @ g.T) + (self.nu / self.at.r2**2) * np.outer(d, d)
+        d = d / self.at.r2
+        H -= weight * (g @ g.T) + self.nu * np.outer(d, d)
         if self.reml and exact:
             N = self.fixed_directions(whitened, D)
             H -= N @ N.T

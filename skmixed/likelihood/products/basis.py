@@ -133,7 +133,7 @@ class Basis:
     constant : ndarray of shape (r,)
         Coefficients of the constant in the kept raw columns; zero if not in their span.
     y_rounding : float
-        A residual of this size is the rounding of the response.
+        A residual of this size, in the metric, is the rounding of the response.
     """
 
     fixed: ColumnBasis

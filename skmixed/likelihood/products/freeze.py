@@ -221,6 +221,8 @@ def centre_and_scale(moments, places, constant):
     return np.where(free, mean, 0.0), np.where(free, moments.deviation[places], 1.0)
 
 
-def rounding_of(y):
-    """Size of the rounding of a response, or of each column of many."""
-    return 8 * np.finfo(float).eps * np.abs(y).max(axis=0, initial=0.0)
+def rounding_of(y, residual):
+    """Size of the rounding of a response, or of each column of many, in the metric."""
+    size = 8 * np.finfo(float).eps * np.abs(y).max(axis=0, initial=0.0)
+    total, _ = residual.means([y])
+    return size * np.sqrt(total / len(y))

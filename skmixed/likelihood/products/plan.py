@@ -104,7 +104,7 @@ class RowPlan:
         )
         y_shift = float(moments.mean[-1]) if constant.any() else 0.0
         crude_coef = fit_crudely(fixed, moments, y_shift, X, y, residual)
-        rounding = float(rounding_of(y))
+        rounding = float(rounding_of(y, residual))
         return Basis(fixed, random, crude_coef, y_shift, constant, rounding)
 
     def products(

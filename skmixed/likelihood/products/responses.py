@@ -44,7 +44,7 @@ def with_responses(A, design, Y):
         part = Y[:, start : start + CHUNK].astype(float)
         if design.offset is not None:
             part -= design.offset[:, None]
-        rounding = rounding_of(part)
+        rounding = rounding_of(part, residual)
         shift = part.mean(axis=0) * basis.constant.any()
         part -= shift
         crude = np.linalg.lstsq(A.gram[:p, :p], weighted @ part, rcond=None)[0]

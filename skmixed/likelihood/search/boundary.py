@@ -155,11 +155,14 @@ def singular_terms(A, Lambdas):
     found = []
     for term, (j, effects, _) in enumerate(A.terms):
         index = np.ix_(effects, effects)
-        Psi = (Lambdas[j] @ Lambdas[j].T)[index]
+        # weights of any size: the residual variance is that of a row of mean weight
+        mean_weight = np.trace(A.ZtZ[j].sum(axis=2)) / (len(Lambdas[j]) * A.n_obs)
+        Lambda = np.sqrt(mean_weight) * Lambdas[j]
+        Psi = (Lambda @ Lambda.T)[index]
         if np.linalg.eigvalsh(Psi)[0] >= SINGULAR**2:
             continue
         basis = A.basis.random[j]
-        lengths = np.linalg.norm(basis.raw(Lambdas[j])[index], axis=1)
+        lengths = np.linalg.norm(basis.raw(Lambda)[index], axis=1)
         lengths *= basis.scale[list(effects)]
         found.append((term, tuple(np.flatnonzero(lengths < SINGULAR).tolist())))
     return tuple(found)
