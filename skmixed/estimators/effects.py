@@ -35,9 +35,10 @@ class EffectsMixin:
     @property
     def random_effects_(self):
         """Conditional modes of every grouping factor (lme4: ``ranef``)."""
+        fit = fitted(self)
         return {
-            group: pd.DataFrame(modes, self.spec_.groups[group].to_index(), effects)
-            for group, effects, modes in self._by_factor(fitted(self).result.modes)
+            group: pd.DataFrame(modes, fit.spec.groups[group].to_index(), effects)
+            for group, effects, modes in self._by_factor(fit.result.modes)
         }
 
     @property

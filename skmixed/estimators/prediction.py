@@ -210,12 +210,12 @@ class PredictionMixin:
         drawn = np.repeat(mean[:, None], n_samples, axis=1)
         for group, z, codes, root in self._effects_to_draw(read.design):
             rows = np.flatnonzero((codes < 0) & ~missing if fitted else ~missing)
-            columns = list(self.spec_.groups[group].columns)
+            columns = list(self.fitted_.spec.groups[group].columns)
             levels = frame.iloc[rows].groupby(columns, observed=True).ngroup()
             shape = (levels.max() + 1 if len(rows) else 0, len(root), n_samples)
             effects = np.matmul(root, random.standard_normal(shape))
             drawn[rows] += np.einsum("nk,nks->ns", z[rows], effects[levels.to_numpy()])
-        scale = np.full(len(mean), self.sigma_)
+        scale = np.full(len(mean), self.fitted_.result.sigma)
         if sample_weight is not None:
             scale /= np.sqrt(
                 read_weights(sample_weight, len(mean), allow_missing=False)

@@ -254,9 +254,9 @@ class VarianceMixin:
                 f"{len(X)}; pass the rows of one group, at most {LARGEST_MARGINAL}."
             )
         rows = Rows.read_all_effects(self, X, refuse_unseen=False)
-        total = self.sigma_**2 * np.eye(len(rows.missing))
+        total = self.fitted_.result.sigma**2 * np.eye(len(rows.missing))
         for group, z, _, root in self._effects_to_draw(rows.design):
-            columns = list(self.spec_.groups[group].columns)
+            columns = list(self.fitted_.spec.groups[group].columns)
             levels = (
                 rows.frame.groupby(columns, observed=True).ngroup().to_numpy(copy=True)
             )

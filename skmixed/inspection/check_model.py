@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from skmixed.estimators.rows import Rows
-from skmixed.inference.diagnose.deletion import OpenRows
 from skmixed.inference.diagnose.unshrunk import standardise_modes
 from skmixed.inspection import findings as ask
 from skmixed.likelihood.products.residual import residual_of
@@ -179,8 +178,9 @@ def conditional_residuals(fit, design):
     residuals, fitted : ndarray of shape (n,)
     """
     y = without_offset(design)
-    result, rows = fit.result, OpenRows.of(fit, design)
-    residuals = result.A.basis.response(y, rows.X) - rows.mean
+    result, posterior = fit.result, fit.open.posterior
+    rows = posterior.basis.rows(design)
+    residuals = result.A.basis.response(y, rows.X) - posterior.mean(rows)
     weighted = residual_of(design).root(residuals)
     return weighted / result.sigma, design.y - residuals
 

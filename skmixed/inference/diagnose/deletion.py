@@ -93,15 +93,16 @@ def delete_rows(fit, design):
     exactly (Haslett, 1999, J. R. Stat. Soc. B 61(3)). (P y)_i is the weighted
     conditional residual and ``P_ii = w_i (1 - h_i)`` with h_i lme4's hat value.
     """
-    result, rows = fit.result, OpenRows.of(fit, design)
-    basis = result.A.basis
+    result, posterior = fit.result, fit.open.posterior
+    basis, rows = result.A.basis, posterior.basis.rows(design)
     w = residual_of(design).times(np.ones(len(rows.X)))
     y = without_offset(design)
-    residual = basis.response(y, rows.X) - rows.mean
+    residual = basis.response(y, rows.X) - posterior.mean(rows)
     hat = w * mean_variance(fit, design) / result.sigma**2
     rest = np.where(hat < 1.0 - DETERMINES, 1.0 - hat, np.nan)
-    C = np.linalg.inv(rows.RX @ rows.RX.T) if len(rows.RX) else rows.RX
-    moved = rows.VX @ C
+    RX = posterior.RX
+    C = np.linalg.inv(RX @ RX.T) if len(RX) else RX
+    moved = posterior.marginal_columns(rows) @ C
     leverage = w * np.einsum("ni,ni->n", rows.X, moved)
     raw = basis.fixed.raw(moved.T).T
     shift = raw * (w * residual / rest)[:, None]
@@ -117,45 +118,3 @@ def delete_rows(fit, design):
         leverage=leverage,
         hat=hat,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class OpenRows:
-    """Rows of a fit in the basis of its reopened likelihood.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, r)
-    VX : ndarray of shape (n, r)
-        ``W^-1 V^-1 X``: the fixed-effects columns less their conditional modes.
-    mean : ndarray of shape (n,)
-        ``X beta + Z b``, for the frame's response.
-    RX : ndarray of shape (r, r)
-        Lower triangular, ``RX RX' = X'V^-1 X``.
-    """
-
-    X: np.ndarray
-    VX: np.ndarray
-    mean: np.ndarray
-    RX: np.ndarray
-
-    @classmethod
-    def of(cls, fit, design):
-        """Open the rows of a design.
-
-        Parameters
-        ----------
-        fit : Fitted
-        design : Design
-
-        Returns
-        -------
-        OpenRows
-        """
-        posterior = fit.open.posterior
-        rows = posterior.basis.rows(design)
-        VX = rows.X.copy()
-        for (w, codes), F in zip(posterior.loadings(rows), posterior.F, strict=True):
-            for a in range(len(F)):
-                VX -= w[:, a, None] * F[a][:, codes].T
-        return cls(rows.X, VX, posterior.mean(rows), posterior.RX)

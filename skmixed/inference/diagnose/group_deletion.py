@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from skmixed.inference.diagnose.crossed_deletion import delete_crossed
-from skmixed.inference.diagnose.deletion import Deletion, OpenRows
+from skmixed.inference.diagnose.deletion import Deletion
 from skmixed.inference.opened.open_fit import reopen
 from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.likelihood.fit import finish
@@ -146,8 +146,9 @@ def determined(gram):
 
 def group_leverage(fit, design, codes):
     """Leverage of the rows on the fixed effects, summed by group: (G,)."""
-    rows = OpenRows.of(fit, design)
-    whitened = np.linalg.solve(rows.RX @ rows.RX.T, rows.VX.T)
+    posterior = fit.open.posterior
+    rows, RX = posterior.basis.rows(design), posterior.RX
+    whitened = np.linalg.solve(RX @ RX.T, posterior.marginal_columns(rows).T)
     leverage = np.einsum("ni,in->n", rows.X, whitened)
     return np.bincount(codes, residual_of(design).times(leverage))
 

@@ -53,6 +53,24 @@ class Posterior:
             found.append((w, np.maximum(codes, 0)))
         return found
 
+    def marginal_columns(self, rows):
+        """``W^-1 V^-1 X``: the fixed-effects columns less their conditional modes.
+
+        Parameters
+        ----------
+        rows : BasisRows
+            Of the fit.
+
+        Returns
+        -------
+        ndarray of shape (n, r)
+        """
+        columns = rows.X.copy()
+        for (w, codes), F in zip(self.loadings(rows), self.F, strict=True):
+            for a in range(len(F)):
+                columns -= w[:, a, None] * F[a][:, codes].T
+        return columns
+
     @cached_property
     def alone(self):
         """The same as a stack of one."""
