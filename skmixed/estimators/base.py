@@ -140,17 +140,17 @@ class FormulaEstimator:
 
     def _keep_columns(self, frame, formula, design):
         """Keep the names of X's columns where the prediction is linear in them."""
+        self._linear_columns_ = None
+        if design.offset is not None or (self._predicts_by_group and formula.random):
+            return
         numbers = all(
             is_numeric_dtype(dtype) and not is_bool_dtype(dtype)
             for dtype in frame.dtypes
         )
         columns = [str(column) for column in frame.columns]
-        linear = numbers and design.offset is None and len(set(columns)) == len(columns)
-        if self._predicts_by_group and formula.random:
-            linear = False
-        slopes = [name for name in self.spec_.coef_names if name != "Intercept"]
-        linear = linear and set(slopes) <= set(columns)
-        self._linear_columns_ = columns if linear else None
+        slopes = {name for name in self.spec_.coef_names if name != "Intercept"}
+        if numbers and len(set(columns)) == len(columns) and slopes <= set(columns):
+            self._linear_columns_ = columns
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

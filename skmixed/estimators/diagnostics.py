@@ -56,7 +56,9 @@ def warn_about_design(formula, design):
     _warn_about_same_groups(design)
     for group in dict.fromkeys(block.group for block in design.random):
         pairs = zip(formula.random, design.random, strict=True)
-        holders = [p for p in pairs if p[1].group == group and _holds_intercept(p[1])]
+        holders = [pair for pair in pairs if pair[1].group == group]
+        if len(holders) > 1:
+            holders = [pair for pair in holders if _holds_intercept(pair[1])]
         if len(holders) > 1:
             _warn_about_redundancy(group, holders)
 

@@ -153,10 +153,10 @@ class FitResult:
         """
         if not self.terms:
             return np.zeros(0)
-        parts = []
+        parts, roots = [], self.relative_factors
         for term in lme4_order([self.n_levels[j] for j, _, _ in self.terms]):
             j, effects, structure = self.terms[term]
-            root = self.relative_factors[j][np.ix_(effects, effects)]
+            root = roots[j][np.ix_(effects, effects)]
             parts.append(structure.reported(root))
         return np.concatenate(parts)
 

@@ -95,8 +95,8 @@ def random_weights(n):
 
 @lru_cache(maxsize=8)
 def random_vectors(n_forms, n):
-    """Vectors of the quadratic forms, the same whatever their number."""
-    return np.random.default_rng(1).random((n_forms, n)) - 0.5
+    """Vectors of the quadratic forms, of shape (n, K); the same whatever K is."""
+    return np.ascontiguousarray(np.random.default_rng(1).random((n_forms, n)).T) - 0.5
 
 
 def sampled_rows(n):
@@ -111,9 +111,9 @@ def quadratic_forms(z, codes, vectors):
     """``sum_g s_g s_g'`` of every vector, of shape (K, k, k)."""
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    weighted = vectors[:, order, None] * z[order]
+    weighted = vectors[order] * z[order].T[:, :, None]
     sums = np.add.reduceat(weighted, starts, axis=1)
-    return np.einsum("Kga,Kgb->Kab", sums, sums, optimize=True)
+    return np.matmul(sums.transpose(2, 0, 1), sums.transpose(2, 1, 0))
 
 
 def directions(sketch, terms, n_forms):

@@ -4,10 +4,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from scipy.linalg import toeplitz
+from scipy.linalg import lapack, toeplitz
 
 from skmixed.likelihood.elimination.dense import DENSE_EFFECTS
-from skmixed.likelihood.search.scan import scan_deviance
+from skmixed.likelihood.search.scan import scan
 
 # Variances of scale-free effects, relative to the residual's, that a profile is read
 # at: between two of them the deviance of one variance has no room for two optima.
@@ -21,8 +21,12 @@ CORRELATIONS = (-0.5, 0.5, 0.9)
 MOST_ALONE = 8
 # A scan of more numbers than this costs more than it may.
 LARGEST_SCAN = 20_000
-# Variance of scale-free effects that leaves fixed effects to compare within groups.
-WITHIN = 1e4
+# Variance of scale-free effects that leaves fixed effects to compare within groups,
+# and its place among the sizes.
+FAR = 5
+WITHIN = SIZES[FAR]
+# Share of its squared length that a column which is constant within groups has there.
+CONSTANT = 1e-10
 # A variance that a search of a small design starts from besides.
 LARGE = 1e3
 # Variances of the candidate of :func:`unshrunk_theta` are at least this.
@@ -132,7 +136,7 @@ def basins(deviance, start):
         The best first. ``promised``: a deviance that the valley's floor is not below.
     """
     variances = np.sort(np.append(PROFILE, start**2))
-    values = scan_deviance(deviance, np.sqrt(variances)[:, None])
+    values, _ = scan(deviance, np.sqrt(variances)[:, None])
     found = []
     for i in np.flatnonzero(valleys(values)):
         around = values[max(i - 1, 0) : i + 2]
@@ -149,13 +153,55 @@ def valleys(values):
     return np.isfinite(values) & ~np.array(lower[:-1]) & np.array(lower[1:])
 
 
-def within_starts(deviance, optimum):
+def look_afar(deviance):
+    """Read what a scan tells, or one evaluation at large variances.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+
+    Returns
+    -------
+    scanned : list of tuple (value, theta)
+        Empty where a scan would cost too much; the best first.
+    S : ndarray of shape (p + 1, p + 1) or None
+        ``[X y]'V^-1[X y]`` for the variance ``WITHIN``; None where it tells nothing.
+    """
+    if len(deviance.structures) == 1:
+        thetas = scanned_thetas(deviance.structures[0])
+        if can_scan(deviance, len(thetas)):
+            values, S = scan(deviance, thetas)
+            order = np.argsort(values)
+            return [(values[i], thetas[i]) for i in order], S[FAR]
+    if varies_within(deviance.A):
+        deviance.evaluate(isotropic(deviance, WITHIN))
+        if deviance.factored is not None:
+            return [], deviance.factored.S
+    return [], None
+
+
+def varies_within(A):
+    """Whether any fixed-effects column may vary within the levels of some factor."""
+    p = A.n_fixed
+    total = np.diag(A.gram)[:p]
+    for ZtZ, ZtXy in zip(A.ZtZ, A.ZtXy, strict=True):
+        if len(ZtZ) > 1:
+            return p > 0
+        explained = (ZtXy[0, :p] ** 2 / np.where(ZtZ[0, 0] > 0, ZtZ[0, 0], 1.0)).sum(1)
+        if (total - explained > CONSTANT * total).any():
+            return True
+    return False
+
+
+def within_starts(deviance, optimum, S):
     """Starts from what the rows tell within groups, where that disagrees.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
     optimum : Optimum
+    S : ndarray of shape (p + 1, p + 1) or None
+        As :func:`look_afar` returns.
 
     Returns
     -------
@@ -171,17 +217,20 @@ def within_starts(deviance, optimum):
     as in Hausman (1978), Econometrica 46(6).
     """
     p = deviance.A.n_fixed
-    if not p:
+    if not p or S is None:
         return []
     if deviance.theta is not optimum.theta:
         deviance.evaluate(optimum.theta)
-    beta = deviance.at.beta
-    at = deviance.evaluate(isotropic(deviance, WITHIN))
-    moved = at.RX.T @ (at.beta - beta)
-    chance = (p + 3.0 * np.sqrt(2.0 * p)) * within_variance(deviance)
-    if not np.isfinite(at.value) or moved @ moved < chance:
+    R, info = lapack.dpotrf(S, lower=1, clean=1)
+    if info:
         return []
-    starts = [unshrunk_theta(deviance)]
+    # R_X'(beta_within - beta)
+    moved = R[p, :p] - R[:p, :p].T @ deviance.at.beta
+    sigma2 = within_variance(deviance, R[p, p] ** 2)
+    if moved @ moved < (p + 3.0 * np.sqrt(2.0 * p)) * sigma2:
+        return []
+    deviance.evaluate(isotropic(deviance, WITHIN))
+    starts = [unshrunk_theta(deviance)] if deviance.factored is not None else []
     if sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS:
         starts += [isotropic(deviance, LARGE), *large_alone(deviance)]
     return starts
@@ -198,7 +247,7 @@ def unshrunk_theta(deviance):
     -------
     ndarray of shape (m,)
     """
-    A, sigma2 = deviance.A, within_variance(deviance)
+    A, sigma2 = deviance.A, within_variance(deviance, deviance.at.r2)
     scores = deviance.conditional_scores(deviance.theta)
     thetas = []
     for f, ZtZ, structure in zip(scores, A.ZtZ, deviance.structures, strict=True):
@@ -209,10 +258,10 @@ def unshrunk_theta(deviance):
     return np.concatenate(thetas)
 
 
-def within_variance(deviance):
-    """Residual variance where large random effects were just evaluated."""
+def within_variance(deviance, r2):
+    """Residual variance by the residual sum of squares of large random effects."""
     size = sum(factor.size for factor in deviance.A.factors)
-    return deviance.at.r2 / max(deviance.nu - size, deviance.nu / 10)
+    return r2 / max(deviance.nu - size, deviance.nu / 10)
 
 
 def large_alone(deviance):

@@ -5,7 +5,7 @@ import numpy as np
 from skmixed.likelihood.linalg.grouped import cholesky, solve_lower
 
 
-def scan_deviance(deviance, thetas):
+def scan(deviance, thetas):
     """Deviances at many thetas, for a model with one grouping factor.
 
     Parameters
@@ -16,8 +16,10 @@ def scan_deviance(deviance, thetas):
 
     Returns
     -------
-    ndarray of shape (T,)
+    values : ndarray of shape (T,)
         Infinite where it cannot be computed.
+    S : ndarray of shape (T, p + 1, p + 1)
+        ``[X y]'V^-1[X y]``.
 
     Notes
     -----
@@ -40,7 +42,7 @@ def scan_deviance(deviance, thetas):
     log_r2, logdet_X = split_determinants(S, p)
     values = logdet + deviance.nu * (1.0 + np.log(2.0 * np.pi / deviance.nu) + log_r2)
     values += deviance.reml * logdet_X
-    return np.where(np.isfinite(values), values, np.inf)
+    return np.where(np.isfinite(values), values, np.inf), S
 
 
 def split_determinants(S, p):

@@ -21,11 +21,10 @@ from skmixed.likelihood.search.rivals import (
     can_scan,
     correlated,
     isotropic,
-    scanned_thetas,
+    look_afar,
     uneven,
     within_starts,
 )
-from skmixed.likelihood.search.scan import scan_deviance
 from skmixed.likelihood.search.start import starting_theta
 
 # Variances, relative to the residual's, of the scale-free effects in further starts:
@@ -68,11 +67,11 @@ def search(A, reml, regime=None, **options):
     deviance = deviance_of(scale_free(A), reml, regime)
     if not deviance.n_theta:
         return deviance, minimise(deviance, np.zeros(0), **options)
-    optimum = first_optimum(deviance, options)
-    optimum = best_of_rivals(deviance, optimum, options)
-    if optimum.flat or thin_directions(deviance, optimum.theta):
-        optimum = leave_boundary(deviance, optimum, **options)
+    optimum = best_of_basins(deviance, options)
     thin = thin_directions(deviance, optimum.theta)
+    if thin:
+        optimum = leave_boundary(deviance, optimum, **options)
+        thin = thin_directions(deviance, optimum.theta)
     kept = structured(deviance)
     if not (optimum.flat or thin or kept):
         return deviance, replace(optimum, n_iter=deviance.n_evaluations)
@@ -88,8 +87,8 @@ def search(A, reml, regime=None, **options):
     return deviance, replace(optimum, n_iter=spent + 1)
 
 
-def first_optimum(deviance, options):
-    """Descend from the moments; a single variance is settled by its profile.
+def best_of_basins(deviance, options):
+    """Descend from the moments, and once more where another basin may be deeper.
 
     Parameters
     ----------
@@ -102,24 +101,25 @@ def first_optimum(deviance, options):
     Optimum
     """
     start = starting_theta(deviance.A)
-    if deviance.n_theta > 1 or not can_scan(deviance, len(PROFILE)):
-        return minimise(deviance, start, **options)
-    (_, theta), *others = basins(deviance, start) or [(-np.inf, start)]
-    optimum = minimise(deviance, theta, **options)
-    for promised, theta in others:
-        if promised < optimum.value - SAME:
+    if deviance.n_theta == 1 and can_scan(deviance, len(PROFILE)):
+        return best_of_valleys(deviance, start, options)
+    scanned, afar = look_afar(deviance)
+    optimum = minimise(deviance, start, **options)
+    for theta in within_starts(deviance, optimum, afar):
+        optimum = better(optimum, descend(deviance, theta, options))
+    for value, theta in scanned:
+        if value < optimum.value - SAME:
             optimum = better(optimum, descend(deviance, theta, options))
     return optimum
 
 
-def best_of_rivals(deviance, optimum, options):
-    """Descend once more where another basin may be deeper.
+def best_of_valleys(deviance, start, options):
+    """Settle a single variance by its profile.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
-    optimum : Optimum
-        Of the first basin.
+    start : ndarray of shape (1,)
     options : dict
         Of :func:`skmixed.likelihood.search.optimize.minimise`.
 
@@ -127,18 +127,11 @@ def best_of_rivals(deviance, optimum, options):
     -------
     Optimum
     """
-    if deviance.n_theta == 1 and can_scan(deviance, len(PROFILE)):
-        return optimum
-    for theta in within_starts(deviance, optimum):
-        optimum = better(optimum, descend(deviance, theta, options))
-    if len(deviance.structures) > 1:
-        return optimum
-    candidates = scanned_thetas(deviance.structures[0])
-    if can_scan(deviance, len(candidates)):
-        values = scan_deviance(deviance, candidates)
-        for i in np.argsort(values):
-            if values[i] < optimum.value - SAME:
-                optimum = better(optimum, descend(deviance, candidates[i], options))
+    (_, theta), *others = basins(deviance, start) or [(-np.inf, start)]
+    optimum = minimise(deviance, theta, **options)
+    for promised, theta in others:
+        if promised < optimum.value - SAME:
+            optimum = better(optimum, descend(deviance, theta, options))
     return optimum
 
 
