@@ -1,5 +1,6 @@
 """Any scikit-learn regressor for the population, random effects around it."""
 
+import copy
 import warnings
 from numbers import Integral, Real
 from typing import ClassVar
@@ -319,6 +320,31 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return self.linear_.predict_interval(
             self._with_predicted(X), confidence_level=confidence_level, kind=kind
         )
+
+    def adapt(self, X, y=None, sample_weight=None):
+        """Let the model know more rows; the regressors and the variances are held.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        MixedEffectsRegressor
+            A new fitted model; this one stays as it is.
+
+        See Also
+        --------
+        MixedLinearRegressor.adapt : What becomes of the random effects.
+        """
+        around = self._with_predicted(X)
+        formula = parse_formula(self.formula or "~ 1", columns=list(around.columns))
+        y = self._response(around, y, formula)
+        adapted = copy.copy(self)
+        adapted.linear_ = self.linear_.adapt(around, y, sample_weight)
+        return adapted
 
     @property
     def random_effects_(self):

@@ -15,7 +15,7 @@ from skmixed.inference.compare.refusals import refuse_worse
 from skmixed.inference.fixed.contrasts import joint_test
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.estimable import kept_positions, without_intercept
-from skmixed.inference.opened.fitted import fitted
+from skmixed.inference.opened.fitted import fitted, refuse_held
 from skmixed.printing.printed import PrintedTable
 
 
@@ -126,6 +126,7 @@ def drop_random_terms(model, X, y=None, *, sample_weight=None):
     (1 | Worker:Machine)   286.878  71.191  1.0      0.000
     """
     fit = fitted(model, "drop_random_terms")
+    refuse_held(fit.result, "drop_random_terms")
     if not fit.result.groups:
         raise ValueError("The model has no random effects to leave out.")
     formula = fit.spec.formula

@@ -24,7 +24,7 @@ from skmixed.inference.fixed.contrasts import (
 )
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.hypothesis_text import read_hypotheses
-from skmixed.inference.opened.fitted import fitted
+from skmixed.inference.opened.fitted import fitted, refuse_held
 from skmixed.printing.printed import PrintedTable
 
 
@@ -289,6 +289,8 @@ def likelihood_ratio_test(*models, refit=True):
         raise ValueError("A likelihood-ratio test needs two models or more.")
     fits = [fitted(model, "likelihood_ratio_test") for model in models]
     results, names = [fit.result for fit in fits], [fit.names for fit in fits]
+    for result in results:
+        refuse_held(result, "likelihood_ratio_test")
     note = ""
     if refit:
         if any(result.reml for result in results):
@@ -425,6 +427,8 @@ def read_nested(null, alternative):
     """
     fits = [fitted(model, "bootstrap_test") for model in (null, alternative)]
     results, names = [fit.result for fit in fits], [fit.names for fit in fits]
+    for result in results:
+        refuse_held(result, "bootstrap_test")
     if not (all(r.reml for r in results) and set(names[0]) == set(names[1])):
         results = [by_maximum_likelihood(result) for result in results]
     formulas = (null.formula_, alternative.formula_)

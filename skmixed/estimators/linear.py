@@ -7,6 +7,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.estimators.adapt import adapt_model
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
@@ -253,6 +254,69 @@ class MixedLinearRegressor(
         """
         check_is_fitted(self)
         return refit_model(self, X, y, sample_weight)
+
+    def adapt(self, X, y=None, sample_weight=None):
+        """Let the model know more rows, without estimating its variances anew.
+
+        Rows may be of known groups, of new groups or of new combinations of them.
+        Fixed effects, their covariance, conditional modes and predictions are those of
+        all rows, old and new, exactly; `theta_` and `sigma_` stay. No row of the fit is
+        needed.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            The new rows, coded as `fit` learnt it.
+        y : array-like of shape (n_samples,), default=None
+            By default the left side of the formula is read from `X`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Precision weights, relative to those of the fit.
+
+        Returns
+        -------
+        MixedLinearRegressor
+            A new fitted model; this one stays as it is. New groups follow the known
+            ones. Its ``loglik_`` and what depends on it is NaN, and likelihood-ratio
+            tests, profiles and bootstraps are refused: the likelihood is not maximised.
+
+        Raises
+        ------
+        ValueError
+            Without random effects; where a row holds a level of a fixed effect that
+            `fit` did not see, or breaks the dependence of a column that was left out.
+
+        See Also
+        --------
+        refit : Estimates everything for another response.
+
+        Notes
+        -----
+        With V at the fitted variances, generalised least squares on the stacked rows:
+        ``beta = (X'V^-1 X)^-1 X'V^-1 y`` and ``b = Psi Z'V^-1 (y - X beta)``
+        (Henderson, 1975, Biometrics 31(2)). Cross-products of old and new rows add up,
+        and one evaluation gives both; standard errors of predictions, intervals and
+        degrees of freedom take the variances for as uncertain as the fit left them. It
+        cannot follow variances that change: fit anew when residuals of new rows outgrow
+        ``sigma_``.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> sleep = load_sleepstudy().frame
+        >>> new = sleep["Subject"] == sleep["Subject"].iloc[-1]
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> model = model.fit(sleep[~new])
+        >>> days, later = sleep[new].head(3), sleep[new].tail(2)
+        >>> later["Reaction"].round(1).tolist()
+        [369.1, 364.1]
+        >>> model.predict(later).round(1)
+        array([333.8, 344.3])
+        >>> model.adapt(days).predict(later).round(1)
+        array([357.1, 368.7])
+        """
+        check_is_fitted(self)
+        return adapt_model(self, X, y, sample_weight)
 
     def _fit_products(self, products, verbose=0):
         return fit_linear(

@@ -13,7 +13,7 @@ from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
-from skmixed.inference.opened.fitted import fitted
+from skmixed.inference.opened.fitted import fitted, refuse_held
 from skmixed.inference.report.summary import summarize
 from skmixed.inference.resample.bootstrap import bootstrap_replicates
 from skmixed.inference.variance.parameters import (
@@ -348,6 +348,7 @@ class StatementsMixin:
         return choose_parameters(known, names)
 
     def _require_random_effects(self, method):
+        refuse_held(self.result_, f"method='{method}'")
         if not self.result_.groups:
             raise ValueError(
                 f"method='{method}' needs random effects; here method='wald' is exact "

@@ -11,7 +11,7 @@ from skmixed.inference.opened.curvature import (
     free_parameters,
 )
 from skmixed.inference.opened.fitted import LARGEST_KEPT
-from skmixed.inference.opened.posterior import Posterior, PosteriorStack
+from skmixed.inference.opened.posterior import PosteriorStack
 from skmixed.likelihood.elimination.regime import bid_for
 
 # Up to these sizes a few more factorisations, for the degrees of freedom, are cheap.
@@ -113,7 +113,8 @@ def predictive_distribution(fit, design, kind):
     sigma2 = near.stack.sigma2[:, None] if residual else 0.0
     variances = near.stack.variance(rows) + sigma2
     g, d = near.differentiate(variances), near.differentiate(near.stack.mean(rows))
-    variance, nu = variances[0], result.df_resid if result.reml else result.n_obs
+    origin = result.held_from or result
+    variance, nu = variances[0], origin.df_resid if result.reml else origin.n_obs
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes = g / variance
         df = 1.0 / ((slopes * (W @ slopes)).sum(axis=0) / 2.0 + 1.0 / nu)
@@ -143,14 +144,14 @@ class Neighbours:
 
     def __init__(self, opened):
         self.free = free_parameters(opened.deviance)
-        self.covariance = theta_covariance(opened.deviance, self.free)
+        self.covariance = theta_covariance(opened.estimation.deviance, self.free)
         theta, posteriors = opened.theta, [opened.posterior]
         self.steps = np.maximum(STEP * np.abs(theta[self.free]), LEAST_STEP)
         for sign in (1.0, -1.0):
             for parameter, step in zip(self.free, self.steps, strict=True):
                 moved = theta.copy()
                 moved[parameter] += sign * step
-                posteriors.append(Posterior(opened.elsewhere(moved)))
+                posteriors.append(opened.neighbour(moved))
         self.stack = PosteriorStack(posteriors)
 
     @classmethod

@@ -45,6 +45,8 @@ class FitResult:
         Terms on the boundary and the positions of their effects of zero variance.
     n_theta : int
         Covariance parameters m.
+    held_from : FitResult, optional
+        The fit that the variances are of, where they are held, not estimated from A.
     """
 
     A: CrossProducts
@@ -62,6 +64,7 @@ class FitResult:
     decrement: float
     singular_terms: tuple
     n_theta: int
+    held_from: "FitResult | None" = None
 
     @property
     def groups(self):

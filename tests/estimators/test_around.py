@@ -139,3 +139,18 @@ def test_mistakes_are_answered(bent, changed, options, said):
     frame = frame[options.get("columns", list(frame))]
     with pytest.raises(ValueError, match=said):
         MixedEffectsRegressor(**parameters).fit(frame)
+
+
+def test_new_groups_are_learnt_from_their_first_rows(model):
+    other, _ = simulate(n_groups=40, seed=9)
+    other = other.assign(g=10_000 + other.g)
+    first = other.groupby("g").head(5)
+    later = other.drop(first.index)
+    adapted = model.adapt(first)
+
+    def error(fitted):
+        return np.sqrt(np.mean((fitted.predict(later) - later.y) ** 2))
+
+    assert error(adapted) < error(model) * (1 - NEAR)
+    assert adapted.linear_.sigma_ == model.sigma_
+    assert len(model.random_effects_["g"]) == 200

@@ -147,6 +147,65 @@ class GroupIndex:
             codes = match_integers(combined, keys)
         return codes
 
+    def extended(self, frame):
+        """Add the groups of more rows to those that were learnt.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame of n rows
+
+        Returns
+        -------
+        groups : GroupIndex
+            New levels of a column follow the known ones; the object itself if no group
+            is new.
+        places : ndarray of int of shape (n_levels,)
+            Where the groups of this index are among them.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`encode`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skmixed.formula import GroupIndex
+        >>> groups, _ = GroupIndex.learn("g", ("g",), pd.DataFrame({"g": ["b", "c"]}))
+        >>> groups.extended(pd.DataFrame({"g": ["a", "b"]}))[0].labels.tolist()
+        ['b', 'c', 'a']
+        """
+        frame = FrameColumns.of(frame)
+        levels, codes = zip(
+            *(self.extended_column(frame, i) for i in range(len(self.columns))),
+            strict=True,
+        )
+        places, pair_keys = np.arange(len(self.column_levels[0])), []
+        joined = codes[0]
+        for old, own, more, known in zip(
+            self.pair_keys, levels[1:], codes[1:], self.column_levels[1:], strict=True
+        ):
+            first, second = np.divmod(old, len(known))
+            moved = combine(places[first], second, len(own))
+            added = combine(joined, more, len(own))
+            keys = np.union1d(moved, added[added >= 0])
+            places, joined = np.searchsorted(keys, moved), match_integers(added, keys)
+            pair_keys.append(keys)
+        groups = GroupIndex(self.name, self.columns, levels, pair_keys)
+        return (self if groups.n_levels == self.n_levels else groups), places
+
+    def extended_column(self, frame, place):
+        """Levels of one column with those of more rows, and the codes of the rows."""
+        levels, codes = self.column_levels[place], self.encode_column(frame, place)
+        column = frame[self.columns[place]]
+        unseen = (codes < 0) & column.notna().to_numpy()
+        if not unseen.any():
+            return levels, codes
+        fresh, more = learn_keys(column[unseen], self.columns[place])
+        codes = codes.copy()
+        codes[unseen] = len(levels) + more
+        return np.concatenate([levels, fresh]), codes
+
     def encode_column(self, frame, place):
         """Find the codes of one column."""
         column, levels = self.columns[place], self.column_levels[place]

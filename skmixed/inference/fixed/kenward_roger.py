@@ -269,6 +269,12 @@ def refusal(result):
             "this is a fit by maximum likelihood. Fit with reml=True, or use "
             "ddf='satterthwaite'."
         )
+    if result.held_from is not None:
+        return (
+            "ddf='kenward-roger' needs the information that the fitted rows hold on "
+            "the variances, and those of an adapted model are held. Use "
+            "ddf='satterthwaite', which takes the uncertainty of the fit they are of."
+        )
     sizes = [factor.size for factor in result.A.factors]
     if len(sizes) > 1 and sum(sizes) > DENSE_EFFECTS:
         return (

@@ -70,21 +70,37 @@ class Curvature:
         """
         deviance = opened.deviance
         free = free_parameters(deviance)
-        hessian = exact_hessian(deviance, free)
         d, slopes = directions(deviance)[1:]
-        nu, r2 = deviance.nu, deviance.at.r2
-        d, slopes = d[free] / r2, slopes[free]
-        joint = np.empty((len(free) + 1, len(free) + 1))
-        joint[:-1, :-1] = hessian + nu * np.outer(d, d)
-        joint[:-1, -1] = joint[-1, :-1] = 2.0 * nu * d
-        joint[-1, -1] = 4.0 * nu
+        if opened.estimation is opened:
+            covariance = joint_covariance(deviance, free, d[free])
+        else:
+            covariance = opened.estimation.curvature.covariance
         return cls(
             deviance=deviance,
             free=free,
-            covariance=2.0 * determined_inverse(joint),
-            slopes=slopes,
+            covariance=covariance,
+            slopes=slopes[free],
             root=whitening_root(opened.result, deviance.at.RX),
         )
+
+
+def joint_covariance(deviance, free, d):
+    """Asymptotic covariance of the free theta and log sigma, of shape (m + 1, m + 1).
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+        Evaluated at its optimum.
+    free : ndarray of int of shape (m,)
+    d : ndarray of shape (m,)
+        ``f'dPsi f`` in the free theta.
+    """
+    nu, d = deviance.nu, d / deviance.at.r2
+    joint = np.empty((len(free) + 1, len(free) + 1))
+    joint[:-1, :-1] = exact_hessian(deviance, free) + nu * np.outer(d, d)
+    joint[:-1, -1] = joint[-1, :-1] = 2.0 * nu * d
+    joint[-1, -1] = 4.0 * nu
+    return 2.0 * determined_inverse(joint)
 
 
 def free_parameters(deviance):

@@ -35,6 +35,8 @@ class Fitted:
         Where the cross-products do not give them.
     sketch : RowSketch, optional
         Random sums of the rows, by which other models' columns are known.
+    rows_hidden : bool, default=False
+        Whether the second moments of the rows cannot be told any more.
 
     Notes
     -----
@@ -47,6 +49,7 @@ class Fitted:
     alias_weights: np.ndarray | None = None
     row_moments: RowMoments | None = None
     sketch: RowSketch | None = None
+    rows_hidden: bool = False
 
     @classmethod
     def of(cls, result, spec, design):
@@ -86,7 +89,19 @@ class Fitted:
 
     @property
     def moments(self):
-        """Second moments of the rows, `RowMoments`."""
+        """Second moments of the rows, `RowMoments`.
+
+        Raises
+        ------
+        ValueError
+            Where a model with weights, or without an intercept, was adapted.
+        """
+        if self.rows_hidden:
+            raise ValueError(
+                "An adapted model does not know the variances of its rows' columns "
+                "where rows have weights, or the formula no intercept. Fit it to all "
+                "rows."
+            )
         if self.row_moments is not None:
             return self.row_moments
         return RowMoments.of_result(self.result)
@@ -111,6 +126,27 @@ class Fitted:
 
     def __getstate__(self):
         return {name: part for name, part in vars(self).items() if name != "_open"}
+
+
+def refuse_held(result, asked):
+    """Raise for a model whose variances are held: it maximises no likelihood.
+
+    Parameters
+    ----------
+    result : FitResult
+    asked : str
+        Who asks, for the message.
+
+    Raises
+    ------
+    ValueError
+    """
+    if result.held_from is not None:
+        raise ValueError(
+            f"{asked} needs a fit that maximises its likelihood; the variances of an "
+            f"adapted model are those of the first {result.held_from.n_obs} of its "
+            f"{result.n_obs} rows. Fit a model to all rows."
+        )
 
 
 def fitted(model, asked="This"):

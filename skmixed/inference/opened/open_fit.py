@@ -9,7 +9,7 @@ from skmixed.inference.opened.posterior import Posterior
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.linalg.grouped import shared_left, shared_right
-from skmixed.likelihood.products.precondition import scale_free
+from skmixed.likelihood.products.precondition import change_basis, scale_free
 
 
 class OpenFit:
@@ -19,6 +19,8 @@ class OpenFit:
     ----------
     result : FitResult
         With at least one random term.
+    deviance : ProfiledDeviance, optional
+        As :func:`reopen` makes it, where it is at hand.
 
     Attributes
     ----------
@@ -27,9 +29,9 @@ class OpenFit:
         brings it back.
     """
 
-    def __init__(self, result):
+    def __init__(self, result, deviance=None):
         self.result = result
-        self.deviance = reopen(result)
+        self.deviance = reopen(result) if deviance is None else deviance
         self.theta = self.deviance.theta
         self.parts = {}
 
@@ -41,6 +43,23 @@ class OpenFit:
         return other
 
     @cached_property
+    def estimation(self):
+        """The likelihood that the variances maximise: this one, unless they are held.
+
+        Its theta is this one's theta.
+        """
+        origin = self.result.held_from
+        return self if origin is None else OpenFit(origin)
+
+    def neighbour(self, theta):
+        """The posterior at another theta, with the residual variance profiled out."""
+        deviance = self.elsewhere(theta)
+        profile = deviance
+        if self.estimation is not self:
+            profile = self.estimation.elsewhere(theta)
+        return Posterior(deviance, profile.at.r2 / profile.nu)
+
+    @cached_property
     def curvature(self):
         """The criterion around its optimum."""
         return Curvature.of(self)
@@ -48,7 +67,7 @@ class OpenFit:
     @cached_property
     def posterior(self):
         """The random effects given the data."""
-        return Posterior(self.deviance)
+        return Posterior(self.deviance, self.result.sigma**2)
 
     @cached_property
     def mode_covariances(self):
@@ -100,6 +119,8 @@ def reopen(result):
     ProfiledDeviance
         Evaluated at the estimates, in a scale-free basis.
     """
+    if result.held_from is not None:
+        return open_held(result.A, result.held_from)
     deviance = open_at(result.A, result.reml, result.Lambdas)
     if result.singular:
         deviance.evaluate(at_boundary(deviance))
@@ -125,6 +146,34 @@ def open_at(A, reml, roots):
     own = scale_free(A)
     deviance = ProfiledDeviance(own, choose_elimination(own), reml)
     deviance.evaluate(theta_of(deviance, A.basis, roots))
+    return deviance
+
+
+def open_held(A, origin):
+    """Set a likelihood up at the variances of another fit, in that one's theta.
+
+    Parameters
+    ----------
+    A : CrossProducts
+        In the basis of those of the other fit.
+    origin : FitResult
+
+    Returns
+    -------
+    ProfiledDeviance
+        Evaluated at the other's estimates, in its scale-free basis.
+    """
+    bases = [
+        new.mixture(old)
+        for new, old in zip(
+            scale_free(origin.A).basis.random, A.basis.random, strict=True
+        )
+    ]
+    own = change_basis(A, bases)
+    deviance = ProfiledDeviance(own, choose_elimination(own), origin.reml)
+    deviance.evaluate(theta_of(deviance, A.basis, origin.Lambdas))
+    if origin.singular:
+        deviance.evaluate(at_boundary(deviance))
     return deviance
 
 

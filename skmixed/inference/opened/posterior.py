@@ -16,6 +16,8 @@ class Posterior:
     Parameters
     ----------
     deviance : ProfiledDeviance
+    sigma2 : float
+        Residual variance.
 
     Notes
     -----
@@ -32,12 +34,12 @@ class Posterior:
     where w is zero for the groups that the fit did not see.
     """
 
-    def __init__(self, deviance):
+    def __init__(self, deviance, sigma2):
         factored, at = deviance.factored, deviance.at
         self.A, self.basis = deviance.A, deviance.A.basis
         self.factored = factored
         self.Lambdas, self.RX = deviance.Lambdas, at.RX
-        self.sigma2 = at.r2 / deviance.nu
+        self.sigma2 = sigma2
         F = factored.F
         self.F = [block[:, :-1] for block in F]
         self.f = [np.matmul(np.append(-at.beta, 1.0), block) for block in F]

@@ -57,7 +57,10 @@ class Summary(Printed):
     def blocks(self, bounds=True):
         """Yield text and tables in lme4's order, with or without intervals."""
         yield "\n".join(self.heading)
-        yield criterion_block(self.fit.iloc[0])
+        if not np.isnan(
+            self.fit["deviance"].iloc[0]
+        ):  # it is, where variances are held
+            yield criterion_block(self.fit.iloc[0])
         yield random_block(self.random, self.counts)
         yield fixed_block(self.fixed, bounds)
         yield "\n".join(self.footing)
@@ -225,7 +228,10 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
         footing.append(
             "Boundary (singular) fit: a variance is 0 or a correlation is -1 or +1."
         )
-    if result.groups:
+    if result.held_from is not None:
+        n = result.held_from.n_obs
+        footing.append(f"Variances held at those of the first {n} rows.")
+    elif result.groups:
         footing.append(convergence_line(result))
     return Summary(
         fixed=fixed,

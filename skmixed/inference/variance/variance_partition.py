@@ -245,7 +245,7 @@ def profile_bounds(fit, confidence_level):
     lower, upper : float
         Where the criterion exceeds its minimum by the quantile of chi-square(1).
     """
-    opened = fit.open
+    opened = fit.open.estimation
     deviance = opened.elsewhere(opened.theta)
     S = scale_free_moments(opened, fit.moments)[0][0, 0]
     best, theta = deviance.at.value, abs(float(deviance.theta[0]))
