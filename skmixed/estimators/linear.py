@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.adapt import adapt_model
 from skmixed.estimators.base import BaseFormulaRegressor
+from skmixed.estimators.description import DescriptionMixin
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
 from skmixed.estimators.equations import EquationsMixin
@@ -23,6 +24,7 @@ from skmixed.likelihood.products.plan import cross_products
 
 
 class MixedLinearRegressor(
+    DescriptionMixin,
     EffectsMixin,
     EquationsMixin,
     PredictionMixin,

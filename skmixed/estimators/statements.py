@@ -8,7 +8,6 @@ from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.rows import Rows
-from skmixed.estimators.sentences import describe_fit
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.fixed.contrasts import estimate_table
@@ -91,67 +90,6 @@ class StatementsMixin:
             ddf=ddf,
             confidence_level=confidence_level,
             vcov=vcov,
-        )
-
-    def describe(self, *, ddf="auto", confidence_level=0.95):
-        """Say in sentences what was estimated.
-
-        Parameters
-        ----------
-        ddf : str, default="auto"
-            Degrees of freedom of the t tests of fixed effects; see `summary`.
-        confidence_level : float, default=0.95
-            Of the intervals.
-
-        Returns
-        -------
-        Sentences
-            Printed as text; with ``to_latex()`` and ``to_html()``, and the fixed
-            effects as ``frame``.
-
-        See Also
-        --------
-        summary : The same as tables.
-
-        Notes
-        -----
-        Ratio tests hold a standard deviation of random effects at zero, by maximum
-        likelihood; they take no rows. Designs with thousands of crossed effects are
-        described without them.
-
-        Examples
-        --------
-        >>> from skmixed import MixedLinearRegressor
-        >>> from skmixed.datasets import load_sleepstudy
-        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
-        >>> print(model.fit(load_sleepstudy().frame).describe())
-        A linear mixed model was fitted by REML to 180 rows in 18 levels of Subject:
-        Reaction ~ 1 + Days + (1 + Days | Subject).
-        <BLANKLINE>
-        Where all predictors are 0 or at their reference level, Reaction is expected to
-        be 251.4 (95 % CI 237.0 to 265.8; t(17) = 36.84, p < .001). Per unit of Days,
-        Reaction rises by 10.47 (95 % CI 7.21 to 13.73; t(17) = 6.77, p < .001). Tests
-        of fixed effects use Satterthwaite's degrees of freedom.
-        <BLANKLINE>
-        For 95 % of the levels of Subject, the intercept lies between 203 and 300 (sd
-        24.7) and the slope of Days lies between -1.14 and 22.1 (sd 5.92). The residual
-        standard deviation is 25.6. Over the levels of Subject, the intercept and the
-        slope of Days correlate at 0.07.
-        <BLANKLINE>
-        Without the random slope of Days of Subject the fit is worse by a likelihood
-        ratio of 42.14 (p < .001; by maximum likelihood, reference 0.5 chi2(1) + 0.5
-        chi2(2)).
-        <BLANKLINE>
-        Subject accounts for 72 % of the variance that the fixed effects leave (ICC
-        0.722, 95 % CI 0.56 to 0.84), a design effect of 7.49: for a mean, 180 rows are
-        worth 24. The fixed effects explain 28 % of the variance, together with the
-        random ones 80 %.
-        """
-        return describe_fit(
-            fitted(self),
-            n_dropped=self.n_dropped_,
-            ddf=ddf,
-            confidence_level=check_confidence_level(confidence_level),
         )
 
     def conf_int(

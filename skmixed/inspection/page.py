@@ -1,0 +1,129 @@
+"""Everything about a fitted model on one self-contained page."""
+
+import base64
+import html
+import io
+from pathlib import Path
+
+from skmixed.inspection.check_model import check_model
+from skmixed.inspection.group_lines import GroupLinesDisplay
+from skmixed.inspection.random_effects import RandomEffectsDisplay
+from skmixed.inspection.residuals import ResidualsDisplay
+from skmixed.inspection.style import require_matplotlib
+from skmixed.inspection.variance import VarianceDisplay
+
+DPI = 150
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:1rem auto;"
+    "padding:0 1rem;color:#222}h1{font-size:1.4rem}h2{font-size:1.15rem;"
+    "margin:1.8rem 0 .4rem}img{max-width:100%;height:auto}pre{white-space:pre-wrap;"
+    "font-size:.85rem;line-height:1.45}blockquote{margin:.5rem 0;padding:.1rem .8rem;"
+    "border-left:4px solid #0072B2;background:#f3f7fa}.skmixed{overflow-x:auto}"
+    ".skmixed td,.skmixed th{vertical-align:top}"
+    ".picture{overflow-x:auto}"
+    "@media(max-width:600px){.picture img{max-width:none;width:600px}}"
+)
+
+
+def write_page(model, path, X, y=None, *, sample_weight=None):
+    """Write equations, tables, sentences, pictures and checks of a model to one file.
+
+    Parameters
+    ----------
+    model : MixedLinearRegressor
+        Fitted.
+    path : str or path
+    X : data frame
+        The table that `fit` was given; a fitted model keeps no rows.
+    y, sample_weight : array-like of shape (n_samples,), default=None
+        As they were given to `fit`.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    ValueError
+        Where `X` is not the table of the fit.
+
+    See Also
+    --------
+    describe : The sentences alone.
+    check_model : The checks alone.
+    """
+    plt = require_matplotlib("report")
+    checks = check_model(model, X, y, sample_weight=sample_weight)
+    sections = [
+        ("In words", f"<blockquote>{model.describe().to_html()}</blockquote>"),
+        ("Estimates", model.summary().to_html()),
+        ("Equations", f"<pre>{html.escape(str(model.equations()))}</pre>"),
+    ]
+    if model.result_.groups:
+        shares = [model.variance_partition(), model.icc(), model.r2_nakagawa()]
+        tables = "".join(table.to_html() for table in shares)
+        sections.append(("Where the variance lies", tables))
+    for title, draw in pictures(model, X, y, sample_weight):
+        display = draw()
+        alt = html.escape(title)
+        sections.append((title, picture_html(display.figure_, alt)))
+        plt.close(display.figure_)
+    sections.append(("Checks", checks.to_html()))
+    text = "\n".join(
+        f"<section><h2>{html.escape(title)}</h2>\n{body}</section>"
+        for title, body in sections
+    )
+    title = html.escape(model.formula_)
+    path = Path(path)
+    path.write_text(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{STYLE}</style></head><body>"
+        f"<h1>{title}</h1>\n{text}\n</body></html>",
+        encoding="utf-8",
+    )
+    return path
+
+
+def pictures(model, X, y, sample_weight):
+    """Titles and makers of the pictures that a model has.
+
+    Returns
+    -------
+    list of (str, callable)
+    """
+    found = []
+    numeric = [c for c, (_, levels) in model.spec_.typical.items() if not levels]
+    if model.result_.groups and numeric:
+        found.append(
+            (
+                "Lines of the groups",
+                lambda: GroupLinesDisplay.from_estimator(model, X, y),
+            )
+        )
+    if model.result_.groups:
+        found += [
+            ("Shares of the variance", lambda: VarianceDisplay.from_estimator(model)),
+            ("Random effects", lambda: RandomEffectsDisplay.from_estimator(model)),
+        ]
+    found.append(
+        (
+            "Residuals",
+            lambda: ResidualsDisplay.from_estimator(
+                model, X, y, sample_weight=sample_weight
+            ),
+        )
+    )
+    return found
+
+
+def picture_html(figure, alt):
+    """Embed a figure as PNG."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=DPI, bbox_inches="tight")
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    image = f'<img alt="{alt}" src="data:image/png;base64,{data}">'
+    return f'<div class="picture">{image}</div>'
