@@ -91,6 +91,18 @@ def test_gradient_is_that_of_differences(family, structure, regime):
     np.testing.assert_allclose(gradient / scale, found / scale, atol=BY_DIFFERENCES)
 
 
+@pytest.mark.parametrize("structure", ["intercept", "slope", "diagonal"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_hessian_of_one_factor_is_that_of_differences(name, structure):
+    family = FAMILIES[name]
+    deviance, x = deviance_of(generalized_design(family, structure), family)
+    deviance.evaluate(x)
+    hessian = deviance.derivatives().hessian
+    found = differences(deviance, x, lambda: deviance.derivatives().gradient)
+    scale = max(1.0, np.abs(hessian).max())
+    np.testing.assert_allclose(hessian / scale, found / scale, atol=BY_DIFFERENCES)
+
+
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_value_is_that_of_brute_force(structure):
     """Of a dense Z: minimise over u, add the log-determinant of the Hessian."""

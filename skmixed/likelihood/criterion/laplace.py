@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from skmixed.likelihood.criterion.modes import ModeSearch, ModesFailedError
+from skmixed.likelihood.criterion.moving_weights import add_moving_weights
 from skmixed.likelihood.criterion.profiled import Derivatives
 from skmixed.likelihood.elimination.regime import choose_reweighted
 from skmixed.likelihood.linalg.grouped import shared_left
@@ -79,13 +80,14 @@ class LaplaceDeviance:
         dD/dbeta  = X'(t - 2 s) - (Z'WX)'Psi e,
         dD/dpsi   = -2 l_psi + h'W_psi + (Z's_psi)'Psi e.
 
-    The curvature holds W: it is the information of the linear model at sigma = 1.
+    The curvature holds W: it is the information of the linear model at sigma = 1. With
+    one factor :func:`add_moving_weights` makes it exact.
     """
 
     @property
     def exact(self):
-        """Whether the Hessian is exact: without random effects."""
-        return not self.structures
+        """Whether the Hessian is exact: of one factor, or without random effects."""
+        return len(self.structures) < 2
 
     def __init__(self, sweeps, start, solver=None):
         self.sweeps, self.family = sweeps, sweeps.family
@@ -249,8 +251,9 @@ class LaplaceDeviance:
         )
         hessian, slopes = self.curvature(pieces, G)
         self.tangent = self.x, pieces.f, slopes
-        found = self.refine(gradient, hessian, pieces, slopes)
-        gradient, hessian = found
+        if len(self.structures) == 1:
+            hessian = add_moving_weights(self, hessian, pieces, slopes)
+        gradient = self.refined(gradient)
         self.set_tolerance(gradient, hessian)
         pairs = list(zip(self.bases, G, traces, strict=True))
         return Derivatives(
@@ -260,9 +263,9 @@ class LaplaceDeviance:
             [np.trace(B.T @ T @ B) / len(T) for B, _, T in pairs],
         )
 
-    def refine(self, gradient, hessian, pieces, slopes):
-        """Let other criteria correct what Laplace's deviance gives."""
-        return gradient, hessian
+    def refined(self, gradient):
+        """Gradient of the deviance itself, where it is not Laplace's."""
+        return gradient
 
     def theta_gradient(self, G):
         """Slopes in theta, factor by factor, of the slopes in Psi of the rows."""

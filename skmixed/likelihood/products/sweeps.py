@@ -244,6 +244,13 @@ class RowSweeps:
             add_row_values(effects, self.codes(j, chunk), self.z(j, chunk), out)
         return out
 
+    def row_values(self, values, chunk):
+        """z'v of some rows, for v of shape (k, G) of the first factor's levels."""
+        codes, z = self.codes(0, chunk), self.z(0, chunk)
+        out = np.zeros(len(codes))
+        add_row_values(values, codes, z, out)
+        return out
+
     def gathered(self, by_level, by_pair, places):
         """Cross-products of the sums, with Z's in place of [X y]."""
         one = [[0]] * len(places)
