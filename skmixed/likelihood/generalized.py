@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.likelihood.criterion.agq import QuadratureDeviance
 from skmixed.likelihood.criterion.laplace import LaplaceDeviance
 from skmixed.likelihood.families import Family
 from skmixed.likelihood.products.sweeps import RowSweeps
@@ -19,6 +20,12 @@ from skmixed.likelihood.working import (
     raw_effects,
     working_products,
 )
+
+# Nodes per group at the most.
+MOST_NODES = 1000
+# Nodes per effect that Laplace's approximation is held against, by number of effects,
+# rows times nodes that it is done for at the most, and the modes' tolerance.
+SHIFT_NODES, MOST_ROW_NODES, SHIFT_TOL = {1: 9, 2: 5}, 5_000_000, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,20 +137,24 @@ def fit_generalized(
     state = sweeps.evaluate(beta, zero, psi)
     sweeps.complete(state, psi)
     regime = None if solver in ("auto", "exact") else solver
-    deviance = LaplaceDeviance(sweeps, state, regime)
+    if n_quadrature == 1:
+        deviance = LaplaceDeviance(sweeps, state, regime)
+    else:
+        deviance = QuadratureDeviance(sweeps, state, n_quadrature)
     x = deviance.pack(moments_theta(deviance, state), beta, psi)
     options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
     optimum = search_generalized(deviance, x, **options)
-    return assemble(deviance, optimum, design, n_quadrature)
+    return assemble(deviance, optimum, state, design, n_quadrature)
 
 
-def assemble(deviance, optimum, design, n_quadrature):
+def assemble(deviance, optimum, start, design, n_quadrature):
     """Bring an optimum to the raw scale.
 
     Parameters
     ----------
     deviance : LaplaceDeviance
     optimum : Optimum
+    start : RowState
     design : Design
     n_quadrature : int
 
@@ -178,10 +189,44 @@ def assemble(deviance, optimum, design, n_quadrature):
         psi=psi,
         psi_cov=V[deviance.at_psi, deviance.at_psi],
         n_quadrature=n_quadrature,
-        laplace_shift=None,
+        laplace_shift=laplace_shift(deviance, start, V),
         fingerprint=fingerprint_of(design),
         **effects,
     )
+
+
+def laplace_shift(deviance, start, V):
+    """How far quadrature would move the estimates, in standard errors.
+
+    Parameters
+    ----------
+    deviance : LaplaceDeviance
+        At the optimum.
+    start : RowState
+    V : ndarray of shape (m, m)
+        Covariance of the estimates.
+
+    Returns
+    -------
+    float or None
+        The largest entry of Newton's step ``-H^-1 g`` with the gradient g of the
+        deviance by quadrature; None where it is not looked at.
+    """
+    if len(deviance.structures) != 1 or isinstance(deviance, QuadratureDeviance):
+        return None
+    k, x = deviance.structures[0].n_effects, deviance.x
+    n_nodes = SHIFT_NODES.get(k)
+    if n_nodes is None or n_nodes**k * deviance.sweeps.n > MOST_ROW_NODES:
+        return None
+    quadrature = QuadratureDeviance(deviance.sweeps, start, n_nodes)
+    quadrature.tangent, quadrature.tol_now = deviance.tangent, SHIFT_TOL
+    if not np.isfinite(quadrature.evaluate(x).value):
+        return None
+    with np.errstate(all="ignore"):
+        quadrature.pieces()
+        step = 0.5 * V @ quadrature.refined(np.zeros(len(x)))
+    free = np.diag(V) > 0
+    return float(np.abs(step[free] / np.sqrt(np.diag(V)[free])).max(initial=0.0))
 
 
 def check_levels(design, family):
@@ -221,7 +266,13 @@ def check_quadrature(sweeps, n_quadrature):
             f"are {len(groups)}: {', '.join(groups) or 'none'}. Use n_quadrature=1, "
             "Laplace's approximation."
         )
-    raise ValueError("n_quadrature=1, Laplace's approximation, is what there is.")
+    k = sweeps.factors[0].n_effects
+    if n_quadrature**k > MOST_NODES:
+        most = int(MOST_NODES ** (1.0 / k) + 1e-9)
+        raise ValueError(
+            f"Quadrature with {n_quadrature} nodes for each of {k} effects takes "
+            f"{n_quadrature**k} nodes per group; use n_quadrature={most} or less."
+        )
 
 
 def fingerprint_of(design):

@@ -245,7 +245,7 @@ class RowSweeps:
         return out
 
     def row_values(self, values, chunk):
-        """z'v of some rows, for v of shape (k, G) of the first factor's levels."""
+        """Values z'v of some rows, for v (k, G) of the first factor's levels."""
         codes, z = self.codes(0, chunk), self.z(0, chunk)
         out = np.zeros(len(codes))
         add_row_values(values, codes, z, out)
