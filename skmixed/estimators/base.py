@@ -79,7 +79,8 @@ class FormulaEstimator:
         check_response_rules(formula, columns, y, label)
         if y is None:
             require_response_in(frame, formula, type(self).__name__)
-        keep = self._choose_rows(columns, formula, y, weights)
+        residual = self._read_residual(formula)
+        keep = self._choose_rows(columns, formula, y, weights, residual)
         if not keep.all():
             columns = FrameColumns(frame, keep)
         self.spec_, design = DesignSpec.learn(formula, columns)
@@ -93,7 +94,8 @@ class FormulaEstimator:
         self.formula_ = self.spec_.formula_text
         self.n_obs_ = len(y)
         weights = None if weights is None else weights[keep]
-        design = dataclasses.replace(design, y=y, weights=weights)
+        places = residual and self._learn_residual(residual, columns)
+        design = dataclasses.replace(design, y=y, weights=weights, residual=places)
         check_magnitudes(design, self.spec_.coef_names)
         return design
 
@@ -102,9 +104,15 @@ class FormulaEstimator:
         for name in [n for n in vars(self) if n.endswith("_")]:
             delattr(self, name)
 
-    def _choose_rows(self, columns, formula, y, weights):
+    def _read_residual(self, formula):
+        """Read a residual covariance, where an estimator has one."""
+        return
+
+    def _choose_rows(self, columns, formula, y, weights, residual=None):
         """Choose the rows that enter the fit; sets ``n_dropped_``."""
         needed = list(formula.predictor_columns)
+        also = [] if residual is None else residual.columns
+        needed += [c for c in also if c in columns and c not in needed]
         if y is None:
             needed += formula.response_columns
         missing = missing_rows(columns, needed)

@@ -86,6 +86,9 @@ def warn_about_result(result, formula, aliased, *, tol, max_iter):
             "`predict` warns of others.",
             RankDeficiencyWarning,
         )
+    if result.residual is not None and result.singular:
+        warn(describe_residual_boundary(result.residual), SingularFitWarning)
+        return
     if result.singular:
         warn(describe_boundary(result, formula), SingularFitWarning)
     if not result.converged:
@@ -205,6 +208,17 @@ def _varies_within(column, codes):
         if (values != values[_members(group)][group]).any():
             return True
     return False
+
+
+def describe_residual_boundary(residual):
+    """Say that a residual covariance has no inverse, and what to try."""
+    first, second, n = residual.scarcest
+    return (
+        f"Singular fit: residual='{residual.text}' ends at a correlation matrix "
+        "without an inverse, where the likelihood has no maximum, and the tests of "
+        f"this fit mean nothing. Fewest subjects, {n}, have rows at both {first} and {second}. "
+        "Try toeph, adh or ar1h, which have fewer parameters."
+    )
 
 
 def describe_boundary(result, formula):

@@ -23,19 +23,19 @@ class EffectsMixin:
     @property
     def fixed_effects_(self):
         """Fixed effects with the intercept (lme4: ``fixef``)."""
-        fit = fitted(self)
+        fit = fitted(self, residual=True)
         return pd.Series(fit.result.coef, index=fit.names, name="estimate")
 
     @property
     def fixed_effects_cov_(self):
         """Covariance matrix of the fixed effects (lme4: ``vcov``)."""
-        fit = fitted(self)
+        fit = fitted(self, residual=True)
         return pd.DataFrame(fit.result.coef_cov, index=fit.names, columns=fit.names)
 
     @property
     def random_effects_(self):
         """Conditional modes of every grouping factor (lme4: ``ranef``)."""
-        fit = fitted(self)
+        fit = fitted(self, residual=True)
         return {
             group: pd.DataFrame(modes, fit.spec.groups[group].to_index(), effects)
             for group, effects, modes in self._by_factor(fit.result.modes)
@@ -47,7 +47,7 @@ class EffectsMixin:
         return {
             group: pd.DataFrame(covariance, index=effects, columns=effects)
             for group, effects, covariance in self._by_factor(
-                fitted(self).result.covariances
+                fitted(self, residual=True).result.covariances
             )
         }
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.inference.opened.fitted import refuse_residual
+
 # Subscripts of the levels: rows, and the grouping factors in order.
 ROW, INDICES = "j", "iklmnopqrstuvx"
 EFFECT_LETTERS = "vwuzabcdfghkmn"
@@ -168,6 +170,7 @@ class EquationsMixin:
           (v₀ᵢ, v₁ᵢ) ~ N(0, [612 9.6; 9.6 35.1])
         """
         check_is_fitted(self)
+        refuse_residual(self.result_, "equations")
         writer = Writer(self, estimates, digits)
         return Equations(tuple(writer.blocks()), writer.values)
 

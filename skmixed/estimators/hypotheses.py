@@ -80,7 +80,7 @@ def anova(model, *others, type=3, ddf="auto", vcov=None):
         others, type = (), others[0]
     if others:
         return likelihood_ratio_test(model, *others)
-    fit, type = fitted(model, "anova"), read_type(type)
+    fit, type = fitted(model, "anova", residual=True), read_type(type)
     method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     alias = fit.alias_weights
     if alias is not None:
@@ -154,7 +154,7 @@ def contrast_test(
            estimate  std_error    df     t    p  lower  upper
     row 1     345.6       14.6  17.0  23.6  0.0  314.7  376.5
     """
-    fit = fitted(model, "contrast_test")
+    fit = fitted(model, "contrast_test", residual=True)
     check_confidence_level(confidence_level)
     matrix, names, written = read_contrasts(L, fit.names)
     rhs = read_values(rhs, written, len(matrix))

@@ -16,10 +16,11 @@ from skmixed.estimators.equations import EquationsMixin
 from skmixed.estimators.many import refit_model
 from skmixed.estimators.memory import memory_in_words
 from skmixed.estimators.prediction import PredictionMixin
+from skmixed.estimators.residual_covariance import ResidualCovarianceMixin
 from skmixed.estimators.statements import StatementsMixin
 from skmixed.estimators.variance import VarianceMixin
-from skmixed.inference.opened.fitted import Fitted
-from skmixed.likelihood.fit import fit_linear
+from skmixed.inference.opened.fitted import Fitted, refuse_residual
+from skmixed.likelihood.fit import fit_linear, fit_residual
 from skmixed.likelihood.products.plan import cross_products
 
 
@@ -28,6 +29,7 @@ class MixedLinearRegressor(
     EffectsMixin,
     EquationsMixin,
     PredictionMixin,
+    ResidualCovarianceMixin,
     StatementsMixin,
     VarianceMixin,
     BaseFormulaRegressor,
@@ -45,6 +47,13 @@ class MixedLinearRegressor(
         the response in `X`; it may be left out where `fit` gets `y`. By default
         ``"~ ."``: every column is a fixed effect and there are no random effects.
         Arrays have the columns ``x0, x1, ...``, so that ``"~ . + (1 | x2)"`` works.
+    residual : str, default=None
+        Covariance of the residuals of one subject over time, in models without random
+        effects: ``"us(visit | id)"``, ``"ar1(week | id)"``. The structures are ``us``,
+        ``cs``, ``ar1``, ``toep`` and ``ad`` with equal variances, and with unequal ones
+        as ``csh``, ``ar1h``, ``toeph`` and ``adh``; ``diag`` and ``id`` without
+        correlations; ``car1`` (or ``exp``) and ``gau`` over continuous time. With
+        ``by=arm`` every arm has its own. By default residuals are independent.
     reml : bool, default=True
         Restricted maximum likelihood; False is maximum likelihood.
     na_action : {"raise", "drop"}, default="raise"
@@ -111,6 +120,12 @@ class MixedLinearRegressor(
         Groups of every grouping factor.
     df_resid_ : int
         Rows less fixed effects.
+    residual_ : str or None
+        The residual covariance in full, ``hom=`` written out.
+    residual_cov_, residual_cor_ : DataFrame, dict of DataFrame or None
+        Covariances and correlations of one subject's residuals, visits by visits.
+    residual_parameters_ : Series, dict of Series or None
+        Their parameters.
     formula_ : str
         The formula in full, ``.`` and ``||`` written out.
     solver_ : str
@@ -150,6 +165,7 @@ class MixedLinearRegressor(
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseFormulaRegressor._parameter_constraints,
+        "residual": [str, None],
         "reml": ["boolean"],
         "solver": [StrOptions({"auto", "exact"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -161,6 +177,7 @@ class MixedLinearRegressor(
         self,
         formula=None,
         *,
+        residual=None,
         reml=True,
         na_action="raise",
         unseen_groups="population",
@@ -170,6 +187,7 @@ class MixedLinearRegressor(
         verbose=0,
     ):
         self.formula = formula
+        self.residual = residual
         self.reml = reml
         self.na_action = na_action
         self.unseen_groups = unseen_groups
@@ -215,7 +233,7 @@ class MixedLinearRegressor(
         with memory_in_words(self.formula):
             design = self._learn_design(X, y, sample_weight)
             warn_about_design(self.spec_.formula, design)
-            result = self._fit_products(cross_products(design), self.verbose)
+            result = self._fit_design(design)
         self._publish(Fitted.of(result, self.spec_, design))
         warn_about_result(
             result,
@@ -255,6 +273,7 @@ class MixedLinearRegressor(
         2.0
         """
         check_is_fitted(self)
+        refuse_residual(self.result_, "refit")
         return refit_model(self, X, y, sample_weight)
 
     def adapt(self, X, y=None, sample_weight=None):
@@ -328,6 +347,20 @@ class MixedLinearRegressor(
             tol=self.tol,
             max_iter=self.max_iter,
             verbose=verbose,
+        )
+
+    def _fit_design(self, design):
+        products = cross_products(design)
+        if design.residual is None:
+            return self._fit_products(products, self.verbose)
+        return fit_residual(
+            products,
+            design,
+            self.spec_.residual,
+            reml=self.reml,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            verbose=self.verbose,
         )
 
     def _population_coef(self):

@@ -8,6 +8,7 @@ from skmixed.estimators.rows import Rows
 from skmixed.estimators.weights import read_weights
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.fixed.reference_grid import estimable
+from skmixed.inference.opened.fitted import refuse_residual
 from skmixed.inference.prediction import mean_variance, predictive_distribution
 from skmixed.warnings import RankDeficiencyWarning, warn
 
@@ -99,6 +100,7 @@ class PredictionMixin:
             )
         if not return_std:
             return self._predict_rows(Rows.read(self, X, chosen))
+        refuse_residual(self.result_, "return_std=True")
         rows = Rows.read_all_effects(self, X, chosen)
         known = ~rows.missing & estimable(self.fitted_, rows.design.X)
         std = np.full(len(known), np.nan)
@@ -151,6 +153,7 @@ class PredictionMixin:
         """
         check_is_fitted(self)
         _check_interval(confidence_level, kind)
+        refuse_residual(self.result_, "predict_interval")
         rows = Rows.read(self, X)
         predicted = self._predict_rows(rows)
         known = ~rows.missing & estimable(self.fitted_, rows.design.X)
@@ -202,6 +205,7 @@ class PredictionMixin:
         """
         check_is_fitted(self)
         _check_simulate(n_samples, random_effects)
+        refuse_residual(self.result_, "simulate")
         random = check_random_state(random_state)
         read = Rows.read_all_effects(self, X, refuse_unseen=False)
         frame, missing = read.frame, read.missing

@@ -18,6 +18,7 @@ from skmixed.estimators.weights import read_weights
 from skmixed.formula import Design
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.frame import FrameColumns
+from skmixed.inference.opened.fitted import refuse_residual
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
 
@@ -162,6 +163,8 @@ class Rows:
     @classmethod
     def read_fitted(cls, model, X, y=None, sample_weight=None):
         """Read the table that a model was fitted to; see `as_fitted`."""
+        result = getattr(model, "result_", None)
+        refuse_residual(result, "This diagnosis of rows")
         return cls.read_complete(model, X, y, sample_weight).as_fitted()
 
     def select(self, keep):

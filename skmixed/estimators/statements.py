@@ -12,7 +12,7 @@ from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
-from skmixed.inference.opened.fitted import fitted, refuse_held
+from skmixed.inference.opened.fitted import fitted, refuse_held, refuse_residual
 from skmixed.inference.report.summary import summarize
 from skmixed.inference.resample.bootstrap import bootstrap_replicates
 from skmixed.inference.variance.parameters import (
@@ -82,7 +82,7 @@ class StatementsMixin:
         Tests of fixed effects use Satterthwaite's degrees of freedom.
         Converged (batched): one more step would lower the deviance by less than 1e-8.
         """
-        fit = fitted(self)
+        fit = fitted(self, residual=True)
         check_confidence_level(confidence_level)
         return summarize(
             fit,
@@ -287,6 +287,7 @@ class StatementsMixin:
 
     def _require_random_effects(self, method):
         refuse_held(self.result_, f"method='{method}'")
+        refuse_residual(self.result_, f"method='{method}'")
         if not self.result_.groups:
             raise ValueError(
                 f"method='{method}' needs random effects; here method='wald' is exact "

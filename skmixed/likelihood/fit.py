@@ -1,13 +1,16 @@
 """Cross-products to the fitted parameters of a linear mixed model."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.linalg import lapack
 
 from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.likelihood.linalg.threads import blas_threads
-from skmixed.likelihood.result import FitResult
+from skmixed.likelihood.result import FitResult, ResidualFit
 from skmixed.likelihood.search.boundary import singular_terms
+from skmixed.likelihood.search.patterns import pattern_deviance, search_patterns
 from skmixed.likelihood.search.search import search
 from skmixed.likelihood.validate import (
     check_bounded,
@@ -59,6 +62,51 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
         found = search(A, reml, regime, tol=tol, max_iter=max_iter, verbose=verbose)
         check_not_saturated(A, *found)
         return finish(A, *found)
+
+
+def fit_residual(A, design, spec, *, reml=True, tol=1e-8, max_iter=100, verbose=0):
+    """Fit a linear model whose residuals covary within subjects.
+
+    Parameters
+    ----------
+    A : CrossProducts
+        Of the rows, without random effects.
+    design : Design
+        With ``residual``, the places of the rows.
+    spec : ResidualSpec
+    reml, tol, max_iter, verbose
+        As in :func:`fit_linear`.
+
+    Returns
+    -------
+    FitResult
+        Not converged where the covariance ends up singular: the likelihood has no
+        maximum there.
+
+    Raises
+    ------
+    ValueError
+        If the data cannot tell the parameters apart.
+    """
+    check_identified(A)
+    with blas_threads(len(spec.times)):
+        check_not_exact(A)
+        deviance, start = pattern_deviance(A, design, spec, reml)
+        optimum = search_patterns(
+            deviance, start, tol=tol, max_iter=max_iter, verbose=verbose
+        )
+    result = assemble(
+        A,
+        reml,
+        deviance.elimination.name,
+        deviance.at,
+        optimum,
+        Lambdas=(),
+        modes=(),
+        singular_terms=(),
+        residual=ResidualFit(str(spec.term), deviance.A, optimum.theta),
+    )
+    return replace(result, converged=False) if result.singular else result
 
 
 def finish(A, deviance, optimum):

@@ -6,6 +6,66 @@ import numpy as np
 
 from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.products.cross_products import CrossProducts
+from skmixed.likelihood.products.patterns import PatternProducts
+
+# A fitted correlation matrix with a smaller eigenvalue has no inverse to speak of.
+SINGULAR = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualFit:
+    """A fitted covariance of residuals over visits.
+
+    Parameters
+    ----------
+    text : str
+        As it is written in full.
+    products : PatternProducts
+        What was fitted, in the basis of the fit's cross-products.
+    theta : ndarray of shape (m,)
+    """
+
+    text: str
+    products: PatternProducts
+    theta: np.ndarray
+
+    @property
+    def parts(self):
+        """Every covariance's structure and theta: one, or one per level of ``by``."""
+        start = 0
+        for factor in self.products.factors:
+            stop = start + factor.structure.n_theta
+            yield factor.structure, self.theta[start:stop]
+            start = stop
+
+    @property
+    def covariances(self):
+        """Covariances over the visits relative to sigma^2, of shape (k, k)."""
+        roots = [structure.root(theta) for structure, theta in self.parts]
+        return [root @ root.T for root in roots]
+
+    @property
+    def correlations(self):
+        """Correlations over the visits, of shape (k, k)."""
+        found = []
+        for Psi in self.covariances:
+            sd = np.sqrt(np.diag(Psi))
+            found.append(Psi / np.outer(sd, sd))
+        return found
+
+    @property
+    def singular(self):
+        """Whether some correlation matrix has no inverse."""
+        return any(np.linalg.eigvalsh(R)[0] < SINGULAR for R in self.correlations)
+
+    @property
+    def scarcest(self):
+        """The two visits that fewest subjects have both of, and how many."""
+        both = sum((b.seen * b.count) @ b.seen.T for b in self.products.batches)
+        both = np.where(np.tri(len(both), k=-1, dtype=bool), both, np.inf)
+        k, j = np.unravel_index(np.argmin(both), both.shape)
+        visits = self.products.factors[0].effects
+        return visits[j], visits[k], int(both[k, j])
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +107,8 @@ class FitResult:
         Covariance parameters m.
     held_from : FitResult, optional
         The fit that the variances are of, where they are held, not estimated from A.
+    residual : ResidualFit or None
+        Covariance of the residuals of one subject; None where they are independent.
     """
 
     A: CrossProducts
@@ -65,6 +127,7 @@ class FitResult:
     singular_terms: tuple
     n_theta: int
     held_from: "FitResult | None" = None
+    residual: ResidualFit | None = None
 
     @property
     def groups(self):
@@ -124,7 +187,14 @@ class FitResult:
     @property
     def singular(self):
         """Whether any covariance is estimated on the boundary."""
+        if self.residual is not None and self.residual.singular:
+            return True
         return bool(self.singular_terms)
+
+    @property
+    def independent(self):
+        """Whether all rows are: no random effects, no residual covariance."""
+        return not self.terms and self.residual is None
 
     @property
     def relative_factors(self):
@@ -154,6 +224,8 @@ class FitResult:
         Free entries of the relative factors, by columns; of a structured covariance the
         relative standard deviations and the correlations.
         """
+        if self.residual is not None:
+            return self.residual.theta
         if not self.terms:
             return np.zeros(0)
         parts, roots = [], self.relative_factors

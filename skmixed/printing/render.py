@@ -133,7 +133,7 @@ def convergence_line(result):
     str
         Empty where there was nothing to search for.
     """
-    if not result.groups:
+    if result.independent:
         return ""
     gain = "one more step would lower the deviance by"
     if not result.converged:

@@ -76,6 +76,8 @@ class Design:
         One for each random-effects term, in the order of the formula.
     constant : ndarray of shape (p,) or None
         Weights with ``X @ constant == 1`` in every row, if there are any.
+    residual : ResidualRows or None
+        Where the rows stand in a residual covariance.
     """
 
     X: np.ndarray
@@ -84,6 +86,7 @@ class Design:
     weights: np.ndarray | None
     random: tuple
     constant: np.ndarray | None
+    residual: object = None
 
     def select(self, rows):
         """Return some of the rows.

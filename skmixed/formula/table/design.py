@@ -43,6 +43,8 @@ class DesignSpec:
     typical : dict of str to tuple (list, bool)
         For every column of the fixed part the values that stand for its rows, and
         whether they are levels: see ``typical_values``.
+    residual : ResidualSpec or None
+        What a residual covariance learnt.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class DesignSpec:
         self.constant = None
         self.random_constants = []
         self.typical = {}
+        self.residual = None
 
     @classmethod
     def learn(cls, formula, frame):

@@ -74,7 +74,7 @@ def choose_degrees_of_freedom(fit, ddf="auto", vcov=None):
     if ddf not in METHODS:
         raise ValueError(f"ddf={ddf!r} should be one of {', '.join(METHODS)}.")
     result, why = fit.result, ""
-    if not result.groups and ddf not in ("normal", "residual"):
+    if result.independent and ddf not in ("normal", "residual"):
         ddf, why = "residual", "exact without random effects"
     elif ddf == "auto":
         ddf, why = cheap_method(result)
@@ -144,5 +144,7 @@ def satterthwaite_cost(result):
     float
         Two factorisations per parameter, unless one knows the second derivatives.
     """
+    if result.residual is not None:
+        return 0.0
     regime, bid = best_bid(sizes_of_products(result.A))
     return 0.0 if regime.exact else 2.0 * result.n_theta * bid.flops

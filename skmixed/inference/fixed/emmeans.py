@@ -93,7 +93,7 @@ def emmeans(
     1    A - C   -13.917      2.177  10.0  0.000
     2    B - C    -5.950      2.177  10.0  0.051
     """
-    fit = fitted(model, "emmeans")
+    fit = fitted(model, "emmeans", residual=True)
     confidence_level = check_confidence_level(confidence_level)
     specs, by = read_specs(specs, by)
     grid = ReferenceGrid(fit, specs, by, at or {})

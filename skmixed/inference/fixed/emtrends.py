@@ -84,7 +84,7 @@ def emtrends(
     1      B    0.1646     0.0282  222.0  0.1090  0.2202
     2      C    0.1558     0.0282  222.0  0.1002  0.2114
     """
-    fit = fitted(model, "emtrends")
+    fit = fitted(model, "emtrends", residual=True)
     level = check_confidence_level(confidence_level)
     specs, by = read_specs(specs, by)
     grid = trend_grid(fit, var, specs, by, at or {})

@@ -50,7 +50,8 @@ class KenwardRoger:
             deviance = ProfiledDeviance(deviance.A, exact, result.reml)
             deviance.evaluate(opened.theta)
         self.root = whitening_root(result, deviance.at.RX)
-        self.N, self.W, adjustment = information(deviance)
+        observed = opened.curvature if result.residual is not None else None
+        self.N, self.W, adjustment = information(deviance, observed)
         self.covariance = (
             result.sigma**2
             * self.root.T
@@ -148,13 +149,16 @@ def match_moments(q, A1, A2):
     return float(scaling), float(df)
 
 
-def information(deviance):
+def information(deviance, observed=None):
     """Derivatives, inverse information and adjustment, whitened and with sigma = 1.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
         With an exact regime, evaluated.
+    observed : Curvature, optional
+        Whose covariance of the variance parameters takes the place of the inverse
+        expected information, as in SAS and mmrm.
 
     Returns
     -------
@@ -173,15 +177,25 @@ def information(deviance):
     N, M = fixed_effects_terms(factored, whitened, units)
     K = trace_terms(factored, deviance.f, units, deviance.A.n_obs)
     m = len(N) - 1
+    if observed is None:
+        W = expected_covariance(N, M, K)
+    else:
+        W = observed.covariance.copy()
+        W[m] *= 2.0  # from log sigma to sigma^2, which is the direction V
+        W[:, m] *= 2.0
+    adjustment = np.einsum("ij,ijab->ab", W[:m, :m], M[:m, :m])
+    adjustment -= np.einsum("ij,iab,jbc->ac", W[:m, :m], N[:m], N[:m])
+    return N, W, (adjustment + adjustment.T) / 2 if p else adjustment
+
+
+def expected_covariance(N, M, K):
+    """Inverse of the expected information in the directions, (m + 1, m + 1)."""
     M_trace = np.einsum("ijaa->ij", M)
     both = K - 2.0 * M_trace + np.einsum("iab,jba->ij", N, N)
     scale = np.sqrt(np.abs(np.diag(both)))
     scale[scale == 0] = 1.0
     W = 2.0 * np.linalg.pinv(both / np.outer(scale, scale), rcond=1e-10)
-    W /= np.outer(scale, scale)
-    adjustment = np.einsum("ij,ijab->ab", W[:m, :m], M[:m, :m])
-    adjustment -= np.einsum("ij,iab,jbc->ac", W[:m, :m], N[:m], N[:m])
-    return N, W, (adjustment + adjustment.T) / 2 if p else adjustment
+    return W / np.outer(scale, scale)
 
 
 def fixed_effects_terms(factored, whitened, units):

@@ -149,7 +149,7 @@ def refuse_held(result, asked):
         )
 
 
-def fitted(model, asked="This"):
+def fitted(model, asked="This", residual=False):
     """Fetch what a mixed model has estimated.
 
     Parameters
@@ -157,6 +157,8 @@ def fitted(model, asked="This"):
     model : estimator
     asked : str
         Who asks, for the message.
+    residual : bool, default=False
+        Whether it holds for models with a residual covariance too.
 
     Returns
     -------
@@ -171,8 +173,32 @@ def fitted(model, asked="This"):
     check_is_fitted(model)
     found = getattr(model, "fitted_", None)
     if isinstance(found, Fitted):
+        if not residual:
+            refuse_residual(found.result, asked)
         return found
     raise ValueError(
         f"{asked} needs a mixed model; {type(model).__name__} is none. Leave the "
         "random part out of the formula of a MixedLinearRegressor instead."
     )
+
+
+def refuse_residual(result, asked):
+    """Raise for a model whose residuals covary.
+
+    Parameters
+    ----------
+    result : FitResult
+    asked : str
+        Who asks.
+
+    Raises
+    ------
+    ValueError
+    """
+    if getattr(result, "residual", None) is not None:
+        raise ValueError(
+            f"{asked} is for independent residuals, and this model has "
+            f"residual='{result.residual.text}'. Of such models there are predict, "
+            "summary, conf_int of the fixed effects, anova, contrast_test, emmeans, "
+            "emtrends and marginal_cov."
+        )

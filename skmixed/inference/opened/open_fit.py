@@ -7,6 +7,7 @@ import numpy as np
 from skmixed.inference.opened.curvature import ZERO, Curvature
 from skmixed.inference.opened.posterior import Posterior
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.elimination.patterns import Patterns
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.linalg.grouped import shared_left, shared_right
 from skmixed.likelihood.products.precondition import change_basis, scale_free
@@ -18,7 +19,7 @@ class OpenFit:
     Parameters
     ----------
     result : FitResult
-        With at least one random term.
+        With at least one random term, or a residual covariance.
     deviance : ProfiledDeviance, optional
         As :func:`reopen` makes it, where it is at hand.
 
@@ -121,6 +122,11 @@ def reopen(result):
     """
     if result.held_from is not None:
         return open_held(result.A, result.held_from)
+    if result.residual is not None:
+        products = result.residual.products
+        deviance = ProfiledDeviance(products, Patterns(products), result.reml)
+        deviance.evaluate(result.residual.theta)
+        return deviance
     deviance = open_at(result.A, result.reml, result.Lambdas)
     if result.singular:
         deviance.evaluate(at_boundary(deviance))

@@ -29,6 +29,9 @@ class Summary(Printed):
         One row: rows, criterion, AIC, BIC and how the fit ended.
     n_groups : dict of str to int
         Number of levels of every grouping factor.
+    residual : DataFrame or None
+        Of a residual covariance the standard deviation at every visit, ``sd``, and the
+        correlations with the visits; None where residuals are independent.
 
     Examples
     --------
@@ -48,6 +51,7 @@ class Summary(Printed):
     n_groups: dict[str, int]
     heading: tuple[str, ...]
     footing: tuple[str, ...]
+    residual: pd.DataFrame | None = None
 
     @property
     def frame(self):
@@ -61,7 +65,10 @@ class Summary(Printed):
             self.fit["deviance"].iloc[0]
         ):  # it is, where variances are held
             yield criterion_block(self.fit.iloc[0])
-        yield random_block(self.random, self.counts)
+        if self.residual is None:
+            yield random_block(self.random, self.counts)
+        else:
+            yield residual_block(self.residual, self.counts)
         yield fixed_block(self.fixed, bounds)
         yield "\n".join(self.footing)
 
@@ -131,6 +138,35 @@ def random_effects_table(result):
     residual = {"variance": result.sigma**2, "sd": result.sigma}
     rows.append({"group": "Residual", "effect": "", **residual})
     return pd.DataFrame(rows)
+
+
+def residual_table(result, spec):
+    """Standard deviations and correlations of the residuals by visit.
+
+    Parameters
+    ----------
+    result : FitResult
+    spec : DesignSpec
+
+    Returns
+    -------
+    DataFrame or None
+        One row per visit; levels of ``by`` under one another, in the column ``by``.
+    """
+    if result.residual is None:
+        return None
+    labels, levels = spec.residual.labels, spec.residual.levels
+    frames = []
+    for level, Psi, R in zip(
+        levels, result.residual.covariances, result.residual.correlations, strict=True
+    ):
+        frame = pd.DataFrame(R, columns=list(labels))
+        frame.insert(0, "sd", result.sigma * np.sqrt(np.diag(Psi)))
+        frame.insert(0, "visit", list(labels))
+        if level is not None:
+            frame.insert(0, spec.residual.term.by, level)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
 
 
 def _term_rows(result, factor, positions, structure):
@@ -218,6 +254,10 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
     """
     result, aliased = fit.result, fit.aliased
     kind = "Linear mixed model" if result.groups else "Linear model"
+    heading = [f"Formula: {fit.spec.formula_text}"]
+    if result.residual is not None:
+        kind += " with a residual covariance"
+        heading.append(f"Residual: {result.residual.text}")
     method = "REML" if result.reml else "maximum likelihood"
     fixed, reason = fixed_effects_table(fit, ddf, confidence_level, vcov)
     footing = [reason] if len(fixed) else []
@@ -231,14 +271,15 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
     if result.held_from is not None:
         n = result.held_from.n_obs
         footing.append(f"Variances held at those of the first {n} rows.")
-    elif result.groups:
+    elif not result.independent:
         footing.append(convergence_line(result))
     return Summary(
         fixed=fixed,
         random=random_effects_table(result),
         fit=fit_table(result),
         n_groups=dict(zip(result.groups, result.n_levels, strict=True)),
-        heading=(f"{kind} fit by {method}", f"Formula: {fit.spec.formula_text}"),
+        heading=(f"{kind} fit by {method}", *heading),
+        residual=residual_table(result, fit.spec),
         footing=tuple(footing),
     )
 
@@ -267,6 +308,23 @@ def random_block(random, counts):
         "Random effects:",
         headings=headings,
         rules=dict.fromkeys(correlations, fixed_decimals(2)),
+        index=False,
+        note=counts,
+    )
+
+
+def residual_block(residual, counts):
+    """Table of standard deviations by visit, and correlations below the diagonal."""
+    visits = list(residual.columns[residual.columns.get_loc("sd") + 1 :])
+    at = np.arange(len(residual)) % len(visits)
+    shown = residual.copy()
+    for j, visit in enumerate(visits):
+        shown.loc[at <= j, visit] = np.nan
+    return Table(
+        shown.drop(columns=visits[-1]),
+        "Residual covariance:",
+        headings={"visit": "Visit", "sd": "Std.Dev."},
+        rules=dict.fromkeys(visits, fixed_decimals(2)),
         index=False,
         note=counts,
     )

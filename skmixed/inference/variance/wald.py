@@ -29,7 +29,7 @@ def wald_bounds(fit, parameters, confidence_level=0.95):
     those of (theta, log sigma) by the delta method.
     """
     result = fit.result
-    if not result.groups:
+    if result.independent:
         return residual_bounds(result, confidence_level)
     curvature = fit.open.curvature
     z = stats.norm.ppf(0.5 + confidence_level / 2.0)
@@ -66,7 +66,7 @@ def variance_errors(fit, parameters):
     table = np.full((len(parameters), 4), np.nan)
     table[:, 0] = values_of(result, parameters)
     for row, parameter in zip(table, parameters, strict=True):
-        if result.groups:
+        if not result.independent:
             curvature = fit.open.curvature
             at, slope = working_scale(curvature, parameter, result)
             spread = slope @ curvature.covariance @ slope if np.isfinite(at) else 0.0

@@ -1,0 +1,177 @@
+"""The fitted covariance of one subject's rows."""
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from skmixed.estimators.rows import Rows
+from skmixed.estimators.weights import read_weights
+from skmixed.formula.table.residual import ResidualSpec
+from skmixed.formula.text.residual import parse_residual
+from skmixed.likelihood.covariance.residual import canonical_residual
+
+
+class ResidualCovarianceMixin:
+    """What is said of ``residual=``, and how it is read."""
+
+    def _read_residual(self, formula):
+        """Read the parameter `residual`; None without it."""
+        if self.residual is None:
+            return None
+        try:
+            term = parse_residual(self.residual).with_structure(canonical_residual)
+        except ValueError as error:
+            raise ValueError(str(error)) from None
+        if formula.random:
+            raise ValueError(
+                f"residual='{term}' stands beside random effects in `{formula}`; a "
+                "residual covariance is fitted to models without them so far. Leave "
+                "the random effects out: cs(time | subject) stands for a random "
+                "intercept, us(visit | subject) for any covariance of the visits."
+            )
+        return term
+
+    def _learn_residual(self, term, columns):
+        """Learn visits and subjects from the table of `fit`."""
+        self.spec_.residual, rows = ResidualSpec.learn(term, columns)
+        return rows
+
+    @property
+    def residual_(self):
+        """The residual covariance in full, None where residuals are independent."""
+        check_is_fitted(self)
+        residual = self.result_.residual
+        return None if residual is None else residual.text
+
+    @property
+    def residual_cov_(self):
+        """Covariance of one subject's residuals, visits by visits.
+
+        A dict of data frames where every level of ``by`` has its own; None where
+        residuals are independent.
+        """
+        return self._over_visits("covariances", self.sigma_**2)
+
+    @property
+    def residual_cor_(self):
+        """Correlations of one subject's residuals, as ``residual_cov_``."""
+        return self._over_visits("correlations", 1.0)
+
+    def _over_visits(self, what, scale):
+        check_is_fitted(self)
+        residual, spec = self.result_.residual, self.spec_.residual
+        if residual is None:
+            return None
+        index = pd.Index(spec.visits, name=spec.term.time)
+        frames = [
+            pd.DataFrame(scale * matrix, index=index, columns=index)
+            for matrix in getattr(residual, what)
+        ]
+        if spec.term.by is None:
+            return frames[0]
+        return dict(zip(spec.levels, frames, strict=True))
+
+    @property
+    def residual_parameters_(self):
+        """Correlation parameters and standard deviations by visit.
+
+        A series with ``rho`` or ``rho1, rho2, ...`` (steps of ``ad``, lags of
+        ``toep``), ``range`` of continuous times, and ``sd`` or ``sd_VISIT``; a dict of
+        them where every level of ``by`` has its own, None where residuals are
+        independent.
+        """
+        check_is_fitted(self)
+        residual, spec = self.result_.residual, self.spec_.residual
+        if residual is None:
+            return None
+        found = [
+            describe(structure, theta, spec.labels, self.sigma_)
+            for structure, theta in residual.parts
+        ]
+        if spec.term.by is None:
+            return found[0]
+        return dict(zip(spec.levels, found, strict=True))
+
+    def marginal_cov(self, X, sample_weight=None):
+        """Fitted covariance of responses: random effects and residuals together.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_rows, n_features)
+            Rows, as a rule of one subject, whom `fit` need not have seen. The response
+            is not read.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Precision weights: the residual of a row has its variance divided by them.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_rows)
+            Zero between rows that share no group and no subject.
+
+        Raises
+        ------
+        ValueError
+            For a visit that `fit` did not see.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> sleep = load_sleepstudy().frame
+        >>> model = MixedLinearRegressor(
+        ...     "Reaction ~ Days", residual="ar1(Days | Subject)"
+        ... )
+        >>> model.fit(sleep).marginal_cov(sleep.head(3)).round(0)
+        array([[2452., 1961., 1569.],
+               [1961., 2452., 1961.],
+               [1569., 1961., 2452.]])
+        """
+        check_is_fitted(self)
+        rows = Rows.read_all_effects(self, X, refuse_unseen=False)
+        spec, residual = self.spec_.residual, self.result_.residual
+        if residual is None:
+            V = self.sigma_**2 * np.eye(len(rows.frame))
+        else:
+            at = spec.read(rows.frame)
+            V = np.zeros((len(at.visit), len(at.visit)))
+            for level, Psi in enumerate(residual.covariances):
+                own = self.sigma_**2 * Psi[np.ix_(at.visit, at.visit)]
+                V = np.where((at.level == level)[:, None], own, V)
+            V = np.where(at.subject[:, None] == at.subject, V, 0.0)
+        if sample_weight is not None:
+            root = np.sqrt(read_weights(sample_weight, len(V), allow_missing=False))
+            V /= np.outer(root, root)
+        for group, z, _, root in self._effects_to_draw(rows.design):
+            columns = list(self.spec_.groups[group].columns)
+            levels = rows.frame.groupby(columns, observed=True).ngroup().to_numpy()
+            zL = z @ root
+            V += np.where(levels[:, None] == levels, zL @ zL.T, 0.0)
+        return V
+
+
+def describe(structure, theta, visits, sigma):
+    """Parameters of a residual covariance as people call them."""
+    root = structure.root(theta)
+    sd = sigma * np.linalg.norm(root, axis=1)
+    R = root @ root.T * (sigma**2 / np.outer(sd, sd))
+    found, shape = {}, structure.shape
+    if shape is not None and hasattr(shape, "range_of"):
+        found["range"] = shape.range_of(structure.phi(theta))
+    elif shape is not None and shape.n_phi:
+        names = shape.names
+        if hasattr(shape, "between"):
+            found |= dict(zip(names, np.diag(R, 1), strict=True))
+        elif len(names) == 1:
+            found["rho"] = unit_correlation(structure, theta, R)
+        else:
+            found |= {name: R[0, k] for k, name in enumerate(names, start=1)}
+    equal = np.ptp(sd) <= 1e-12 * sd[0]
+    names = ["sd"] if equal else [f"sd_{visit}" for visit in visits]
+    return pd.Series(found | dict(zip(names, sd, strict=False)), name="estimate")
+
+
+def unit_correlation(structure, theta, R):
+    """The one correlation: of a unit of time for ``ar1``, else of any pair."""
+    if hasattr(structure.shape, "times"):
+        return float(np.tanh(structure.phi(theta)[0]))
+    return float(R[0, 1])

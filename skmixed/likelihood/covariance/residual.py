@@ -1,0 +1,238 @@
+"""Covariances of residuals over visits, and the table of their names.
+
+They are those of random effects with the scale taken out, which sigma stands for, and
+some more that go by times. In ``residual=`` names have SAS's defaults: equal variances
+unless the name ends in h.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skmixed.likelihood.covariance.correlation import (
+    CompoundSymmetry,
+    Independent,
+    Toeplitz,
+)
+from skmixed.likelihood.covariance.free import Unstructured
+from skmixed.likelihood.covariance.names import ALIASES
+from skmixed.likelihood.covariance.scaled import Scaled
+from skmixed.likelihood.covariance.serial import (
+    Antedependence,
+    Exponential,
+    GapAutoregressive,
+    GaussianShape,
+)
+from skmixed.likelihood.covariance.structure import OnlyFields
+
+# Name -> shape, and whether variances are equal unless `hom=` says so; None: no option.
+RESIDUALS: dict = {
+    "us": (None, None),
+    "id": (Independent, None),
+    "diag": (Independent, False),
+    "cs": (CompoundSymmetry, True),
+    "ar1": (GapAutoregressive, True),
+    "toep": (Toeplitz, True),
+    "ad": (Antedependence, True),
+    "car1": (Exponential, None),
+    "gau": (GaussianShape, None),
+}
+SPELLINGS: dict = {**ALIASES, "adh": ("ad", False), "exp": ("car1", None)}
+# Shapes that go by times, and need several.
+TIMED = (GapAutoregressive, Exponential, GaussianShape)
+# Correlation parameters of a start are not closer to their limits than this.
+WITHIN = 1.8
+
+
+def canonical_residual(name, options=()):
+    """The one spelling of a residual structure.
+
+    Parameters
+    ----------
+    name : str
+    options : tuple of tuple (key, value)
+
+    Returns
+    -------
+    name : str
+    options : tuple of tuple (key, value)
+        ``hom`` written wherever there is the option.
+
+    Raises
+    ------
+    ValueError
+        If the name or an option is not known.
+
+    Examples
+    --------
+    >>> from skmixed.likelihood.covariance.residual import canonical_residual
+    >>> canonical_residual("csh"), canonical_residual("exp")
+    (('cs', (('hom', False),)), ('car1', ()))
+    """
+    written, given = name, dict(options)
+    name, hom = SPELLINGS.get(name, (name, None))
+    if name not in RESIDUALS:
+        known = ", ".join([*RESIDUALS, *SPELLINGS])
+        raise ValueError(
+            f"The residual covariance `{written}(time | subject)` is not known; there "
+            f"are: {known}."
+        )
+    default = RESIDUALS[name][1]
+    takes = default is not None and written not in SPELLINGS
+    for key, value in given.items():
+        if key != "hom" or not takes:
+            also = "hom and by" if takes else "by"
+            raise ValueError(f"`{written}()` has no option `{key}`; it has: {also}.")
+        if not isinstance(value, bool):
+            raise ValueError(f"`{written}(hom=...)` should be True or False.")
+    if default is None:
+        return name, ()
+    hom = given.get("hom", default if hom is None else hom)
+    return ("id", ()) if (name, hom) == ("diag", True) else (name, (("hom", hom),))
+
+
+def residual_structure(name, options, times, pinned=True):
+    """Covariance of the visits of a subject.
+
+    Parameters
+    ----------
+    name : str
+        As :func:`canonical_residual` gives it.
+    options : tuple of tuple (key, value)
+    times : tuple of float
+        Of the visits.
+    pinned : bool, default=True
+        Whether the first variance is that of sigma; else it is a parameter.
+
+    Returns
+    -------
+    Structure
+
+    Raises
+    ------
+    ValueError
+        For ``ar1`` at times that are no whole numbers.
+    """
+    kind, k = RESIDUALS[name][0], len(times)
+    if name == "ar1" and not np.array_equal(times, np.rint(times)):
+        raise ValueError(
+            "residual='ar1(time | subject)' counts whole numbers between times, and "
+            f"these are {times[:4]}...; write car1(time | subject) for such times."
+        )
+    if kind is None:
+        whole = Unstructured(k)
+    else:
+        shape = kind(k, tuple(times)) if kind in TIMED else kind(k)
+        whole = Scaled(name, shape, dict(options).get("hom", True))
+    return Pinned(whole) if pinned else Whole(whole)
+
+
+@dataclass(frozen=True)
+class Whole(OnlyFields):
+    """A covariance of residuals whose scale is free: of further groups.
+
+    Parameters
+    ----------
+    inner : Structure
+    """
+
+    inner: Unstructured | Scaled
+
+    n_pinned = 0
+    scales = ()
+    free_blocks = ()
+
+    @property
+    def name(self):
+        """As users write it."""
+        return self.inner.name
+
+    @property
+    def n_effects(self):
+        """Number of visits k."""
+        return self.inner.n_effects
+
+    @property
+    def n_theta(self):
+        """Number of parameters m."""
+        return self.inner.n_theta - self.n_pinned
+
+    @property
+    def shape(self):
+        """Shape of the correlations, None where they are free."""
+        return getattr(self.inner, "shape", None)
+
+    def full(self, theta):
+        """Theta of the inner structure."""
+        pin = 0.0 if self.inner.scales[0][1] else 1.0
+        return np.concatenate([np.full(self.n_pinned, pin), theta])
+
+    def phi(self, theta):
+        """Parameters of the correlations alone; none where they are free."""
+        if self.shape is None:
+            return np.zeros(0)
+        return self.full(theta)[self.inner.n_scales :]
+
+    def root(self, theta):
+        """Lambda; see :class:`Structure`."""
+        return self.inner.root(self.full(theta))
+
+    def gradient(self, theta, G):
+        """Slopes of ``tr(G Psi)``."""
+        return self.inner.gradient(self.full(theta), G)[self.n_pinned :]
+
+    def directions(self, theta):
+        """Slopes of Psi, of shape (m, k, k)."""
+        return self.inner.directions(self.full(theta))[self.n_pinned :]
+
+    tangent = directions
+
+    def bend(self, theta, G):
+        """Second derivatives of ``tr(G Psi)``."""
+        n = self.n_pinned
+        return self.inner.bend(self.full(theta), G)[n:, n:]
+
+    def inside(self, theta, zero):
+        """All of them: no variance of a residual is zero."""
+        return np.ones(self.n_theta, dtype=bool)
+
+    def nearest(self, Psi, floor=0.0):
+        """Theta near a covariance, its correlations off their limits."""
+        theta = self.inner.nearest(Psi / self.unit(Psi), floor)
+        if isinstance(self.inner, Scaled):
+            phi = theta[self.inner.n_scales :]
+            within = WITHIN if self.inner.name != "cs" else 2.0 * WITHIN
+            phi[:] = np.clip(phi, -within, within)
+        return theta[self.n_pinned :]
+
+    def unit(self, Psi):
+        """What a covariance is divided by: nothing."""
+        return 1.0
+
+    def with_phi(self, theta, phi):
+        """Theta with other parameters of the correlations."""
+        full = self.full(theta)
+        full[self.inner.n_scales :] = phi
+        return full[self.n_pinned :]
+
+
+@dataclass(frozen=True)
+class Pinned(Whole):
+    """A covariance of residuals whose first variance is one: sigma stands for it.
+
+    Examples
+    --------
+    >>> from skmixed.likelihood.covariance.residual import residual_structure
+    >>> structure = residual_structure("ar1", (("hom", True),), (0.0, 1.0, 3.0))
+    >>> root = structure.root([0.5])
+    >>> (root @ root.T).round(2)
+    array([[1.  , 0.46, 0.1 ],
+           [0.46, 1.  , 0.21],
+           [0.1 , 0.21, 1.  ]])
+    """
+
+    n_pinned = 1
+
+    def unit(self, Psi):
+        """The first variance."""
+        return Psi[0, 0]

@@ -1,0 +1,192 @@
+"""Cross-products by pattern of visits: what a residual covariance needs of the data.
+
+Subjects with the same visits share one covariance, so that of the rows [X y] of all
+of them only the products of every two (visit, column) pairs matter. A root of the
+matrix of these products is as many *pseudo-subjects* as its rank, which are treated
+like subjects. Columns that are constant within subjects or confined to a visit make it
+small.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skmixed.likelihood.products.rows import Factor
+
+# Eigenvalues below this, relative to the largest, are rounding.
+ROUNDING = 1e-13
+# Smallest eigenvalue of a correlation matrix that a search starts from.
+FLOOR = 0.05
+# Correlations of a start are within this.
+LARGEST_START = 0.98
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Subjects that share a covariance, by their patterns of visits.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (k, m, s)
+        [X y] of s pseudo-subjects, zero at visits that are not in their pattern.
+    pattern : ndarray of int of shape (s,)
+        Ascending.
+    seen : ndarray of bool of shape (k, U)
+    count : ndarray of shape (U,)
+        Subjects of every pattern.
+    """
+
+    rows: np.ndarray
+    pattern: np.ndarray
+    seen: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def of(cls, cube, seen):
+        """Reduce subjects to pseudo-subjects.
+
+        Parameters
+        ----------
+        cube : ndarray of shape (G, k, m)
+            [X y] of all subjects at all visits, zero where not seen.
+        seen : ndarray of bool of shape (G, k)
+
+        Returns
+        -------
+        Batch
+        """
+        packed = np.ascontiguousarray(np.packbits(seen, axis=1))
+        keys = packed.view([("", packed.dtype)] * packed.shape[1]).ravel()
+        _, first, pattern, count = np.unique(
+            keys, return_index=True, return_inverse=True, return_counts=True
+        )
+        order = np.argsort(pattern, kind="stable")
+        rows, labels = [], []
+        for u, end in enumerate(np.cumsum(count)):
+            members = order[end - count[u] : end]
+            at = np.flatnonzero(seen[members[0]])
+            block = pseudo_subjects(cube[members][:, at])
+            full = np.zeros((len(block), *cube.shape[1:]))
+            full[:, at] = block
+            rows.append(full)
+            labels.append(np.full(len(block), u))
+        stacked = np.ascontiguousarray(np.concatenate(rows).transpose(1, 2, 0))
+        visits = np.ascontiguousarray(seen[first].T)
+        return cls(stacked, np.concatenate(labels), visits, count.astype(float))
+
+
+@dataclass(frozen=True, eq=False)
+class PatternProducts:
+    """What the likelihood of a residual covariance needs of the data.
+
+    Parameters
+    ----------
+    factors : tuple of Factor
+        For every covariance its visits as effects, in a :class:`Structure`.
+    batches : tuple of Batch
+        The subjects of each.
+    n_obs, n_fixed : int
+    n_subjects : int
+    """
+
+    factors: tuple[Factor, ...]
+    batches: tuple[Batch, ...]
+    n_obs: int
+    n_fixed: int
+    n_subjects: int
+
+
+def subject_cubes(rows, layout, n_visits, n_levels):
+    """Rows as arrays of subjects by visits.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, m)
+    layout : ResidualRows
+    n_visits, n_levels : int
+
+    Returns
+    -------
+    list of tuple (cube, seen)
+        For every covariance, of shapes (G, k, m) and (G, k).
+    """
+    m = rows.shape[1]
+    G = int(layout.subject.max()) + 1
+    cells = layout.subject.astype(np.int64) * n_visits + layout.visit
+    cube, seen = np.zeros((G * n_visits, m)), np.zeros(G * n_visits, dtype=bool)
+    cube[cells], seen[cells] = rows, True
+    cube, seen = cube.reshape(G, n_visits, m), seen.reshape(G, n_visits)
+    own = np.zeros(G, dtype=int)
+    own[layout.subject] = layout.level
+    return [(cube[own == b], seen[own == b]) for b in range(n_levels)]
+
+
+def pseudo_subjects(block):
+    """A few subjects with the same products of all (visit, column) pairs.
+
+    Parameters
+    ----------
+    block : ndarray of shape (n, k, m)
+        Subjects of one pattern.
+
+    Returns
+    -------
+    ndarray of shape (r, k, m)
+        The block itself where it is no longer.
+    """
+    n, k, m = block.shape
+    if n <= m:
+        return block
+    wide = block.reshape(n, k * m)
+    lengths = np.sqrt(np.einsum("ij,ij->j", wide, wide))
+    own = np.flatnonzero(lengths > 0)
+    # columns that repeat one another, such as a baseline value at every visit, count
+    # once: equal columns have equal products with a random vector
+    probe = np.random.default_rng(0).standard_normal((2, n)) @ wide[:, own]
+    probe /= lengths[own]
+    flip = np.where(probe[0] < 0, -1.0, 1.0)
+    _, kept, copy = np.unique(
+        np.round(probe * flip, 10), axis=1, return_index=True, return_inverse=True
+    )
+    copy = copy.ravel()
+    distinct = wide[:, own[kept]] / lengths[own[kept]]
+    values, vectors = np.linalg.eigh(distinct.T @ distinct)
+    large = values > ROUNDING * values[-1]
+    if np.count_nonzero(large) >= n:
+        return block
+    root = (vectors[:, large] * np.sqrt(values[large])).T
+    out = np.zeros((len(root), k * m))
+    out[:, own] = root[:, copy] * (lengths[own] * flip * flip[kept][copy])
+    return out.reshape(-1, k, m)
+
+
+def moment_matrix(r, seen):
+    """Mean products of residuals over the subjects that have both visits.
+
+    Parameters
+    ----------
+    r : ndarray of shape (G, k)
+        Least-squares residuals, zero where not seen.
+    seen : ndarray of bool of shape (G, k)
+
+    Returns
+    -------
+    ndarray of shape (k, k)
+        Positive definite: unknown correlations are the mean of the others, and
+        eigenvalues are floored.
+    """
+    both = seen.T.astype(float) @ seen
+    with np.errstate(invalid="ignore", divide="ignore"):
+        C = np.where(both > 1, (r.T @ r) / both, np.nan)
+    variances = np.diag(C).copy()
+    typical = np.nanmean(variances) if np.isfinite(variances).any() else 1.0
+    variances[~(variances > 1e-6 * typical)] = typical
+    sd = np.sqrt(variances)
+    R = np.clip(C / np.outer(sd, sd), -LARGEST_START, LARGEST_START)
+    np.fill_diagonal(R, np.nan)
+    R = np.where(np.isnan(R), np.nanmean(R) if np.isfinite(R).any() else 0.0, R)
+    np.fill_diagonal(R, 1.0)
+    values, vectors = np.linalg.eigh(R)
+    R = (vectors * np.maximum(values, FLOOR)) @ vectors.T
+    root = np.sqrt(np.diag(R))
+    return R / np.outer(root, root) * np.outer(sd, sd)

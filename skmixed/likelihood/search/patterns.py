@@ -1,0 +1,145 @@
+"""From moments to the best covariance of residuals that can be found."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skmixed.likelihood.covariance.correlation import Toeplitz
+from skmixed.likelihood.covariance.residual import residual_structure
+from skmixed.likelihood.covariance.serial import Antedependence
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.elimination.patterns import Patterns
+from skmixed.likelihood.products.patterns import (
+    Batch,
+    PatternProducts,
+    moment_matrix,
+    subject_cubes,
+)
+from skmixed.likelihood.products.rows import Factor, without_offset
+from skmixed.likelihood.search.optimize import minimise
+
+# More distinct visits than this are no grid: derivatives cost the fourth power.
+MOST_VISITS = 60
+# Rows up to which a descent from every start is cheap.
+SMALL = 20_000
+# Correlations, as phi, of further starts.
+FURTHER = (0.2, 0.8, 1.4)
+# Optima that differ by less are the same.
+SAME = 1e-7
+
+
+def pattern_deviance(A, design, spec, reml):
+    """The deviance of a residual covariance, and where its search starts.
+
+    Parameters
+    ----------
+    A : CrossProducts
+        Of the same rows, without random effects: their basis is used.
+    design : Design
+        With ``residual``, the places of the rows.
+    spec : ResidualSpec
+    reml : bool
+
+    Returns
+    -------
+    deviance : ProfiledDeviance
+    theta : ndarray of shape (m,)
+
+    Raises
+    ------
+    ValueError
+        For a design on which the covariance cannot be known.
+    """
+    term, times = spec.term, spec.times
+    check_visits(term, times)
+    X = A.basis.fixed.apply(design.X)
+    rows = np.column_stack([X, A.basis.response(without_offset(design), X)])
+    if design.weights is not None:
+        rows *= np.sqrt(design.weights)[:, None]
+    cubes = subject_cubes(rows, design.residual, len(times), len(spec.levels))
+    moments = [moment_matrix(cube[:, :, -1], seen) for cube, seen in cubes]
+    factors, batches, thetas = [], [], []
+    for b, (cube, seen) in enumerate(cubes):
+        if term.name == "us":
+            check_pairs(term, spec, b, seen)
+        structure = residual_structure(term.name, term.options, times, pinned=b == 0)
+        batches.append(Batch.of(cube, seen))
+        n_levels = batches[-1].rows.shape[2]
+        factors.append(Factor(term.subject, spec.labels, n_levels, structure))
+        thetas.append(structure.nearest(moments[b] / moments[0][0, 0]))
+    n_subjects = sum(len(seen) for _, seen in cubes)
+    products = PatternProducts(
+        tuple(factors), tuple(batches), A.n_obs, A.n_fixed, n_subjects
+    )
+    deviance = ProfiledDeviance(products, Patterns(products), reml)
+    return deviance, np.concatenate(thetas)
+
+
+def search_patterns(deviance, start, **options):
+    """Minimise the deviance of a residual covariance.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    start : ndarray of shape (m,)
+    **options
+        Of :func:`skmixed.likelihood.search.optimize.minimise`.
+
+    Returns
+    -------
+    Optimum
+        Of the best start. Where equal variances are forced on unequal ones, ``toep``
+        and ``ad`` can have several optima.
+    """
+    optimum = minimise(deviance, start, **options)
+    if deviance.A.n_obs <= SMALL:
+        for theta in further_starts(deviance, start):
+            other = minimise(deviance, theta, **options)
+            if other.value < optimum.value - SAME:
+                optimum = other
+    if len(start):
+        deviance.evaluate(optimum.theta)
+    return replace(optimum, n_iter=deviance.n_evaluations)
+
+
+def further_starts(deviance, start):
+    """Starts where all neighbours correlate alike, little or much."""
+    for value in FURTHER:
+        theta, several = start.copy(), False
+        for structure, span in zip(deviance.structures, deviance.spans, strict=True):
+            if not isinstance(structure.shape, (Toeplitz, Antedependence)):
+                continue
+            phi = np.zeros(structure.shape.n_phi)
+            phi[: 1 if isinstance(structure.shape, Toeplitz) else None] = value
+            theta[span], several = structure.with_phi(theta[span], phi), len(phi) > 1
+        if several:
+            yield theta
+
+
+def check_visits(term, times):
+    """Raise unless there are several visits, and not too many."""
+    if len(times) < 2:
+        raise ValueError(
+            f"residual=`{term}`: there is one visit only, and a covariance is between "
+            "several."
+        )
+    if len(times) > MOST_VISITS:
+        raise ValueError(
+            f"residual=`{term}`: `{term.time}` has {len(times)} distinct values; "
+            f"residual covariances are done over up to {MOST_VISITS} visits. Round or "
+            "bin the times to the planned visits."
+        )
+
+
+def check_pairs(term, spec, level, seen):
+    """Raise where nobody has both of two visits: their covariance is not known."""
+    both = seen.T.astype(int) @ seen
+    lacking = np.argwhere(np.tril(both == 0))
+    if not len(lacking):
+        return
+    k, j = (spec.labels[i] for i in lacking[0])
+    of = "" if term.by is None else f" with {term.by}={spec.levels[level]!r}"
+    raise ValueError(
+        f"residual=`{term}`: no `{term.subject}`{of} has rows at both {j} and {k} of "
+        f"`{term.time}`, so that their covariance is not known. Try toeph, adh or ar1h."
+    )
