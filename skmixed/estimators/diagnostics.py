@@ -216,8 +216,8 @@ def describe_residual_boundary(residual):
     return (
         f"Singular fit: residual='{residual.text}' ends at a correlation matrix "
         "without an inverse, where the likelihood has no maximum, and the tests of "
-        f"this fit mean nothing. Fewest subjects, {n}, have rows at both {first} and {second}. "
-        "Try toeph, adh or ar1h, which have fewer parameters."
+        f"this fit mean nothing. Fewest subjects, {n}, have rows at both {first} and "
+        f"{second}. Try toeph, adh or ar1h, which have fewer parameters."
     )
 
 

@@ -129,7 +129,8 @@ class ResidualSpec:
             raise ValueError(
                 f"residual=`{term}`: some subjects of `{term.subject}` have several "
                 f"rows at one visit, for example at {label} of `{term.time}`. Rows "
-                "of one subject need different visits: aggregate them, or name the column that tells them apart."
+                "of one subject need different visits: aggregate them, or "
+                "name the column that tells them apart."
             )
         if term.by is not None:
             own = np.full(rows.subject.max() + 1, -1)
