@@ -24,6 +24,8 @@ MODELS = [
     (MixedLinearRegressor("exam ~ lrt * gender"), SCHOOLS),
     (MixedLinearRegressor("exam ~ lrt + (1 + lrt || school)"), SCHOOLS),
     (MixedLinearRegressor("exam ~ gender + diag(1 + gender | school)"), SCHOOLS),
+    (MixedLinearRegressor("Reaction ~ Days", residual="ar1h(Days | Subject)"), SLEEP),
+    (MixedLinearRegressor("Reaction ~ Days", residual="car1(Days | Subject)"), SLEEP),
     (AggregatedLinearRegressor("exam ~ lrt + (1 | school)"), SCHOOLS),
     (InteractionLinearRegressor(SLOPES), SLEEP),
     (PooledLinearRegressor(SLOPES), SLEEP),
