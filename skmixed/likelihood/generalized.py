@@ -28,7 +28,7 @@ MOST_NODES = 1000
 SHIFT_NODES, MOST_ROW_NODES, SHIFT_TOL = {1: 9, 2: 5}, 5_000_000, 1e-9
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class GeneralizedResult(FitResult):
     """A fitted generalised linear mixed model, as its working linear model.
 
