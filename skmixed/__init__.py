@@ -13,6 +13,7 @@ from skmixed.baselines import (
 )
 from skmixed.estimators import MixedEffectsRegressor, MixedLinearRegressor
 from skmixed.estimators.deletions import drop_fixed_terms, drop_random_terms
+from skmixed.estimators.encoder import RandomEffectEncoder
 from skmixed.estimators.hypotheses import (
     anova,
     bootstrap_test,
@@ -50,6 +51,7 @@ __all__ = [
     "MixedEffectsRegressor",
     "MixedLinearRegressor",
     "PooledLinearRegressor",
+    "RandomEffectEncoder",
     "RankDeficiencyWarning",
     "RedundantTermWarning",
     "SeparateLinearRegressor",

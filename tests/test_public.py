@@ -14,8 +14,9 @@ PUBLIC = {
     "skmixed": """
         AggregatedLinearRegressor FormulaError InteractionLinearRegressor
         MixedEffectsRegressor MixedLinearRegressor PooledLinearRegressor
-        RankDeficiencyWarning RedundantTermWarning SeparateLinearRegressor
-        SingularFitWarning anova as_marginaleffects bootstrap_test cluster_robust
+        RandomEffectEncoder RankDeficiencyWarning RedundantTermWarning
+        SeparateLinearRegressor SingularFitWarning anova
+        as_marginaleffects bootstrap_test cluster_robust
         compare_approaches compare_models compare_table contrast_test describe
         describe_occasions drop_fixed_terms drop_random_terms emmeans emtrends
         estimate_memory fit_many

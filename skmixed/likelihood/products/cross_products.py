@@ -89,3 +89,16 @@ class CrossProducts:
             n_obs=self.n_obs + other.n_obs,
             sum_log_weights=self.sum_log_weights + other.sum_log_weights,
         )
+
+    def __sub__(self, other):
+        """Cross-products of the rows that are not among those of `other`."""
+        less = replace(
+            other,
+            gram=-other.gram,
+            ZtZ=tuple(-block for block in other.ZtZ),
+            ZtXy=tuple(-block for block in other.ZtXy),
+            pairs=tuple(replace(pair, data=-pair.data) for pair in other.pairs),
+            n_obs=-other.n_obs,
+            sum_log_weights=-other.sum_log_weights,
+        )
+        return self + less
