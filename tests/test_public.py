@@ -47,6 +47,27 @@ def test_public_names_are_those_of_the_list(package):
         assert getattr(module, name).__doc__
 
 
+def public_docstrings():
+    """Docstrings of public functions, classes and methods of the estimator, by name."""
+    for package, names in PUBLIC.items():
+        if package == "skmixed.datasets":
+            continue
+        for name in names.split():
+            found = getattr(import_module(package), name)
+            if not (isinstance(found, type) and issubclass(found, Exception)):
+                yield pytest.param(found.__doc__, id=name)
+    for name in dir(skmixed.MixedLinearRegressor):
+        method = getattr(skmixed.MixedLinearRegressor, name)
+        own = str(getattr(method, "__module__", "")).startswith("skmixed.")
+        if own and callable(method) and not name.startswith("_"):
+            yield pytest.param(method.__doc__, id=f"MixedLinearRegressor.{name}")
+
+
+@pytest.mark.parametrize("text", list(public_docstrings()))
+def test_public_docstrings_say_what_else_to_look_at(text):
+    assert "See Also\n" in text
+
+
 def test_packages_are_reached_after_import_skmixed():
     ask = "import sys, skmixed; loaded = set(sys.modules);"
     ask += "skmixed.datasets.load_cake, skmixed.inspection.check_model;"

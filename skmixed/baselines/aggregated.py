@@ -47,6 +47,10 @@ class AggregatedLinearRegressor(BaselineRegressor):
     result_ : LeastSquares
         The fit as arrays.
 
+    See Also
+    --------
+    five_approaches : All five from one formula.
+
     Notes
     -----
     ``sample_weight`` weights the rows within their group's mean. `predict` applies the

@@ -95,6 +95,10 @@ def five_approaches(
         ``separate`` (a regression per group), ``interaction`` (groups and their
         interactions as fixed effects) and ``mixed``, not fitted.
 
+    See Also
+    --------
+    compare_approaches : Fit them, and put them in one table.
+
     Examples
     --------
     >>> from skmixed import five_approaches
@@ -136,6 +140,11 @@ def compare_approaches(formula, data, *, reml=True, na_action="raise"):
     ------
     ValueError
         If the formula has no bar, or more than one grouping factor.
+
+    See Also
+    --------
+    five_approaches : The estimators alone.
+    describe : Each of them in sentences.
 
     Examples
     --------
@@ -271,6 +280,10 @@ def naive_vs_mixed(formula, data, *, covariance="CR1", reml=True, na_action="rai
     ------
     ValueError
         If the formula has no bar, or more than one grouping factor.
+
+    See Also
+    --------
+    cluster_robust : Robust standard errors of the mixed model.
 
     Examples
     --------

@@ -61,6 +61,10 @@ class InteractionLinearRegressor(BaselineRegressor):
     result_ : LeastSquares
         The coefficients as arrays.
 
+    See Also
+    --------
+    five_approaches : All five from one formula.
+
     Notes
     -----
     No dummy columns are built. What the groups' effects explain is taken off the

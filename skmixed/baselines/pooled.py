@@ -45,6 +45,11 @@ class PooledLinearRegressor(BaselineRegressor):
     result_ : LeastSquares
         The fit as arrays.
 
+    See Also
+    --------
+    five_approaches : All five from one formula.
+    naive_vs_mixed : What ignoring the groups costs.
+
     Examples
     --------
     >>> from skmixed import PooledLinearRegressor

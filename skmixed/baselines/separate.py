@@ -56,6 +56,10 @@ class SeparateLinearRegressor(BaselineRegressor):
     result_ : LeastSquares
         The mean coefficients as arrays.
 
+    See Also
+    --------
+    five_approaches : All five from one formula.
+
     Notes
     -----
     `predict` needs a coefficient for every column. A group whose rows do not determine

@@ -212,6 +212,10 @@ class BaseFormulaRegressor(FormulaEstimator, RegressorMixin, BaseEstimator):
             1 is perfect, 0 as good as the mean of `y`. With ``na_action="drop"``, of
             the rows that have a prediction and a response.
 
+        See Also
+        --------
+        r2_nakagawa : Shares of the variance explained.
+
         Examples
         --------
         >>> from skmixed import MixedLinearRegressor

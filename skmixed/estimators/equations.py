@@ -152,6 +152,11 @@ class EquationsMixin:
         Equations
             Prints as Unicode text, shows as LaTeX in a notebook; ``latex`` is a string.
 
+        See Also
+        --------
+        summary : The same as tables.
+        describe : The same in sentences.
+
         Examples
         --------
         >>> from skmixed import MixedLinearRegressor

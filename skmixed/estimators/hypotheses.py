@@ -144,6 +144,11 @@ def contrast_test(
     ValueError
         If `L` does not fit the coefficients, or if its rows contradict each other.
 
+    See Also
+    --------
+    anova : Tests of whole terms.
+    emmeans : Means and their comparisons.
+
     Examples
     --------
     >>> from skmixed import MixedLinearRegressor, contrast_test
@@ -258,6 +263,11 @@ def likelihood_ratio_test(*models, refit=True):
         nested, for a larger model that fits worse, and for REML fits with different
         fixed effects unless `refit`.
 
+    See Also
+    --------
+    bootstrap_test : Where groups are few.
+    drop_random_terms : Every random effect left out by itself.
+
     Notes
     -----
     Models are nested where the names of their terms show it, or where the smaller one's
@@ -371,6 +381,10 @@ def bootstrap_test(
     ------
     ValueError
         As `likelihood_ratio_test`, and for designs that cannot be drawn from.
+
+    See Also
+    --------
+    likelihood_ratio_test : The same by chi-square and its mixtures.
 
     Examples
     --------

@@ -141,6 +141,13 @@ class MixedLinearRegressor(
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where all are strings.
 
+    See Also
+    --------
+    anova, contrast_test, likelihood_ratio_test : Tests.
+    emmeans, emtrends : Marginal means and slopes.
+    skmixed.inspection : Pictures and checks.
+    describe : The fit in sentences.
+
     Notes
     -----
     ``sample_weight`` are precision weights as in lme4: a row of weight 2 has half the
@@ -229,6 +236,11 @@ class MixedLinearRegressor(
         -----
         SingularFitWarning, RankDeficiencyWarning, RedundantTermWarning
         ConvergenceWarning, UserWarning
+
+        See Also
+        --------
+        refit : Another response, at the price of an update.
+        skmixed.estimate_memory : What a fit will take.
         """
         with memory_in_words(self.formula):
             design = self._learn_design(X, y, sample_weight)
@@ -261,6 +273,11 @@ class MixedLinearRegressor(
         -------
         MixedLinearRegressor
             A new fitted model; this one stays as it is.
+
+        See Also
+        --------
+        fit : From rows.
+        skmixed.fit_many : Many responses at a time.
 
         Examples
         --------

@@ -45,6 +45,10 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     ValueError
         If Y is not two-dimensional and finite, or if rows would have to be dropped.
 
+    See Also
+    --------
+    MixedLinearRegressor.refit : One more response for a fitted model.
+
     Examples
     --------
     >>> import numpy as np

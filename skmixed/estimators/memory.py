@@ -123,6 +123,10 @@ def estimate_memory(formula, data):
     FormulaError, ValueError
         As `fit` does, where the formula or its columns cannot be read.
 
+    See Also
+    --------
+    MixedLinearRegressor.fit : The fit itself.
+
     Examples
     --------
     >>> from skmixed import estimate_memory

@@ -35,6 +35,10 @@ def pool(models, *, df_complete=None, confidence_level=0.95):
     ValueError
         For fewer than two models, or with different fixed effects or rows.
 
+    See Also
+    --------
+    compare_table : The models side by side.
+
     Notes
     -----
     With m estimates Q_i of variance U_i, ``T = mean(U) + (1 + 1/m) B``, B the variance

@@ -63,6 +63,11 @@ class PredictionMixin:
             For rows that break the dependence for which columns were left out of the
             fit, such as a cell without data: their predictions depend on which were.
 
+        See Also
+        --------
+        predict_interval : With bounds.
+        simulate : Responses drawn at random.
+
         Notes
         -----
         Henderson's mixed-model equations: with w = D z, D the covariance of the random
@@ -130,6 +135,11 @@ class PredictionMixin:
         ValueError
             As `predict`.
 
+        See Also
+        --------
+        predict : The predictions alone.
+        conf_int : Intervals of parameters.
+
         Notes
         -----
         The variance is that of `predict` (unseen groups count with their whole
@@ -192,6 +202,11 @@ class PredictionMixin:
         ndarray of shape (n_rows, n_samples)
             On the scale of `predict`; the fixed effects and variances are those
             estimated. NaN where ``predict(X)`` is NaN.
+
+        See Also
+        --------
+        bootstrap : Refits to what is drawn.
+        predict : Expected responses.
 
         Examples
         --------

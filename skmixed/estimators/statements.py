@@ -56,6 +56,12 @@ class StatementsMixin:
             For Kenward and Roger's method on a fit by maximum likelihood, or on a
             design that is too large for it.
 
+        See Also
+        --------
+        describe : The same in sentences.
+        conf_int : Intervals of all parameters.
+        skmixed.anova : Tests of whole terms.
+
         Examples
         --------
         >>> from skmixed import MixedLinearRegressor
@@ -146,6 +152,11 @@ class StatementsMixin:
         ValueError
             For unknown parameters, methods or degrees of freedom.
 
+        See Also
+        --------
+        profile, bootstrap : What the intervals rest on.
+        predict_interval : Intervals of predictions.
+
         Examples
         --------
         >>> from skmixed import MixedLinearRegressor
@@ -224,6 +235,11 @@ class StatementsMixin:
         ValueError
             For several grouping factors with very many levels, where `X` is lacking.
 
+        See Also
+        --------
+        conf_int : Intervals, by the bootstrap too.
+        skmixed.bootstrap_test : A test of two models.
+
         Examples
         --------
         >>> from skmixed import MixedLinearRegressor
@@ -266,6 +282,11 @@ class StatementsMixin:
         ProfileLikelihood
             With ``table``, whose ``zeta`` against ``value`` is the profile plot, and
             ``conf_int(level)``. By maximum likelihood, for REML fits too.
+
+        See Also
+        --------
+        conf_int : The intervals.
+        skmixed.inspection.ProfileDisplay : The picture.
 
         Examples
         --------

@@ -54,6 +54,11 @@ class VarianceMixin:
         ValueError
             If the model has no random effects.
 
+        See Also
+        --------
+        variance_partition : All shares of the variance.
+        design_effect : What they do to a mean.
+
         Notes
         -----
         With random slopes a factor's variance is its mean over the rows of the fit
@@ -148,6 +153,11 @@ class VarianceMixin:
             variance of the response; ``conditional``: share of fixed and random
             effects.
 
+        See Also
+        --------
+        score : R2 of predictions.
+        variance_partition : What it rests on.
+
         Notes
         -----
         With random slopes, Johnson's (2014) extension: the mean variance over rows.
@@ -179,6 +189,11 @@ class VarianceMixin:
             ``adjusted_share`` of what the fixed effects leave. With random slopes,
             means over the rows.
 
+        See Also
+        --------
+        icc : Shares with intervals.
+        skmixed.inspection.VarianceDisplay : The picture.
+
         Examples
         --------
         >>> from skmixed import MixedLinearRegressor
@@ -203,6 +218,11 @@ class VarianceMixin:
             Its ``frame`` is a Series: per grouping factor ``1 + (m - 1) ICC``, with m
             the number of rows in the group of an average row; NaN for a factor without
             random intercept.
+
+        See Also
+        --------
+        icc : What it rests on.
+        skmixed.naive_vs_mixed : Of every coefficient.
 
         Examples
         --------
@@ -236,6 +256,10 @@ class VarianceMixin:
         ------
         ValueError
             For more rows than fit into a matrix of that size.
+
+        See Also
+        --------
+        icc : The correlation within groups in one number.
 
         Examples
         --------

@@ -33,6 +33,10 @@ class ApproachesDisplay:
         An array where there are several coefficients.
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    compare_approaches : The numbers.
+
     Examples
     --------
     >>> import matplotlib

@@ -34,6 +34,10 @@ class ModelReport(Printed):
         Each with ``topic``, ``status`` ("ok", "note", "problem" or "not checked"),
         ``sentence`` and ``docs``.
 
+    See Also
+    --------
+    check_model : Makes one.
+
     Examples
     --------
     >>> from skmixed import MixedLinearRegressor
@@ -120,6 +124,11 @@ def check_model(estimator, X, y=None, *, sample_weight=None, verbose=None):
     ------
     ValueError
         Where `X` is not the table of the fit.
+
+    See Also
+    --------
+    influence, simulated_residuals : Two of the questions in full.
+    MixedLinearRegressor.report : The answers with tables and pictures.
 
     Examples
     --------

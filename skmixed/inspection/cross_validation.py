@@ -26,6 +26,10 @@ class CrossValidationDisplay:
     score : str
         Name of the score.
 
+    See Also
+    --------
+    compare_models : The numbers.
+
     Notes
     -----
     All models are scored on the same folds. Where the folds are known, the picture

@@ -68,6 +68,10 @@ class GroupLinesDisplay:
     ax_ : matplotlib Axes or ndarray of them
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    ShrinkageDisplay : Where the lines are drawn to.
+
     Examples
     --------
     >>> import matplotlib

@@ -30,6 +30,10 @@ class Influence(Printed):
     level : str
         "observation", or the grouping factor.
 
+    See Also
+    --------
+    InfluenceDisplay : The picture.
+
     Examples
     --------
     >>> from skmixed import MixedLinearRegressor
@@ -114,6 +118,11 @@ def influence(
     ------
     ValueError
         Where `X` is not the table of the fit, or `level` is no grouping factor.
+
+    See Also
+    --------
+    InfluenceDisplay : The picture.
+    check_model : All questions in short.
 
     Notes
     -----

@@ -98,6 +98,10 @@ def describe_occasions(data, response, time, group, *, bins=None):
     UserWarning
         If times are irregular and `bins` is not given.
 
+    See Also
+    --------
+    skmixed.inspection.OccasionsDisplay : The picture.
+
     Examples
     --------
     >>> from skmixed import describe_occasions

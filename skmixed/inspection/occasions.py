@@ -34,6 +34,10 @@ class OccasionsDisplay:
     ax_ : ndarray of three matplotlib Axes, one above the other
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    describe_occasions : The numbers.
+
     Examples
     --------
     >>> import matplotlib

@@ -45,6 +45,10 @@ class ProfileDisplay:
         An array where there are several parameters.
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    MixedLinearRegressor.profile : The numbers.
+
     Examples
     --------
     >>> import matplotlib

@@ -55,6 +55,10 @@ class RandomEffectsDisplay:
         An array where there are several effects.
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    ShrinkageDisplay : Random effects beside regressions of every group.
+
     Examples
     --------
     >>> import matplotlib

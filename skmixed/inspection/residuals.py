@@ -51,6 +51,11 @@ class ResidualsDisplay:
         An array where there are several panels.
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    check_model : What they say, in sentences.
+    simulated_residuals : Residuals with tests.
+
     Examples
     --------
     >>> import matplotlib

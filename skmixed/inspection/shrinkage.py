@@ -50,6 +50,10 @@ class ShrinkageDisplay:
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    RandomEffectsDisplay : The random effects with intervals.
+
     Examples
     --------
     >>> import matplotlib

@@ -26,6 +26,10 @@ class SimulatedResiduals(Printed):
         ``statistic``, ``expected`` and ``p_value``.
     n_simulations : int
 
+    See Also
+    --------
+    simulated_residuals : Makes one.
+
     Examples
     --------
     >>> from skmixed import MixedLinearRegressor
@@ -94,6 +98,10 @@ def simulated_residuals(
     ValueError
         Where `X` is not the table of the fit, and for several grouping factors with
         more than 3000 random effects.
+
+    See Also
+    --------
+    ResidualsDisplay : Residuals as they are, in pictures.
 
     Notes
     -----

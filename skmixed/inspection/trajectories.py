@@ -60,6 +60,10 @@ class TrajectoriesDisplay:
         An array where there are facets.
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    OccasionsDisplay : Means, spread and correlation over time.
+
     Examples
     --------
     >>> import matplotlib

@@ -34,6 +34,10 @@ def as_marginaleffects(model, X):
     ImportError
         If marginaleffects, version 0.6 or later, is not installed.
 
+    See Also
+    --------
+    emmeans : Marginal means without another package.
+
     Examples
     --------
     >>> import marginaleffects  # doctest: +SKIP

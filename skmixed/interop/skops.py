@@ -50,6 +50,10 @@ def trusted_types():
         For ``skops.io.load(file, trusted=trusted_types())``. All hold arrays, numbers
         and names; none runs code when it is loaded.
 
+    See Also
+    --------
+    MixedLinearRegressor : What is stored.
+
     Examples
     --------
     >>> from skmixed import trusted_types

@@ -90,6 +90,11 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     ValueError
         If no response can be found, or there are no models.
 
+    See Also
+    --------
+    likelihood_ratio_test : A test of nested models.
+    skmixed.inspection.CrossValidationDisplay : The picture.
+
     Notes
     -----
     This is cross-validation, not a test: folds share training rows, and the standard

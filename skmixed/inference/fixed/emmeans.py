@@ -71,6 +71,11 @@ def emmeans(
         For a column that is not in the fixed part, an unknown adjustment or an
         excessive grid.
 
+    See Also
+    --------
+    emtrends : Slopes in place of means.
+    contrast_test : Any linear combination of coefficients.
+
     Notes
     -----
     Searle, Speed and Milliken (1980), The American Statistician 34(4); R's emmeans

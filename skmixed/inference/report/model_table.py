@@ -55,6 +55,10 @@ def compare_table(models, names=None, *, statistic="std_error", digits=3):
     ValueError
         For an unknown statistic, no models, or headings that are not one per model.
 
+    See Also
+    --------
+    likelihood_ratio_test : Tests of the models against each other.
+
     Examples
     --------
     >>> from skmixed import MixedLinearRegressor, compare_table
