@@ -12,5 +12,5 @@ from skmixed.datasets import load_sleepstudy
 from skmixed.inspection import OccasionsDisplay
 
 sleep = load_sleepstudy().frame
-OccasionsDisplay.from_data(sleep, "Reaction", "Days", "Subject")
+OccasionsDisplay.from_data(sleep, x="Days", y="Reaction", group="Subject")
 show()

@@ -53,24 +53,40 @@ def read_table(X):
         raise ValueError(
             "Expected 2D data, got a series; pass a data frame: X.to_frame()."
         )
-    if isinstance(X, pd.DataFrame):
-        frame = X
-    else:
-        table = nw.from_native(X, pass_through=True)
-        if isinstance(table, nw.LazyFrame):
-            native = nw.to_native(table)
-            method = next(m for m in EAGER_METHODS if hasattr(native, m))
-            raise TypeError(
-                f"X is a {type(native).__name__}, which holds no rows yet; pass "
-                f"X.{method}()."
-            )
-        if not isinstance(table, nw.DataFrame):
-            return None
-        frame = table.to_pandas()
-    if not frame.columns.is_unique:
+    frame = X if isinstance(X, pd.DataFrame) else read_foreign_table(X)
+    if frame is not None and not frame.columns.is_unique:
         twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
         raise ValueError(f"X has several columns with one name: {twice}.")
     return frame
+
+
+def read_foreign_table(X):
+    """Turn a data frame of another library than pandas into a pandas one.
+
+    Parameters
+    ----------
+    X : object
+
+    Returns
+    -------
+    DataFrame or None
+
+    Raises
+    ------
+    TypeError
+        For a lazy table.
+    """
+    if hasattr(X, "to_struct_array"):  # an Arrow table, or a batch of one
+        return X.to_pandas()
+    table = nw.from_native(X, pass_through=True)
+    if isinstance(table, nw.LazyFrame):
+        native = nw.to_native(table)
+        method = next(m for m in EAGER_METHODS if hasattr(native, m))
+        raise TypeError(
+            f"X is a {type(native).__name__}, which holds no rows yet; pass "
+            f"X.{method}()."
+        )
+    return table.to_pandas() if isinstance(table, nw.DataFrame) else None
 
 
 def read_features(estimator, X, *, reset):

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from skmixed.inference.arguments import check_confidence_level
 from skmixed.inspection.style import BLACK, BLUE, GREY, grid, legend_above, open_axes
 
 # Columns of the table that are no estimates.
@@ -116,7 +117,8 @@ class ApproachesDisplay:
     @property
     def intervals(self):
         """Lower and upper ends, of shape (n_approaches, n_coef, 2)."""
-        reach = stats.norm.ppf((1 + self.confidence_level) / 2) * self.std_errors
+        level = check_confidence_level(self.confidence_level)
+        reach = stats.norm.ppf((1 + level) / 2) * self.std_errors
         return np.stack([self.estimates - reach, self.estimates + reach], axis=2)
 
     def plot(self, ax=None, *, line_kw=None, scatter_kw=None):

@@ -45,7 +45,9 @@ class OccasionsDisplay:
     >>> from skmixed.datasets import load_sleepstudy
     >>> from skmixed.inspection import OccasionsDisplay
     >>> sleep = load_sleepstudy().frame
-    >>> display = OccasionsDisplay.from_data(sleep, "Reaction", "Days", "Subject")
+    >>> display = OccasionsDisplay.from_data(
+    ...     sleep, x="Days", y="Reaction", group="Subject"
+    ... )
     >>> display.sd[[0, 9]].round(1)
     array([32.1, 67. ])
     """
@@ -67,15 +69,29 @@ class OccasionsDisplay:
         self.time_name, self.response_name = time_name, response_name
 
     @classmethod
-    def from_data(cls, data, response, time, group, *, bins=None, ax=None):
+    def from_data(
+        cls,
+        data,
+        response=None,
+        time=None,
+        group=None,
+        *,
+        x=None,
+        y=None,
+        bins=None,
+        ax=None,
+    ):
         """Describe repeated measurements, and plot what is found.
 
         Parameters
         ----------
         data : data frame
             One row per measurement.
-        response, time, group : str
-            Columns: what was measured, when, and on whom.
+        x, y, group : str
+            Columns: when it was measured, what, and on whom; as in the other displays
+            of data.
+        time, response : str
+            Other words for `x` and `y`, as in `describe_occasions`.
         bins : int or sequence of float, default=None
             As in `describe_occasions`.
         ax : matplotlib Axes, or array of three, default=None
@@ -84,7 +100,16 @@ class OccasionsDisplay:
         Returns
         -------
         OccasionsDisplay
+
+        Raises
+        ------
+        TypeError
+            Where a column is not named, or twice.
         """
+        response = one_name("y", y, "response", response)
+        time = one_name("x", x, "time", time)
+        if group is None:
+            raise TypeError("Name the column of groups: group='...'.")
         occasions = describe_occasions(data, response, time, group, bins=bins)
         return cls.from_occasions(occasions, response_name=response, ax=ax)
 
@@ -197,3 +222,22 @@ class OccasionsDisplay:
         ax.set_xlabel(self.time_name)
         ax.set_ylabel(self.time_name)
         ax.set_title("Correlation of occasions", loc="left", fontsize="medium")
+
+
+def one_name(keyword, given, other, also):
+    """Take the column that one of two keywords names.
+
+    Parameters
+    ----------
+    keyword, other : str
+        The keywords.
+    given, also : str or None
+        What they were given.
+
+    Returns
+    -------
+    str
+    """
+    if (given is None) == (also is None):
+        raise TypeError(f"Name one column by {keyword}= (or {other}=), once.")
+    return also if given is None else given

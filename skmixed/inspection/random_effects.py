@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.diagnose.unshrunk import standardise_modes
 from skmixed.inspection.quantiles import draw_qq, normal_scores
 from skmixed.inspection.rows import choose_factor
@@ -155,7 +156,8 @@ class RandomEffectsDisplay:
     @property
     def intervals(self):
         """Lower and upper ends, of shape (G, k, 2)."""
-        z = stats.norm.ppf((1.0 + self.confidence_level) / 2.0)
+        level = check_confidence_level(self.confidence_level)
+        z = stats.norm.ppf((1.0 + level) / 2.0)
         reach = z * self.std_errors
         return np.stack([self.estimates - reach, self.estimates + reach], axis=2)
 

@@ -297,6 +297,7 @@ def test_html_shows_the_formula_and_links_nowhere(model):
 CONVERSIONS = {
     "polars": pl.from_pandas,
     "pyarrow": pa.Table.from_pandas,
+    "pyarrow batch": pa.RecordBatch.from_pandas,
     "narwhals": nw.from_native,
 }
 

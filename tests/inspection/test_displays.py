@@ -11,9 +11,10 @@ from conftest import SAME_THETA
 from headless import THREE_SIZES, closed_figures, many_groups, sleepstudy  # noqa: F401
 from scipy import stats
 
-from skmixed import describe_occasions
+from skmixed import compare_approaches, describe_occasions
 from skmixed.datasets import load_oxboys
 from skmixed.inspection import (
+    ApproachesDisplay,
     GroupLinesDisplay,
     OccasionsDisplay,
     ProfileDisplay,
@@ -135,6 +136,22 @@ def test_occasions_display_shows_what_describe_occasions_finds():
     np.testing.assert_allclose(display.correlation, wide.corr())
     assert display.labels == [str(day) for day in range(10)]
     assert (display.time_name, display.response_name) == ("Days", "Reaction")
+    like_others = OccasionsDisplay.from_data(
+        sleep, x="Days", y="Reaction", group="Subject"
+    )
+    np.testing.assert_array_equal(like_others.sd, display.sd)
+    for columns in ({}, {"x": "Days"}, {"y": "Reaction", "time": "Days"}):
+        with pytest.raises(TypeError, match="Name "):
+            OccasionsDisplay.from_data(sleep, **columns)
+
+
+def test_displays_check_their_confidence_level():
+    model, sleep = sleepstudy()
+    table = compare_approaches(model.formula, sleep).frame
+    with pytest.raises(ValueError, match="for 95 % it is"):
+        RandomEffectsDisplay.from_estimator(model, confidence_level=95)
+    with pytest.raises(ValueError, match="for 95 % it is"):
+        ApproachesDisplay.from_table(table, confidence_level=95)
 
 
 @pytest.mark.parametrize("kind", ["zeta", "density"])
