@@ -124,12 +124,16 @@ def semidefinite_root(A):
     k = len(A)
     L = np.zeros_like(A)
     for j in range(k):
-        pivot = A[j, j] - np.einsum("hg,hg->g", L[j, :j], L[j, :j])
+        pivot = A[j, j].copy()
+        for h in range(j):
+            pivot -= L[j, h] * L[j, h]
         own = pivot > 4 * k * np.finfo(float).eps * A[j, j]
         L[j, j] = np.sqrt(np.where(own, pivot, 0.0))
         inverse = np.where(own, 1.0, 0.0) / np.where(own, L[j, j], 1.0)
         for i in range(j + 1, k):
-            rest = A[i, j] - np.einsum("hg,hg->g", L[i, :j], L[j, :j])
+            rest = A[i, j].copy()
+            for h in range(j):
+                rest -= L[i, h] * L[j, h]
             L[i, j] = rest * inverse
     return L
 

@@ -29,12 +29,19 @@ def scan(deviance, thetas):
     """
     A, p = deviance.A, deviance.A.n_fixed
     T, G = len(thetas), A.factors[0].n_levels
-    Lambdas = np.stack([deviance.relative_factors(theta)[0] for theta in thetas])
-    M = spread(np.matmul(Lambdas.transpose(0, 2, 1)[:, None], half(Lambdas, A.ZtZ[0])))
+    Lambdas = stack_roots(deviance.structures[0], thetas)
+    if Lambdas.shape[1] == 1:
+        M = (Lambdas[:, :, 0] ** 2 * A.ZtZ[0][0]).reshape(1, 1, T * G)
+    else:
+        left = half(Lambdas, A.ZtZ[0])
+        M = spread(np.matmul(Lambdas.transpose(0, 2, 1)[:, None], left))
     for i in range(len(M)):
         M[i, i] += 1.0
     cholesky(M)
-    logdet = 2.0 * sum(np.log(M[i, i]).reshape(T, G).sum(axis=1) for i in range(len(M)))
+    pivots = M[0, 0]
+    for i in range(1, len(M)):
+        pivots = pivots * M[i, i]
+    logdet = 2.0 * np.log(pivots).reshape(T, G).sum(axis=1)
     Y = solve_lower(M, spread(half(Lambdas, A.ZtXy[0])))
     k, columns, _ = Y.shape
     Y = Y.reshape(k, columns, T, G).transpose(2, 1, 0, 3).reshape(T, columns, k * G)
@@ -65,6 +72,13 @@ def split_determinants(S, p):
         fine = (sign > 0) & (sign_X > 0)
         return np.where(fine, total - logdet_X, np.nan), logdet_X
     return logs[:, p], logs[:, :p].sum(axis=1)
+
+
+def stack_roots(structure, thetas):
+    """Lambda of every theta, of shape (T, k, k)."""
+    if structure.n_effects == structure.n_theta == 1:
+        return np.abs(thetas)[:, :, None]
+    return np.stack([structure.root(theta) for theta in thetas])
 
 
 def half(Lambdas, blocks):
