@@ -19,7 +19,7 @@ from skmixed.estimators.prediction import PredictionMixin
 from skmixed.estimators.residual_covariance import ResidualCovarianceMixin
 from skmixed.estimators.statements import StatementsMixin
 from skmixed.estimators.variance import VarianceMixin
-from skmixed.inference.opened.fitted import Fitted, refuse_residual
+from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.fit import fit_linear, fit_residual
 from skmixed.likelihood.products.plan import cross_products
 
@@ -290,7 +290,6 @@ class MixedLinearRegressor(
         2.0
         """
         check_is_fitted(self)
-        refuse_residual(self.result_, "refit")
         return refit_model(self, X, y, sample_weight)
 
     def adapt(self, X, y=None, sample_weight=None):

@@ -74,8 +74,11 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     products = with_responses(A, design, Y)
     models, fit = {}, None
     with count_done(len(names), "fit", "responses", verbose) as done:
-        for name, own in zip(names, products, strict=True):
-            result = first._fit_products(own)
+        for name, own, y in zip(names, products, Y.T, strict=True):
+            if design.residual is None:
+                result = first._fit_products(own)
+            else:
+                result = first._fit_design(dataclasses.replace(design, y=y))
             if fit is None:
                 fit = Fitted.of(result, first.spec_, design)
             else:
@@ -101,13 +104,15 @@ def refit_model(model, X, y, sample_weight=None):
     -------
     MixedLinearRegressor
     """
-    design = Rows.read_known(model, X, sample_weight).design
+    rows, residual = Rows.read_known(model, X, sample_weight), model.spec_.residual
+    design = rows.design
     y = read_response(y, len(design.X))
     if not np.isfinite(y).all():
         raise ValueError("refit needs a response without missing or infinite values.")
-    design = dataclasses.replace(design, y=y)
+    places = residual and residual.read(rows.frame)
+    design = dataclasses.replace(design, y=y, residual=places)
     fitted = copy.copy(model)
-    result = model._fit_products(cross_products(design), model.verbose)
+    result = model._fit_design(design)
     fitted._publish(Fitted.of(result, model.spec_, design))
     fitted.n_obs_, fitted.n_dropped_ = len(y), 0
     return fitted

@@ -19,7 +19,7 @@ class PredictionMixin:
     Needs ``fitted_`` and the methods of `BaseFormulaRegressor`.
     """
 
-    def predict(self, X, *, random_effects=True, return_std=False):
+    def predict(self, X, *, random_effects=True, return_std=False, history=None):
         """Predict the response.
 
         Parameters
@@ -34,6 +34,10 @@ class PredictionMixin:
             Also return standard errors; "fixed" those of the fixed part alone,
             ``sqrt(x'Cx)`` with the covariance C of the fixed effects, as if the random
             effects were known.
+        history : data frame or array-like, default=None
+            For models with a residual covariance: rows with responses, from which
+            those of the same subjects are predicted; `fit` need not have seen them.
+            Standard errors are then those of the responses.
 
         Returns
         -------
@@ -94,6 +98,9 @@ class PredictionMixin:
         """
         check_is_fitted(self)
         chosen = self._choose_factors(random_effects)
+        if history is not None:
+            y_pred, std = self._predict_from_history(X, history)
+            return (y_pred, std) if return_std else y_pred
         if isinstance(return_std, str) and return_std == "fixed":
             rows = Rows.read(self, X, chosen)
             std = fixed_std(self.fitted_.result, rows.design.X)

@@ -148,6 +148,40 @@ class ResidualCovarianceMixin:
             V += np.where(levels[:, None] == levels, zL @ zL.T, 0.0)
         return V
 
+    def _predict_from_history(self, X, history):
+        """Means and standard deviations of responses given others of the subjects.
+
+        With c the covariances of a new row and the rows seen, V those of the rows seen
+        and u = x - X'V^-1 c, the mean is ``x'b + c'V^-1(y - X b)`` and the variance
+        ``v - c'V^-1 c + u'cov(b)u``.
+        """
+        spec, result = self.spec_.residual, self.result_
+        if result.residual is None or spec.term.time is None:
+            raise ValueError(
+                "history= is for models with residual='name(time | subject)' and a "
+                "column of times or visits; it takes the place of random effects."
+            )
+        rows, seen = Rows.read(self, X), Rows.read_complete(self, history)
+        at, past = spec.read(rows.frame), spec.read(seen.frame)
+        spec.check(past)
+        mean, std = self._predict_rows(rows), np.full(len(rows.frame), np.nan)
+        left = seen.design.y - self._predict_rows(seen)
+        x, X_seen = (part.design.X[:, result.kept] for part in (rows, seen))
+        subject = spec.term.subject
+        members = seen.frame.groupby(subject, observed=True).indices
+        for name, new in rows.frame.groupby(subject, observed=True).indices.items():
+            old = members.get(name, np.zeros(0, dtype=int))
+            V = self.sigma_**2 * result.residual.covariances[at.level[new[0]]]
+            c = V[np.ix_(past.visit[old], at.visit[new])]
+            weights = np.linalg.solve(V[np.ix_(past.visit[old], past.visit[old])], c)
+            mean[new] += weights.T @ left[old]
+            u = x[new] - weights.T @ X_seen[old]
+            variance = np.diag(V)[at.visit[new]] - np.einsum("sn,sn->n", c, weights)
+            variance = variance + np.einsum("ni,ij,nj->n", u, result.coef_cov, u)
+            std[new] = np.sqrt(np.maximum(variance, 0.0))
+        std[rows.missing] = np.nan
+        return mean, std
+
 
 def describe(structure, theta, visits, sigma):
     """Parameters of a residual covariance as people call them."""

@@ -9,7 +9,13 @@ import pytest
 from conftest import SAME_DENSE, SAME_DEVIANCE
 from scipy.optimize import minimize
 
-from skmixed import MixedLinearRegressor, anova, emmeans, likelihood_ratio_test
+from skmixed import (
+    MixedLinearRegressor,
+    anova,
+    emmeans,
+    fit_many,
+    likelihood_ratio_test,
+)
 from skmixed.likelihood.covariance.residual import (
     RESIDUALS,
     canonical_residual,
@@ -251,6 +257,47 @@ def test_a_matrix_without_inverse_is_named():
     assert not found.converged_
 
 
+@pytest.mark.parametrize("name", ["us", "ar1", "toeph"])
+def test_predictions_from_a_history_are_conditional_means(name):
+    found = fit(f"{name}(time | id)")
+    one = pd.DataFrame({"id": -1, "time": TIMES, "arm": "b", "y": [9.0, 12, 11, 8]})
+    past, new = one[:3], one[3:]
+    y_pred, std = found.predict(new, history=past, return_std=True)
+    V, mean = found.marginal_cov(one), found.predict(one)
+    weights = np.linalg.solve(V[:3, :3], V[:3, 3])
+    expected = mean[3] + weights @ (past["y"] - mean[:3])
+    np.testing.assert_allclose(y_pred, expected, rtol=SAME_DENSE)
+    names = list(found.fixed_effects_.index)
+    x = pd.DataFrame({n: TIMES if "time" in n else np.ones(4) for n in names})
+    u = x.iloc[3] - weights @ x.iloc[:3].to_numpy()
+    variance = V[3, 3] - weights @ V[:3, 3] + u @ found.result_.coef_cov @ u
+    np.testing.assert_allclose(std, np.sqrt(variance), rtol=SAME_DENSE)
+    # nobody's rows say nothing, and of a row that is known its response is
+    np.testing.assert_array_equal(
+        found.predict(new, history=table().head(9)), found.predict(new)
+    )
+    np.testing.assert_allclose(
+        found.predict(past, history=past), past["y"], rtol=SAME_DENSE
+    )
+
+
+def test_other_responses_are_fits_of_their_own():
+    Y = pd.DataFrame({"one": table()["y"], "two": table()["y"] ** 2})
+    many = fit_many(model("ar1(time | id)"), table().drop(columns="y"), Y)
+    again = fit("ar1(time | id)").refit(table(), Y["two"])
+    alone = model("ar1(time | id)").fit(table().assign(y=Y["two"]))
+    for found in (many["two"], again):
+        np.testing.assert_allclose(found.loglik_, alone.loglik_, atol=SAME_LOGLIK)
+        np.testing.assert_allclose(
+            found.residual_cov_, alone.residual_cov_, rtol=SAME_ESTIMATES
+        )
+
+
+def test_a_history_needs_a_residual_covariance():
+    with pytest.raises(ValueError, match="history= is for models with residual="):
+        MixedLinearRegressor("y ~ time").fit(table()).predict(table(), history=table())
+
+
 SPOILT = [
     ("UN(time | id)", "`UN` is called `us` here"),
     ("corAR1(time | id)", "is called `ar1` here"),
@@ -321,7 +368,6 @@ def test_random_effects_beside_it_are_refused():
         lambda m: m.simulate(table()),
         lambda m: m.bootstrap(10),
         lambda m: m.profile(),
-        lambda m: m.refit(table(), table()["y"]),
         lambda m: m.equations(),
         lambda m: likelihood_ratio_test(m, m),
     ],
