@@ -14,15 +14,11 @@ from skmixed.baselines import (
 from skmixed.estimators import MixedEffectsRegressor, MixedLinearRegressor
 from skmixed.estimators.deletions import drop_fixed_terms, drop_random_terms
 from skmixed.estimators.encoder import RandomEffectEncoder
-from skmixed.estimators.hypotheses import (
-    anova,
-    bootstrap_test,
-    contrast_test,
-    likelihood_ratio_test,
-)
+from skmixed.estimators.hypotheses import anova, contrast_test
 from skmixed.estimators.many import fit_many
 from skmixed.estimators.memory import estimate_memory
 from skmixed.estimators.pooling import pool
+from skmixed.estimators.ratio_tests import bootstrap_test, likelihood_ratio_test
 from skmixed.estimators.robust import cluster_robust
 from skmixed.estimators.sentences import describe
 from skmixed.formula import FormulaError

@@ -144,12 +144,7 @@ class RowPlan:
             gram=gram,
             ZtZ=tuple(map(GroupSums.block, by_level, places, places)),
             ZtXy=tuple(map(GroupSums.block, by_level, places, Xy)),
-            pairs=tuple(
-                met.blocks(pair, sums.block(*(places[f] for f in pair)))
-                for (pair, met), sums in zip(
-                    self.meetings.items(), by_pair, strict=True
-                )
-            ),
+            pairs=self.pair_blocks(by_pair, places),
             n_obs=len(y),
             sum_log_weights=residual.logdet,
             terms=self.rows.terms,
@@ -217,6 +212,14 @@ class RowPlan:
             for (i, j), met in self.meetings.items()
         ]
         return by_level, by_pair
+
+    def pair_blocks(self, by_pair, places):
+        """Return what the sums hold of every two factors, a tuple of PairBlocks."""
+        pairs = zip(self.meetings.items(), by_pair, strict=True)
+        return tuple(
+            met.blocks(pair, sums.block(*(places[f] for f in pair)))
+            for (pair, met), sums in pairs
+        )
 
     def raise_sums(self, by_level, within):
         """Sum the factors that lie within a finer one over its levels."""

@@ -260,12 +260,7 @@ class RowSweeps:
             gram=np.zeros((1, 1)),
             ZtZ=tuple(map(GroupSums.block, by_level, places, places)),
             ZtXy=tuple(map(GroupSums.block, by_level, places, one)),
-            pairs=tuple(
-                met.blocks(pair, sums.block(*(places[f] for f in pair)))
-                for (pair, met), sums in zip(
-                    self.plan.meetings.items(), by_pair, strict=True
-                )
-            ),
+            pairs=self.plan.pair_blocks(by_pair, places),
             n_obs=self.n,
             sum_log_weights=0.0,
             terms=self.plan.rows.terms,
