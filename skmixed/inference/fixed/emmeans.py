@@ -273,7 +273,7 @@ class MarginalMeans(Printed):
         tables = [self._family(rows, method, adjust) for rows in families]
         table = pd.concat(tables, ignore_index=True)
         return PrintedTable(
-            table, "Comparisons", [f"Comparisons adjusted by: {adjust}."], index=False
+            table, "Comparisons:", [f"Comparisons adjusted by: {adjust}."], index=False
         )
 
     def _family(self, rows, method, adjust):
