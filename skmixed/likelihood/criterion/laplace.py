@@ -280,11 +280,7 @@ class LaplaceDeviance:
         """Sweep the rows for what derivatives are made of."""
         state, factored = self.modes.state, self.modes.factored
         if not state.complete:
-            pairs = state.A.pairs
-            cross = [
-                factored.between(pair.first, pair.second, pair.rows, pair.indices)
-                for pair in pairs
-            ]
+            cross = factored.meetings(state.A.pairs)
             cross = [np.ascontiguousarray(block) for block in cross]
             _, psi = self.fixed(self.x)
             self.sweeps.complete(state, psi, factored.C, cross)

@@ -1,5 +1,6 @@
 """Elimination of crossed factors: one in batches, the others in a dense complement."""
 
+import copy
 import itertools
 from functools import cached_property
 
@@ -9,6 +10,13 @@ from scipy.linalg import blas, lapack
 
 from skmixed.likelihood.elimination.complement import Complement
 from skmixed.likelihood.elimination.factored import Factorisation, Regime, Workspace
+from skmixed.likelihood.elimination.reweighting import (
+    met_covariances,
+    places_of,
+    put_values,
+    stacked_values,
+    tagged,
+)
 from skmixed.likelihood.elimination.sizes import (
     Bid,
     block_bytes,
@@ -89,27 +97,55 @@ class CrossedElimination(Regime):
         self.rest = Stack.of(A.factors, rest)
         self.m2 = self.rest.size
         self.A11 = A.ZtZ[self.leading]
-        products = {}
-        for pair in A.pairs:
-            products[pair.first, pair.second] = pair.to_csr()
-            products[pair.second, pair.first] = products[pair.first, pair.second].T
-        self.A12 = sparse.hstack(
-            [products[self.leading, j] for j in rest], format="csr"
-        )
-        self.A12.sort_indices()
-        self.A21 = self.A12.T.tocsr()
-        self.A22 = self.complement(A, products)
+        self.A12, self.A22 = self.products(A)
         self.scatter = LevelScatter(self.A12, len(self.A11))
-        self.by_A12 = self.A12
-        if self.A12.nnz > FILLED * np.prod(self.A12.shape):
-            self.by_A12 = self.A12.toarray()
-            self.A21 = self.by_A12.T
+        self.prepare_products()
         lower = sparse.tril(self.A22).tocoo()
         self.lower_positions = lower.row.astype(np.int64) + lower.col * np.int64(
             self.m2
         )
         self.lower_values = lower.data
         self.workspace = Workspace(self.m2)
+
+    def products(self, A):
+        """``A12, A22``: the leading factor's products with the others, and theirs."""
+        rest, products = self.rest.order, {}
+        for pair in A.pairs:
+            products[pair.first, pair.second] = pair.to_csr()
+            products[pair.second, pair.first] = products[pair.first, pair.second].T
+        A12 = sparse.hstack([products[self.leading, j] for j in rest], format="csr")
+        A12.sort_indices()
+        return A12, self.complement(A, products)
+
+    def prepare_products(self):
+        """Put A12 and A21 into the form that multiplies fastest."""
+        self.by_A12 = self.A12
+        if self.A12.nnz > FILLED * np.prod(self.A12.shape):
+            self.by_A12 = self.A12.toarray()
+            self.A21 = self.by_A12.T
+        else:
+            self.A21 = self.A12.T.tocsr()
+
+    def reweighted(self, A):
+        """Give the elimination of the same rows with other weights.
+
+        Parameters
+        ----------
+        A : CrossProducts
+
+        Returns
+        -------
+        CrossedElimination
+        """
+        if "places" not in self.__dict__:
+            self.places = places_of(self.products(tagged(A)))
+            self.n_values = len(stacked_values(A))
+        other = copy.copy(self)
+        other.A11 = A.ZtZ[self.leading]
+        put_values(self, other, stacked_values(A))
+        other.prepare_products()
+        other.take_columns(A)
+        return other
 
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
@@ -316,6 +352,13 @@ class CrossedFactored(Factorisation):
         Y = self.solve_lower(right)
         U2 = blas.dtrsm(1.0, self.complement.matrix, Y, lower=1, trans_a=1)
         return self.elimination.rest.scale(self.Lambdas, U2)
+
+    def meetings(self, pairs):
+        """Covariances of all levels that meet, from the pairs that are listed."""
+        e = self.elimination
+        if len(e.scatter.heavy) or "places" not in e.__dict__:
+            return super().meetings(pairs)
+        return met_covariances(self, pairs)
 
     def known_between(self, j, h, levels_j, levels_h):
         """Relative covariances of b given the data, between levels of two factors.

@@ -135,6 +135,23 @@ class Factorisation(ABC):
             found[:, :, rest] = self.by_columns(j, h, levels_j[rest], levels_h[rest])
         return found
 
+    def meetings(self, pairs):
+        """Covariances as of :meth:`between` for all levels that meet.
+
+        Parameters
+        ----------
+        pairs : tuple of PairBlocks
+            Of the design.
+
+        Returns
+        -------
+        list of ndarray of shape (k_i, k_j, n_pairs)
+        """
+        return [
+            self.between(pair.first, pair.second, pair.rows, pair.indices)
+            for pair in pairs
+        ]
+
     def known_between(self, j, h, levels_j, levels_h):
         """Those that the regime has a formula for; NaN elsewhere."""
         k_j, k_h = len(self.Lambdas[j]), len(self.Lambdas[h])

@@ -1,5 +1,8 @@
 """Weighted sums of outer products of sparse rows, into and out of a dense triangle."""
 
+import copy
+from functools import cached_property
+
 import numpy as np
 from scipy import sparse
 
@@ -36,7 +39,7 @@ class LevelScatter:
     def __init__(self, A12, k):
         self.k, self.m2 = k, A12.shape[1]
         self.n_levels = A12.shape[0] // k
-        counts = np.diff(A12.indptr)[::k].astype(np.int64)
+        counts = self.counts = np.diff(A12.indptr)[::k].astype(np.int64)
         light = light_levels(counts, k, self.m2)
         self.heavy = np.flatnonzero(~light)
         self.heavy_rows = A12[(self.heavy[:, None] * k + np.arange(k)).ravel()]
@@ -72,6 +75,78 @@ class LevelScatter:
                 if i != j:
                     out[span] += values[j][other] * values[i][one]
             first = last
+
+    @cached_property
+    def listed(self):
+        """Entries of the light levels' rows, and their pairs, in the list's order.
+
+        Returns
+        -------
+        entries : ndarray of bool
+            Of one row of every level.
+        one, other : ndarray of int
+            Of the products, among these entries.
+        starts : ndarray of int
+            Where the pairs of another first entry begin.
+        """
+        light = np.ones(self.n_levels, dtype=bool)
+        light[self.heavy] = False
+        one, other = pairs_within(np.where(light, self.counts, 0), 0)
+        index = np.int32 if len(one) < 2**31 else np.int64
+        entries = np.repeat(light, self.counts)
+        starts = np.flatnonzero(np.diff(one, prepend=-1))
+        return entries, one.astype(index), other.astype(index), starts
+
+    def reweighted(self, A12):
+        """The same sums for other values on the same pattern.
+
+        Parameters
+        ----------
+        A12 : csr_array of shape (G k, m2)
+
+        Returns
+        -------
+        LevelScatter
+        """
+        entries, one, other, _ = self.listed
+        found = copy.copy(self)
+        k = self.k
+        values = [row_values(A12, i, k)[entries] for i in range(k)]
+        found.products = {}
+        for i, j in self.products:
+            out = values[i].take(other) * values[j].take(one)
+            if i != j:
+                out += values[j].take(other) * values[i].take(one)
+            found.products[i, j] = out
+        if len(self.heavy):
+            found.heavy_rows = A12[(self.heavy[:, None] * k + np.arange(k)).ravel()]
+        return found
+
+    def times_pattern(self, A12, flat):
+        """``A_g T`` on the pattern of A_g, for a symmetric T; no level is heavy.
+
+        Parameters
+        ----------
+        A12 : csr_array of shape (G k, m2)
+        flat : ndarray of shape (m2 * m2,)
+            T's lower triangle.
+
+        Returns
+        -------
+        ndarray of shape (k, n_entries)
+            Row by row of every level.
+        """
+        _, one, other, starts = self.listed
+        T = flat.take(self.positions)
+        first, found = one[starts], []
+        for i in range(self.k):
+            a = row_values(A12, i, self.k)
+            total = np.bincount(other, a.take(one) * T, minlength=len(a))
+            if len(starts):  # every entry's pairs follow each other, itself first
+                total[first] += np.add.reduceat(a.take(other) * T, starts)
+                total[first] -= a[first] * T[starts]
+            found.append(total)
+        return np.array(found)
 
     def subtract(self, W, flat):
         """Subtract ``sum_g A_g' W_g A_g`` from a lower triangle.
@@ -151,6 +226,14 @@ class LevelScatter:
             levels = self.heavy[start : start + step]
             rows = self.heavy_rows[start * self.k : (start + step) * self.k].toarray()
             yield levels, rows.reshape(len(levels), self.k, self.m2)
+
+
+def row_values(A12, i, k):
+    """Values of row i of every level, one level after the other."""
+    if k == 1:
+        return A12.data
+    counts = np.diff(A12.indptr)
+    return A12.data[np.repeat(np.arange(len(counts)) % k == i, counts)]
 
 
 def light_levels(counts, k, m2):

@@ -5,7 +5,7 @@ cross-products, which an elimination needs, and those of the gradient. The layou
 rows is a :class:`RowPlan`, as of linear models.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -19,43 +19,10 @@ from skmixed.likelihood.products.columns import FramedRows, chunks
 from skmixed.likelihood.products.cross_products import CrossProducts
 from skmixed.likelihood.products.plan import RowPlan, find_within, summed_over_rows
 from skmixed.likelihood.products.residual import residual_of
+from skmixed.likelihood.products.row_state import RowState
 
 # From this many rows on they are sorted by group: sums and look-ups stay in cache.
 SORTED_FROM = 50_000
-
-
-@dataclass
-class RowState:
-    """What a sweep at one (beta, b, psi) found: rows' arrays, and sums over rows.
-
-    Attributes
-    ----------
-    loglik : float
-    eta, score, W : ndarray of shape (n,)
-    A : CrossProducts
-        Of the working linear model: Z'WZ, and Z's in place of [X y].
-    W1, W2, h : ndarray of shape (n,)
-        Derivatives of W, and ``h_i = z_i'C z_i``; those below come with them.
-    W_psi : ndarray of shape (r, n)
-    XtX, Xts, Xtt : ndarray of shape (p, p), (p,), (p,)
-        ``X'WX, X's, X't`` with ``t = h W1``.
-    Xt_psi, l_psi, l_psi2, hW_psi : ndarray
-        ``s_psi'X`` of shape (r, p), sums of l's derivatives, ``W_psi h``.
-    ZtX, Zt_psi, Ztt : list of ndarray of shape (k_j, p or r or 1, G_j)
-        ``Z'WX, Z's_psi, Z't``.
-    """
-
-    loglik: float
-    eta: np.ndarray
-    score: np.ndarray
-    W: np.ndarray
-    A: CrossProducts | None = None
-    complete: bool = False
-
-    @property
-    def Zts(self):
-        """Z's of every factor, of shape (k_j, G_j)."""
-        return [block[:, 0] for block in self.A.ZtXy]
 
 
 class RowSweeps:
