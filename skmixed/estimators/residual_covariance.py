@@ -5,7 +5,6 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.rows import Rows
-from skmixed.estimators.weights import read_weights
 from skmixed.formula.table.residual import ResidualSpec
 from skmixed.formula.text.residual import parse_residual
 from skmixed.likelihood.covariance.residual import canonical_residual
@@ -92,61 +91,32 @@ class ResidualCovarianceMixin:
             return found[0]
         return dict(zip(spec.levels, found, strict=True))
 
-    def marginal_cov(self, X, sample_weight=None):
-        """Fitted covariance of responses: random effects and residuals together.
+    def _residual_covariance(self, rows, weights=None):
+        """Covariance of the residuals of some rows, zero between subjects.
 
         Parameters
         ----------
-        X : data frame or array-like of shape (n_rows, n_features)
-            Rows, as a rule of one subject, whom `fit` need not have seen. The response
-            is not read.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Precision weights: the residual of a row has its variance divided by them.
+        rows : Rows
+        weights : ndarray of shape (n,), optional
 
         Returns
         -------
-        ndarray of shape (n_rows, n_rows)
-            Zero between rows that share no group and no subject.
-
-        Raises
-        ------
-        ValueError
-            For a visit that `fit` did not see.
-
-        Examples
-        --------
-        >>> from skmixed import MixedLinearRegressor
-        >>> from skmixed.datasets import load_sleepstudy
-        >>> sleep = load_sleepstudy().frame
-        >>> model = MixedLinearRegressor(
-        ...     "Reaction ~ Days", residual="ar1(Days | Subject)"
-        ... )
-        >>> model.fit(sleep).marginal_cov(sleep.head(3)).round(0)
-        array([[2452., 1961., 1569.],
-               [1961., 2452., 1961.],
-               [1569., 1961., 2452.]])
+        ndarray of shape (n, n)
         """
-        check_is_fitted(self)
-        rows = Rows.read_all_effects(self, X, refuse_unseen=False)
         spec, residual = self.spec_.residual, self.result_.residual
         if residual is None:
-            V = self.sigma_**2 * np.eye(len(rows.frame))
+            V = np.eye(len(rows.missing))
         else:
             at = spec.read(rows.frame)
             V = np.zeros((len(at.visit), len(at.visit)))
             for level, Psi in enumerate(residual.covariances):
-                own = self.sigma_**2 * Psi[np.ix_(at.visit, at.visit)]
+                own = Psi[np.ix_(at.visit, at.visit)]
                 V = np.where((at.level == level)[:, None], own, V)
             V = np.where(at.subject[:, None] == at.subject, V, 0.0)
-        if sample_weight is not None:
-            root = np.sqrt(read_weights(sample_weight, len(V), allow_missing=False))
-            V /= np.outer(root, root)
-        for group, z, _, root in self._effects_to_draw(rows.design):
-            columns = list(self.spec_.groups[group].columns)
-            levels = rows.frame.groupby(columns, observed=True).ngroup().to_numpy()
-            zL = z @ root
-            V += np.where(levels[:, None] == levels, zL @ zL.T, 0.0)
-        return V
+        if weights is not None:
+            root = np.sqrt(weights)
+            V = V / np.outer(root, root)
+        return self.sigma_**2 * V
 
     def _predict_from_history(self, X, history):
         """Means and standard deviations of responses given others of the subjects.

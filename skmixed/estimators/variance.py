@@ -5,6 +5,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.rows import Rows
+from skmixed.estimators.weights import read_weights
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.variance.parameters import choose_parameters, list_parameters
@@ -236,26 +237,28 @@ class VarianceMixin:
         series = design_effects(fitted(self))
         return PrintedTable(series, rules={"design_effect": fixed_decimals(2)})
 
-    def marginal_cov(self, X):
+    def marginal_cov(self, X, sample_weight=None):
         """Covariance of the responses of some rows, random effects averaged over.
 
         Parameters
         ----------
         X : data frame or array-like of shape (n_samples, n_features)
             For example the rows of one subject; groups need not be known, and rows
-            without one share it with no other.
+            without one share it with no other. With `residual`, visits are those that
+            `fit` saw.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Precision weights: the residual variances are divided by them.
 
         Returns
         -------
         ndarray of shape (n_samples, n_samples)
-            ``Z Psi Z' + sigma^2 I`` of the fitted covariances; NaN in the rows and
-            columns of samples with missing values (``na_action="drop"``). Rows have
-            weight one.
+            ``Z Psi Z' + sigma^2 R`` of the fitted covariances; NaN in the rows and
+            columns of samples with missing values (``na_action="drop"``).
 
         Raises
         ------
         ValueError
-            For more rows than fit into a matrix of that size.
+            For more rows than fit into a matrix of that size, and for new visits.
 
         See Also
         --------
@@ -278,7 +281,10 @@ class VarianceMixin:
                 f"{len(X)}; pass the rows of one group, at most {LARGEST_MARGINAL}."
             )
         rows = Rows.read_all_effects(self, X, refuse_unseen=False)
-        total = self.fitted_.result.sigma**2 * np.eye(len(rows.missing))
+        weights = None
+        if sample_weight is not None:
+            weights = read_weights(sample_weight, len(X), allow_missing=False)
+        total = self._residual_covariance(rows, weights)
         for group, z, _, root in self._effects_to_draw(rows.design):
             columns = list(self.fitted_.spec.groups[group].columns)
             levels = (
