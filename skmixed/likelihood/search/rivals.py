@@ -21,10 +21,9 @@ CORRELATIONS = (-0.5, 0.5, 0.9)
 MOST_ALONE = 8
 # A scan of more numbers than this costs more than it may.
 LARGEST_SCAN = 20_000
-# Variance of scale-free effects that leaves fixed effects to compare within groups,
-# and its place among the sizes.
-FAR = 5
-WITHIN = SIZES[FAR]
+# Variance of scale-free effects that leaves fixed effects to compare within groups.
+# Where they vary little there, a larger one leaves less to compare.
+WITHIN = 1e4
 # Share of its squared length that a column which is constant within groups has there.
 CONSTANT = 1e-10
 # A variance that a search of a small design starts from besides.
@@ -84,8 +83,8 @@ def correlated(structures):
 
 @lru_cache(maxsize=32)
 def scanned_thetas(structure):
-    """Thetas of one factor that a scan reads, of shape (T, m)."""
-    thetas = [even([structure], variance) for variance in SIZES]
+    """Thetas of one factor that a scan reads, WITHIN's first; of shape (T, m)."""
+    thetas = [even([structure], variance) for variance in (WITHIN, *SIZES)]
     thetas = np.array([*thetas, *uneven([structure])])
     thetas.flags.writeable = False
     return thetas
@@ -172,7 +171,7 @@ def look_afar(deviance):
         if can_scan(deviance, len(thetas)):
             values, S = scan(deviance, thetas)
             order = np.argsort(values)
-            return [(values[i], thetas[i]) for i in order], S[FAR]
+            return [(values[i], thetas[i]) for i in order], S[0]
     if varies_within(deviance.A):
         deviance.evaluate(isotropic(deviance, WITHIN))
         if deviance.factored is not None:
