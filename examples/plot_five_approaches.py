@@ -78,30 +78,39 @@ def draw_lines(table, schools, path=None):
     """Draw the line or lines of each approach, and one school alone."""
     from picture import plt, show
 
+    from skmixed.inspection.style import BLUE, GREY, HEIGHT, HIGHLIGHTS, WIDTH
+
     figure, axes = plt.subplots(
-        2, 3, figsize=(11, 7), sharex=True, sharey=True, layout="constrained"
+        3,
+        2,
+        figsize=(WIDTH, 1.6 * HEIGHT),
+        sharex=True,
+        sharey=True,
+        layout="constrained",
     )
     ends = schools.groupby("school")["lrt"].agg(["min", "max"])
     for (name, model), axis in zip(table.models.items(), axes.flat, strict=False):
-        axis.scatter(schools["lrt"], schools["exam"], s=1, color="0.85")
+        axis.scatter(schools["lrt"], schools["exam"], s=1, color=GREY, alpha=0.4)
         lines = model.group_coef_["school"]
         if name in ("aggregated", "pooled"):
             x = np.array([schools["lrt"].min(), schools["lrt"].max()])
-            axis.plot(x, model.intercept_ + model.fixed_effects_["lrt"] * x, color="C0")
+            axis.plot(x, model.intercept_ + model.fixed_effects_["lrt"] * x, color=BLUE)
         else:
             for school, (intercept, slope) in lines.iterrows():
                 x = ends.loc[school].to_numpy()
-                axis.plot(x, intercept + slope * x, color="C0", lw=0.6)
+                axis.plot(x, intercept + slope * x, color=BLUE, lw=0.6)
         if name == "aggregated":
             means = schools.groupby("school")[["lrt", "exam"]].mean()
-            axis.scatter(means["lrt"], means["exam"], s=12, color="C1")
+            axis.scatter(
+                means["lrt"], means["exam"], s=9, color=HIGHLIGHTS[0], zorder=3
+            )
         axis.set_title(name)
     one = schools[schools["school"] == SCHOOL_ALONE]
     alone = PooledLinearRegressor("exam ~ lrt").fit(one)
     x = np.array([one["lrt"].min(), one["lrt"].max()])
-    axes.flat[-1].scatter(one["lrt"], one["exam"], s=6, color="0.5")
+    axes.flat[-1].scatter(one["lrt"], one["exam"], s=6, color=GREY)
     axes.flat[-1].plot(
-        x, alone.intercept_ + alone.fixed_effects_["lrt"] * x, color="C3"
+        x, alone.intercept_ + alone.fixed_effects_["lrt"] * x, color=HIGHLIGHTS[0]
     )
     axes.flat[-1].set_title(f"school {SCHOOL_ALONE} alone")
     figure.supxlabel("LRT score at 11 (standardised)")

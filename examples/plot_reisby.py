@@ -83,16 +83,20 @@ def draw_lines(study, models, path=None):
     """Draw every patient's ratings, and the lines of both models."""
     from picture import plt, show
 
-    _, axes = plt.subplots(1, 3, figsize=(12, 4.5), sharey=True, layout="constrained")
+    from skmixed.inspection.style import BLUE, GREY, HEIGHT, HIGHLIGHTS, WIDTH
+
+    _, axes = plt.subplots(
+        1, 3, figsize=(WIDTH, 0.75 * HEIGHT), sharey=True, layout="constrained"
+    )
     for _, one in study.frame.groupby(study.group):
-        axes[0].plot(one[study.time], one[study.response], color="0.6", lw=0.7)
+        axes[0].plot(one[study.time], one[study.response], color=GREY, lw=0.7)
     mean = study.frame.groupby(study.time)[study.response].mean()
-    axes[0].plot(mean.index, mean, color="C3", lw=2)
-    axes[0].set_title("data, and their mean")
+    axes[0].plot(mean.index, mean, color=HIGHLIGHTS[0], lw=2)
+    axes[0].set_title("data and mean")
     times = np.array([study.frame[study.time].min(), study.frame[study.time].max()])
     for axis, (name, model) in zip(axes[1:], models.items(), strict=True):
         for intercept, slope in model.group_coef_[study.group].to_numpy():
-            axis.plot(times, intercept + slope * times, color="C0", lw=0.6)
+            axis.plot(times, intercept + slope * times, color=BLUE, lw=0.6)
         axis.set_title(name)
     for axis in axes:
         axis.set_xlabel(study.time)
