@@ -2,8 +2,8 @@
 What the first rows of a new school are worth
 =============================================
 
-Schools are left out of the fit; the model then takes k pupils of each, its variances
-held, and predicts the other pupils of these schools.
+Schools are left out of the fit, fold by fold; the model then takes k pupils of each, at
+the variances of the fit, and predicts the other pupils of these schools.
 """
 
 import numpy as np
@@ -13,16 +13,17 @@ from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_london_schools
 
 schools = load_london_schools().frame.sample(frac=1, random_state=0)
-new = schools["school"] % 5 == 0
-model = MixedLinearRegressor("exam ~ lrt + (1 + lrt | school)").fit(schools[~new])
-pupil = schools[new].groupby("school").cumcount()
-later, errors = schools[new][pupil >= 20], []
-known = [0, 1, 2, 3, 5, 10, 20]
-for k in known:
-    first = schools[new][pupil < k]
-    adapted = model.adapt(first) if k else model
-    errors.append(np.sqrt(np.mean((adapted.predict(later) - later["exam"]) ** 2)))
+pupil = schools.groupby("school").cumcount()
+known, squares = [0, 1, 2, 3, 5, 10, 20], []
+for fold in range(5):
+    new, later = schools["school"] % 5 == fold, pupil >= 20
+    model = MixedLinearRegressor("exam ~ lrt + (1 + lrt | school)").fit(schools[~new])
+    rows = schools[new & later]
+    for k in known:
+        adapted = model.adapt(schools[new & (pupil < k)]) if k else model
+        squares.append(((adapted.predict(rows) - rows["exam"]) ** 2).sum())
+rmse = np.sqrt(np.reshape(squares, (5, -1)).sum(axis=0) / later.sum())
 _, ax = plt.subplots(layout="constrained")
-ax.plot(known, errors, "o-")
+ax.plot(known, rmse, "o-")
 ax.set(xlabel="pupils known of each new school", ylabel="RMSE of later pupils")
 show()
