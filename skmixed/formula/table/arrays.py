@@ -215,7 +215,8 @@ def refuse_beyond(power, what):
     if abs(power) > LARGEST_POWER:
         raise ValueError(
             f"The largest number of {what} is of the order 1e{power:+.0f}: squares of "
-            "such numbers leave the range of doubles. Change the units."
+            "such numbers leave the range of doubles. Change the units: "
+            f"divide by 1e{power:+.0f}."
         )
 
 
