@@ -12,11 +12,23 @@ from skmixed.baselines import (
     naive_vs_mixed,
 )
 from skmixed.estimators import MixedEffectsRegressor, MixedLinearRegressor
+from skmixed.estimators.classifiers import (
+    MixedLogisticClassifier,
+    MixedOrdinalClassifier,
+)
 from skmixed.estimators.deletions import drop_fixed_terms, drop_random_terms
 from skmixed.estimators.encoder import RandomEffectEncoder
 from skmixed.estimators.hypotheses import anova, contrast_test
 from skmixed.estimators.many import fit_many
 from skmixed.estimators.memory import estimate_memory
+from skmixed.estimators.mixed_regressors import (
+    MixedBetaRegressor,
+    MixedBinomialRegressor,
+    MixedGammaRegressor,
+    MixedInverseGaussianRegressor,
+    MixedNegativeBinomialRegressor,
+    MixedPoissonRegressor,
+)
 from skmixed.estimators.pooling import pool
 from skmixed.estimators.ratio_tests import bootstrap_test, likelihood_ratio_test
 from skmixed.estimators.robust import cluster_robust
@@ -29,8 +41,10 @@ from skmixed.interop.marginaleffects import as_marginaleffects
 from skmixed.interop.skops import trusted_types
 from skmixed.model_selection import compare_models
 from skmixed.warnings import (
+    LaplaceAccuracyWarning,
     RankDeficiencyWarning,
     RedundantTermWarning,
+    SeparationWarning,
     SingularFitWarning,
 )
 
@@ -44,13 +58,23 @@ __all__ = [
     "AggregatedLinearRegressor",
     "FormulaError",
     "InteractionLinearRegressor",
+    "LaplaceAccuracyWarning",
+    "MixedBetaRegressor",
+    "MixedBinomialRegressor",
     "MixedEffectsRegressor",
+    "MixedGammaRegressor",
+    "MixedInverseGaussianRegressor",
     "MixedLinearRegressor",
+    "MixedLogisticClassifier",
+    "MixedNegativeBinomialRegressor",
+    "MixedOrdinalClassifier",
+    "MixedPoissonRegressor",
     "PooledLinearRegressor",
     "RandomEffectEncoder",
     "RankDeficiencyWarning",
     "RedundantTermWarning",
     "SeparateLinearRegressor",
+    "SeparationWarning",
     "SingularFitWarning",
     "anova",
     "as_marginaleffects",

@@ -113,3 +113,36 @@ class RankDeficiencyWarning(UserWarning):
     >>> warnings.simplefilter("ignore", RankDeficiencyWarning)
     >>> warnings.resetwarnings()
     """
+
+
+class SeparationWarning(UserWarning):
+    """Responses are alike wherever a column says so: a coefficient has no bound.
+
+    Of yes-or-no answers, shares, grades and counts: all rows of a level answer alike,
+    or a column cuts the answers without error. The likelihood has no maximum then, and
+    what is reported is where its rise ended; likewise for the variance of groups whose
+    answers are all alike. The warning names columns or factors, and the way out.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skmixed import SeparationWarning
+    >>> warnings.simplefilter("ignore", SeparationWarning)
+    >>> warnings.resetwarnings()
+    """
+
+
+class LaplaceAccuracyWarning(UserWarning):
+    """Laplace's approximation is too rough for these data.
+
+    Groups have few rows and differ much. Quadrature of the same integral would move an
+    estimate by more than half a standard error (``laplace_shift_``): ask for it by
+    ``n_quadrature=15``.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skmixed import LaplaceAccuracyWarning
+    >>> warnings.simplefilter("ignore", LaplaceAccuracyWarning)
+    >>> warnings.resetwarnings()
+    """

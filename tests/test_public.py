@@ -13,9 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = {
     "skmixed": """
         AggregatedLinearRegressor FormulaError InteractionLinearRegressor
-        MixedEffectsRegressor MixedLinearRegressor PooledLinearRegressor
+        LaplaceAccuracyWarning MixedBetaRegressor MixedBinomialRegressor
+        MixedEffectsRegressor MixedGammaRegressor MixedInverseGaussianRegressor
+        MixedLinearRegressor MixedLogisticClassifier MixedNegativeBinomialRegressor
+        MixedOrdinalClassifier MixedPoissonRegressor PooledLinearRegressor
         RandomEffectEncoder RankDeficiencyWarning RedundantTermWarning
-        SeparateLinearRegressor SingularFitWarning anova
+        SeparateLinearRegressor SeparationWarning SingularFitWarning anova
         as_marginaleffects bootstrap_test cluster_robust
         compare_approaches compare_models compare_table contrast_test describe
         describe_occasions drop_fixed_terms drop_random_terms emmeans emtrends

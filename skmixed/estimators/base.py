@@ -70,9 +70,8 @@ class FormulaEstimator:
         others = frame.columns
         if label in others:
             others = [column for column in others if column != label]
-        formula = parse_formula(
-            "~ ." if self.formula is None else self.formula, columns=others
-        ).with_covariances(canonical_name)
+        parsed = parse_formula(self._formula_to_read(), columns=others)
+        formula = parsed.with_covariances(canonical_name)
         for remark in formula.remarks:
             warn(remark)
         columns = FrameColumns(frame)
@@ -83,21 +82,29 @@ class FormulaEstimator:
         keep = self._choose_rows(columns, formula, y, weights, residual)
         if not keep.all():
             columns = FrameColumns(frame, keep)
-        self.spec_, design = DesignSpec.learn(formula, columns)
+        self.spec_, design = self._learn_spec(formula, columns)
         y = self.spec_.read_response(columns) if y is None else y[keep]
-        if not np.isfinite(y).all():
-            raise ValueError(
-                "Input y contains infinity or a value too large: the response is not "
-                f"finite in {int((~np.isfinite(y)).sum())} rows."
-            )
+        refuse_infinite(y)
         self._keep_columns(frame, formula, design)
         self.formula_ = self.spec_.formula_text
         self.n_obs_ = len(y)
-        weights = None if weights is None else weights[keep]
+        weights = self._weigh_rows(columns, weights, keep)
         places = residual and self._learn_residual(residual, columns)
         design = dataclasses.replace(design, y=y, weights=weights, residual=places)
         check_magnitudes(design, self.spec_.coef_names)
         return design
+
+    def _formula_to_read(self):
+        """The formula with one column, or none, on its left side."""
+        return "~ ." if self.formula is None else self.formula
+
+    def _learn_spec(self, formula, columns):
+        """Learn the design; families may leave the constant to their own parameters."""
+        return DesignSpec.learn(formula, columns)
+
+    def _weigh_rows(self, columns, weights, keep):
+        """Weights of the rows that are fitted; families may know of trials."""
+        return None if weights is None else weights[keep]
 
     def _forget(self):
         """Remove an earlier fit, so that a failed one leaves nothing half new."""
@@ -168,6 +175,15 @@ class FormulaEstimator:
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def refuse_infinite(y):
+    """Raise for a response that is not finite."""
+    if not np.isfinite(y).all():
+        raise ValueError(
+            "Input y contains infinity or a value too large: the response is not "
+            f"finite in {int((~np.isfinite(y)).sum())} rows."
+        )
 
 
 class BaseFormulaRegressor(FormulaEstimator, RegressorMixin, BaseEstimator):

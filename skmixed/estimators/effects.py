@@ -16,6 +16,11 @@ class EffectsMixin:
         return hasattr(self, "fitted_")
 
     @property
+    def _asked(self):
+        """What is fitted, of whatever family."""
+        return fitted(self, residual=True, generalized=True)
+
+    @property
     def result_(self):
         """The fit as arrays."""
         return self.fitted_.result
@@ -23,19 +28,19 @@ class EffectsMixin:
     @property
     def fixed_effects_(self):
         """Fixed effects with the intercept (lme4: ``fixef``)."""
-        fit = fitted(self, residual=True)
+        fit = self._asked
         return pd.Series(fit.result.coef, index=fit.names, name="estimate")
 
     @property
     def fixed_effects_cov_(self):
         """Covariance matrix of the fixed effects (lme4: ``vcov``)."""
-        fit = fitted(self, residual=True)
+        fit = self._asked
         return pd.DataFrame(fit.result.coef_cov, index=fit.names, columns=fit.names)
 
     @property
     def random_effects_(self):
         """Conditional modes of every grouping factor (lme4: ``ranef``)."""
-        fit = fitted(self, residual=True)
+        fit = self._asked
         return {
             group: pd.DataFrame(modes, fit.spec.groups[group].to_index(), effects)
             for group, effects, modes in self._by_factor(fit.result.modes)
@@ -47,14 +52,14 @@ class EffectsMixin:
         return {
             group: pd.DataFrame(covariance, index=effects, columns=effects)
             for group, effects, covariance in self._by_factor(
-                fitted(self, residual=True).result.covariances
+                self._asked.result.covariances
             )
         }
 
     @property
     def conditional_cov_(self):
         """Covariances of the random effects given the data (lme4: ``condVar``)."""
-        covariances = fitted(self).mode_covariances
+        covariances = self._asked.mode_covariances
         return {group: cov.copy() for group, _, cov in self._by_factor(covariances)}
 
     @property

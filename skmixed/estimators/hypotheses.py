@@ -17,6 +17,7 @@ from skmixed.inference.fixed.contrasts import (
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.hypothesis_text import read_hypotheses
 from skmixed.inference.opened.fitted import fitted
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.printed import PrintedTable
 
 
@@ -72,15 +73,37 @@ def anova(model, *others, type=3, ddf="auto", vcov=None):
         others, type = (), others[0]
     if others:
         return likelihood_ratio_test(model, *others)
-    fit, type = fitted(model, "anova", residual=True), read_type(type)
+    fit = fitted(model, "anova", residual=True, generalized=True)
+    type = read_type(type)
     method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     alias = fit.alias_weights
     if alias is not None:
         alias = fit.result.A.basis.fixed.raw(alias)
     table = anova_table(fit.result, method, fixed_terms(fit.spec), type, alias)
-    title = f"Type {'I' * type} F tests"
+    kind = "F" if is_linear(fit.result) else "Wald chi-square"
+    table = table if is_linear(fit.result) else wald_table(table)
+    title = f"Type {'I' * type} {kind} tests"
     table.attrs["note"] = f"{title}. {reason}"
     return PrintedTable(table, title, [reason])
+
+
+def wald_table(table):
+    """Turn F tests without denominator into chi-squares.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``num_df``, ``F`` and ``p``.
+
+    Returns
+    -------
+    DataFrame
+        ``chi2``, ``df`` and ``p``.
+    """
+    return pd.DataFrame(
+        {"chi2": table["F"] * table["num_df"], "df": table["num_df"], "p": table["p"]},
+        index=table.index,
+    )
 
 
 def read_type(kind):
@@ -151,7 +174,7 @@ def contrast_test(
            estimate  std_error    df     t    p  lower  upper
     row 1     345.6       14.6  17.0  23.6  0.0  314.7  376.5
     """
-    fit = fitted(model, "contrast_test", residual=True)
+    fit = fitted(model, "contrast_test", residual=True, generalized=True)
     check_confidence_level(confidence_level)
     matrix, names, written = read_contrasts(L, fit.names)
     rhs = read_values(rhs, written, len(matrix))
@@ -164,6 +187,8 @@ def contrast_test(
         row = {"num_df": test.num_df, "den_df": test.den_df}
         row |= {"F": test.statistic, "p": test.p}
         table, title = pd.DataFrame([row], index=["joint"]), "F test of contrasts"
+        if not is_linear(result):
+            table, title = wald_table(table), "Wald chi-square test of contrasts"
     else:
         table = estimate_table(result, method, matrix, names, confidence_level, rhs)
         title = "Contrasts"

@@ -169,7 +169,7 @@ class PredictionMixin:
         array([[178., 325.]])
         """
         check_is_fitted(self)
-        _check_interval(confidence_level, kind)
+        check_interval(confidence_level, kind)
         refuse_residual(self.result_, "predict_interval")
         rows = Rows.read(self, X)
         predicted = self._predict_rows(rows)
@@ -226,9 +226,19 @@ class PredictionMixin:
         (180, 100)
         """
         check_is_fitted(self)
-        _check_simulate(n_samples, random_effects)
+        check_simulate(n_samples, random_effects)
         refuse_residual(self.result_, "simulate")
         random = check_random_state(random_state)
+        drawn = self._draw_predictors(X, n_samples, random_effects, random)
+        scale = np.full(len(drawn), self.fitted_.result.sigma)
+        if sample_weight is not None:
+            scale /= np.sqrt(
+                read_weights(sample_weight, len(drawn), allow_missing=False)
+            )
+        return drawn + scale[:, None] * random.standard_normal(drawn.shape)
+
+    def _draw_predictors(self, X, n_samples, random_effects, random):
+        """Fixed part, and random effects drawn or held, of shape (n, n_samples)."""
         read = Rows.read_all_effects(self, X, refuse_unseen=False)
         frame, missing = read.frame, read.missing
         fitted = random_effects == "fitted"
@@ -241,28 +251,24 @@ class PredictionMixin:
             shape = (levels.max() + 1 if len(rows) else 0, len(root), n_samples)
             effects = np.matmul(root, random.standard_normal(shape))
             drawn[rows] += np.einsum("nk,nks->ns", z[rows], effects[levels.to_numpy()])
-        scale = np.full(len(mean), self.fitted_.result.sigma)
-        if sample_weight is not None:
-            scale /= np.sqrt(
-                read_weights(sample_weight, len(mean), allow_missing=False)
-            )
-        return drawn + scale[:, None] * random.standard_normal(drawn.shape)
+        return drawn
 
-    def _predict_rows(self, rows):
-        """Fixed effects, offset and the conditional modes of known groups."""
+    def _predict_rows(self, rows, effects=None):
+        """Fixed effects, offset and effects of known groups: by default their modes."""
         design, missing = rows.design, rows.missing
         _warn_about_undetermined(self.fitted_, design, missing)
         result = self.fitted_.result
         coef = np.zeros(design.X.shape[1])
         coef[result.kept] = result.coef
+        modes = result.modes if effects is None else effects
         predicted = design.X @ coef
         if design.offset is not None:
             predicted += design.offset
         wanted = {block.group for block in design.random}
         terms = [term for term in result.terms if result.groups[term[0]] in wanted]
         for block, (factor, positions, _) in zip(design.random, terms, strict=True):
-            effects = result.modes[factor][block.codes][:, list(positions)]
-            added = np.einsum("ij,ij->i", block.z, effects)
+            own = modes[factor][block.codes][:, list(positions)]
+            added = np.einsum("ij,ij->i", block.z, own)
             predicted += np.where(block.codes < 0, 0.0, added)
         predicted[missing] = np.nan
         return predicted
@@ -313,14 +319,14 @@ def _warn_about_undetermined(fit, design, missing):
         )
 
 
-def _check_interval(confidence_level, kind):
+def check_interval(confidence_level, kind):
     """Raise unless the arguments of `predict_interval` make sense."""
     check_confidence_level(confidence_level)
     if kind not in ("prediction", "mean"):
         raise ValueError(f"kind={kind!r} should be 'prediction' or 'mean'.")
 
 
-def _check_simulate(n_samples, random_effects):
+def check_simulate(n_samples, random_effects):
     """Raise unless the arguments of `simulate` make sense."""
     check_count("n_samples", n_samples)
     if random_effects not in ("new", "fitted"):

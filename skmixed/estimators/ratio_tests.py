@@ -81,7 +81,9 @@ def likelihood_ratio_test(*models, refit=True):
     """
     if len(models) < 2:
         raise ValueError("A likelihood-ratio test needs two models or more.")
-    fits = [fitted(model, "likelihood_ratio_test") for model in models]
+    fits = [
+        fitted(model, "likelihood_ratio_test", generalized=True) for model in models
+    ]
     results, names = [fit.result for fit in fits], [fit.names for fit in fits]
     for result in results:
         refuse_held(result, "likelihood_ratio_test")

@@ -18,7 +18,7 @@ from skmixed.estimators.weights import read_weights
 from skmixed.formula import Design
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.frame import FrameColumns
-from skmixed.inference.opened.fitted import refuse_residual
+from skmixed.inference.opened.fitted import fitted, refuse_residual
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
 
@@ -165,6 +165,7 @@ class Rows:
         """Read the table that a model was fitted to; see `as_fitted`."""
         result = getattr(model, "result_", None)
         refuse_residual(result, "This diagnosis of rows")
+        fitted(model, "A look at the rows of a fit (check_model, influence)")
         return cls.read_complete(model, X, y, sample_weight).as_fitted()
 
     def select(self, keep):

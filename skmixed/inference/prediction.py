@@ -49,6 +49,27 @@ def mean_variance(fit, design):
     return posterior.variance(posterior.basis.rows(design))
 
 
+def random_variance(fit, design):
+    """Variance of the random part given the data and all parameters.
+
+    Parameters
+    ----------
+    fit : Fitted
+    design : Design
+        As in :func:`mean_variance`.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        ``z'C z`` with the posterior covariance C of the effects of known groups, also
+        between factors; ``z'Psi z`` for new groups.
+    """
+    if not fit.result.groups:
+        return np.zeros(len(design.X))
+    posterior = fit.open.posterior
+    return posterior.random_variance(posterior.basis.rows(design))
+
+
 @dataclass(frozen=True, eq=False)
 class PredictiveDistribution:
     """Variance of predictions, and the t distribution that it calls for.

@@ -12,6 +12,7 @@ from skmixed.inspection.rows import (
     read_along,
     read_column,
     read_table_or_fail,
+    refuse_other_families,
 )
 from skmixed.inspection.style import (
     BLACK,
@@ -202,6 +203,7 @@ class GroupLinesDisplay:
         -------
         GroupLinesDisplay
         """
+        refuse_other_families(estimator, "GroupLinesDisplay")
         frame, y, codes, labels, names = read_along(estimator, X, y, x, group)
         x, group = names["x_name"], names["group_name"]
         present = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(labels)))

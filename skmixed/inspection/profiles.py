@@ -4,6 +4,7 @@ import numpy as np
 from scipy import stats
 from scipy.interpolate import CubicSpline
 
+from skmixed.inspection.rows import refuse_other_families
 from skmixed.inspection.style import (
     BLACK,
     BLUE,
@@ -135,6 +136,7 @@ class ProfileDisplay:
         -------
         ProfileDisplay
         """
+        refuse_other_families(estimator, "ProfileDisplay")
         farther = max(0.99, confidence_level)
         if parameters is None:
             known = estimator.conf_int().index

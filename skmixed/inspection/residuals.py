@@ -6,7 +6,7 @@ import pandas as pd
 from skmixed.estimators.input import read_table
 from skmixed.estimators.rows import Rows
 from skmixed.inspection.quantiles import draw_qq
-from skmixed.inspection.rows import choose_factor, group_codes
+from skmixed.inspection.rows import choose_factor, group_codes, refuse_other_families
 from skmixed.inspection.style import (
     BLACK,
     BLUE,
@@ -128,6 +128,7 @@ class ResidualsDisplay:
         ValueError
             For an unknown kind, panel or group.
         """
+        refuse_other_families(estimator, "ResidualsDisplay")
         if kind not in ("conditional", "marginal"):
             raise ValueError(f"kind={kind!r} should be 'conditional' or 'marginal'.")
         table = read_table(X)

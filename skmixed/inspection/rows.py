@@ -11,6 +11,7 @@ from skmixed.estimators.input import (
 )
 from skmixed.estimators.rows import response_of
 from skmixed.formula.text.parse import columns_of
+from skmixed.inference.opened.fitted import Fitted, fitted
 
 
 def choose_factor(estimator, group):
@@ -42,6 +43,23 @@ def choose_factor(estimator, group):
             f"group={group!r} is no grouping factor of the model; it has {known}."
         )
     return group
+
+
+def refuse_other_families(estimator, asked):
+    """Raise for a generalised model where a picture is of normal responses.
+
+    Parameters
+    ----------
+    estimator : estimator
+    asked : str
+        Who asks, for the message.
+
+    Raises
+    ------
+    ValueError
+    """
+    if isinstance(getattr(estimator, "fitted_", None), Fitted):
+        fitted(estimator, asked)
 
 
 def group_codes(estimator, X, group):

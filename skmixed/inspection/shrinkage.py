@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from skmixed.inference.diagnose.unshrunk import unshrunk_effects
-from skmixed.inspection.rows import choose_factor
+from skmixed.inspection.rows import choose_factor, refuse_other_families
 from skmixed.inspection.style import (
     BLACK,
     BLUE,
@@ -113,6 +113,7 @@ class ShrinkageDisplay:
         ValueError
             Where the factor has fewer than two effects.
         """
+        refuse_other_families(estimator, "ShrinkageDisplay")
         group = choose_factor(estimator, group)
         result = estimator.result_
         factor = result.groups.index(group)

@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from numbers import Integral
 
+import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
+from skmixed.estimators.input import read_features
 from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.rotation import rotate_residuals
 from skmixed.inference.diagnose.simulated import residual_tests, scale_by_simulation
+from skmixed.inference.diagnose.simulated_family import family_tests, scale_by_family
+from skmixed.inference.opened.fitted import fitted
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.numbers import fixed_decimals
 from skmixed.printing.printed import Printed, Table
 
@@ -75,7 +80,7 @@ def simulated_residuals(
 
     Parameters
     ----------
-    estimator : MixedLinearRegressor
+    estimator : MixedLinearRegressor or estimator of another family
         Fitted.
     X : data frame
         The table that `fit` was given; a fitted model keeps no rows.
@@ -113,6 +118,11 @@ def simulated_residuals(
     rows, ``dispersion`` is next to 1 whenever the fit is right; look at ``spread`` for
     a variance that changes with the fitted value.
 
+    Of other families responses are ranked as they are, ties broken at random (Dunn and
+    Smyth, 1996), as DHARMa does. The tests are ``uniformity``, ``dispersion``,
+    ``zeros`` and ``outliers``; the first three are held against the simulations
+    themselves, in which groups vary together too.
+
     Examples
     --------
     >>> from skmixed import MixedLinearRegressor
@@ -127,15 +137,36 @@ def simulated_residuals(
     if not isinstance(n_simulations, Integral) or n_simulations < 20:
         raise ValueError(f"n_simulations={n_simulations!r} should be at least 20.")
     generator = check_random_state(random_state)
+    if not is_linear(fitted(estimator, generalized=True).result):
+        return of_family(estimator, X, y, sample_weight, n_simulations, generator)
     rows = Rows.read_fitted(estimator, X, y, sample_weight)
     result, design = estimator.result_, rows.design
     residuals, basis = rotate_residuals(estimator.fitted_, design)
     found = scale_by_simulation(residuals, basis, n_simulations, generator, verbose)
-    fitted = design.X[:, result.kept] @ result.coef
+    means = design.X[:, result.kept] @ result.coef
     if design.offset is not None:
-        fitted += design.offset
+        means += design.offset
     return SimulatedResiduals(
         residuals=pd.Series(found.scaled, index=rows.index, name="scaled_residual"),
-        tests=residual_tests(found, fitted),
+        tests=residual_tests(found, means),
+        n_simulations=n_simulations,
+    )
+
+
+def of_family(estimator, X, y, sample_weight, n_simulations, random_state):
+    """Scaled residuals of a generalised model; see `simulated_residuals`."""
+    frame = read_features(estimator, X, reset=False)
+    response = estimator._observed(frame, y)
+    simulated = estimator._draw_responses(
+        frame, n_simulations, "new", sample_weight, random_state
+    )
+    known = ~(np.isnan(response) | np.isnan(simulated[:, 0]))
+    response, simulated = response[known], simulated[known]
+    scaled = scale_by_family(response, simulated, random_state)
+    return SimulatedResiduals(
+        residuals=pd.Series(
+            scaled[:, 0], index=frame.index[known], name="scaled_residual"
+        ),
+        tests=family_tests(response, simulated, scaled),
         n_simulations=n_simulations,
     )

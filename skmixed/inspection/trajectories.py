@@ -7,6 +7,7 @@ from skmixed.inspection.rows import (
     factorize,
     read_along,
     read_table_or_fail,
+    refuse_other_families,
 )
 from skmixed.inspection.style import (
     BLACK,
@@ -184,6 +185,7 @@ class TrajectoriesDisplay:
         -------
         TrajectoriesDisplay
         """
+        refuse_other_families(estimator, "TrajectoriesDisplay")
         frame, y, codes, labels, names = read_along(estimator, X, y, x, group)
         rows = TrajectoryRows(frame, names["x_name"], y, codes, labels, facet)
         options = (highlight, kind, max_groups, random_state)

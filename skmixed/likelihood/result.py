@@ -236,6 +236,20 @@ class FitResult:
         return np.concatenate(parts)
 
 
+def is_linear(result):
+    """Whether a fit is a linear model, and no working model of another family.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    bool
+    """
+    return getattr(result, "family", None) is None
+
+
 def lme4_order(n_levels):
     """Order of the random terms in lme4's theta: by falling number of levels.
 

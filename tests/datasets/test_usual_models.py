@@ -5,7 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from skmixed import MixedLinearRegressor
+from skmixed import (
+    MixedBinomialRegressor,
+    MixedLinearRegressor,
+    MixedLogisticClassifier,
+    MixedOrdinalClassifier,
+    MixedPoissonRegressor,
+)
 from skmixed.datasets import make_mixed_regression
 from skmixed.datasets.tables import TABLES, read_description, read_table
 
@@ -15,23 +21,30 @@ STANDARD_ERRORS = 5
 CORRELATION = 0.5
 
 
-# Their responses are no numbers on a line: the linear model is not their usual one.
-OTHER_RESPONSES = {"cbpp", "contraception", "grouseticks", "verbagg", "wine"}
+# Their responses are no numbers on a line.
+ESTIMATORS = {
+    "cbpp": MixedBinomialRegressor,
+    "contraception": MixedLogisticClassifier,
+    "grouseticks": MixedPoissonRegressor,
+    "verbagg": MixedLogisticClassifier,
+    "wine": MixedOrdinalClassifier,
+}
+
+
+FORMULA = re.compile(r"^    ([\w(), -]+ ~ [^#\n]+)", re.MULTILINE)
 
 
 def usual_models():
     for name in TABLES:
-        if name in OTHER_RESPONSES:
-            continue
         section = read_description(name).split("The usual model")[1]
-        for formula in re.findall(r"^    (\w+ ~ [^#\n]+)", section, re.MULTILINE):
+        for formula in FORMULA.findall(section):
             yield pytest.param(name, formula.strip(), id=f"{name}: {formula.strip()}")
 
 
 @pytest.mark.parametrize(("name", "formula"), list(usual_models()))
 def test_usual_model_of_a_description_converges(name, formula):
     frame = read_table(name)
-    model = MixedLinearRegressor(formula).fit(frame)
+    model = ESTIMATORS.get(name, MixedLinearRegressor)(formula).fit(frame)
     assert model.converged_
     assert model.n_obs_ == len(frame)
 

@@ -40,6 +40,8 @@ class DesignSpec:
         Grouping factor and effects of each random-effects term.
     groups : dict of str to GroupIndex
         Grouping factors in order of first appearance.
+    without_constant : bool
+        Whether the intercept is left out of X: other parameters stand for it.
     typical : dict of str to tuple (list, bool)
         For every column of the fixed part the values that stand for its rows, and
         whether they are levels: see ``typical_values``.
@@ -68,11 +70,12 @@ class DesignSpec:
         self.groups = {}
         self.constant = None
         self.random_constants = []
+        self.without_constant = False
         self.typical = {}
         self.residual = None
 
     @classmethod
-    def learn(cls, formula, frame):
+    def learn(cls, formula, frame, *, without_constant=False):
         """Learn levels, transforms and groups from a table, and make its design.
 
         Parameters
@@ -80,6 +83,8 @@ class DesignSpec:
         formula : MixedFormula
         frame : pandas.DataFrame or FrameColumns of n rows
             Without missing values in the columns of the formula.
+        without_constant : bool, default=False
+            Leave the intercept out of X, levels being coded as if it were there.
 
         Returns
         -------
@@ -98,6 +103,7 @@ class DesignSpec:
         frame = FrameColumns.of(frame)
         check_columns(frame, formula.predictor_columns)
         spec = cls(str(formula))
+        spec.without_constant = without_constant
         table = ColumnTable.learn(frame, formula.design_columns, formula.key_columns)
         spec.levels = table.levels
         parts = design_parts(formula, tuple(range(len(formula.random))))
@@ -114,7 +120,10 @@ class DesignSpec:
     def keep_names(self, formula, evaluated):
         """Keep the columns' names and the constant vectors."""
         self.coef_names = evaluated["fixed"].plan.names
-        self.constant = find_constant(evaluated["fixed"])
+        if self.without_constant:
+            self.coef_names = self.coef_names[1:]
+        else:
+            self.constant = find_constant(evaluated["fixed"])
         self.implied = find_implied(evaluated["fixed"])
         names = name_groups(formula)
         for place in range(len(formula.random)):
@@ -184,6 +193,7 @@ class DesignSpec:
     def assemble(self, formula, evaluated, table, codes):
         """Make the design from its evaluated parts and the codes of the groups."""
         X, offset = finished(evaluated["fixed"], table), None
+        X = X[:, 1:] if self.without_constant else X
         if "offset" in evaluated:
             check_offsets(formula, evaluated["offset"].plan.names)
             offset = finished(evaluated["offset"], table).sum(axis=1)

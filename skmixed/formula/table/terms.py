@@ -1,7 +1,7 @@
 """Which columns of X belong to which term, and how their levels are coded."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -116,7 +116,18 @@ def fixed_terms(spec):
                 tuple(columns),
             )
         )
-    return terms
+    return without_constant(terms) if spec.without_constant else terms
+
+
+def without_constant(terms):
+    """Leave out the intercept, which has no column in X."""
+    return [
+        replace(
+            term,
+            columns=tuple(replace(c, position=c.position - 1) for c in term.columns),
+        )
+        for term in terms[1:]
+    ]
 
 
 def one_row(spec):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skmixed.likelihood.result import is_linear
+
 # Two sums of squares of one response agree to this, relative.
 SAME_SUM = 1e-8
 # Products of columns that have one name agree to this, relative.
@@ -53,6 +55,9 @@ def refuse_different_data(results, names):
                 f"rows, `{name}` to {other.n_obs}. Were rows dropped for missing "
                 "values? Leave out the same rows for both."
             )
+        if not (is_linear(first) and is_linear(other)):
+            refuse_other_family(first, other, (label, name))
+            continue
         sums = response_sum(first.A), response_sum(other.A)
         weights = first.A.sum_log_weights, other.A.sum_log_weights
         if not (
@@ -64,6 +69,47 @@ def refuse_different_data(results, names):
                 f"or weights: their weighted sums of squares are {sums[0]:.8g} and "
                 f"{sums[1]:.8g}."
             )
+
+
+def refuse_other_family(one, other, names):
+    """Raise unless two models are of one family, approximation and response.
+
+    Parameters
+    ----------
+    one, other : FitResult
+        One of them, at least, of a generalised model.
+    names : tuple of two str
+        Formulas, for the message.
+
+    Raises
+    ------
+    ValueError
+    """
+    kinds = [family_of_result(result) for result in (one, other)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"Likelihoods of one family are compared; `{names[0]}` is {kinds[0]}, "
+            f"`{names[1]}` is {kinds[1]}. Compare AICs, where the responses are the "
+            "same numbers."
+        )
+    if one.fingerprint != other.fingerprint:
+        raise ValueError(
+            f"`{names[0]}` and `{names[1]}` were fitted to different responses, "
+            "offsets or weights."
+        )
+    ways = [r.approximation for r in (one, other) if r.A.factors]
+    if len(set(ways)) > 1:
+        raise ValueError(
+            f"The likelihoods are approximated in two ways, {ways[0]} and {ways[1]}: "
+            "fit both with one n_quadrature."
+        )
+
+
+def family_of_result(result):
+    """Name a family and its link."""
+    if is_linear(result):
+        return "a linear mixed model"
+    return f"{result.family.name} with the {result.family.link.name} link"
 
 
 def same_order(one, other):
@@ -117,7 +163,8 @@ def different_columns(results, coef_names):
     list of str
     """
     shared = [name for name in coef_names[0] if name in coef_names[1]]
-    if not shared:
+    # working models weigh the same columns differently
+    if not shared or not all(map(is_linear, results)):
         return []
     found, scale = [], response_sum(results[0].A)
     for result, names in zip(results, coef_names, strict=True):

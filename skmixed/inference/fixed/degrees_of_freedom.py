@@ -6,6 +6,7 @@ from skmixed.inference.fixed.kenward_roger import kenward_roger
 from skmixed.inference.fixed.satterthwaite import Satterthwaite
 from skmixed.likelihood.elimination.regime import best_bid
 from skmixed.likelihood.elimination.sizes import sizes_of_products
+from skmixed.likelihood.result import is_linear
 
 METHODS = ("auto", "satterthwaite", "kenward-roger", "normal", "residual")
 # What R's packages call them.
@@ -74,6 +75,7 @@ def choose_degrees_of_freedom(fit, ddf="auto", vcov=None):
     if ddf not in METHODS:
         raise ValueError(f"ddf={ddf!r} should be one of {', '.join(METHODS)}.")
     result, why = fit.result, ""
+    ddf = ddf if is_linear(result) else only_normal(result, ddf)
     if result.independent and ddf not in ("normal", "residual"):
         ddf, why = "residual", "exact without random effects"
     elif ddf == "auto":
@@ -86,6 +88,16 @@ def choose_degrees_of_freedom(fit, ddf="auto", vcov=None):
         method = Constant(result, ddf)
     reason = f"Tests of fixed effects use {method.label}"
     return method, f"{reason} ({why})." if why else f"{reason}."
+
+
+def only_normal(result, ddf):
+    """Refuse all but the normal distribution, for families other than the normal."""
+    if ddf not in ("auto", "normal"):
+        raise ValueError(
+            f"ddf={ddf!r} is of linear models; tests of the {result.family.name} "
+            "family use the normal distribution."
+        )
+    return "normal"
 
 
 def check_robust(vcov, result, ddf):

@@ -13,6 +13,7 @@ from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.multiplicity import adjust_p, check_adjust, critical_values
 from skmixed.inference.fixed.reference_grid import ReferenceGrid
 from skmixed.inference.opened.fitted import fitted
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.numbers import say_level
 from skmixed.printing.printed import Printed, PrintedTable, Table
 
@@ -32,6 +33,7 @@ def emmeans(
     ddf="auto",
     confidence_level=0.95,
     vcov=None,
+    scale="link",
 ):
     """Estimated marginal means of a fitted mixed model.
 
@@ -59,6 +61,10 @@ def emmeans(
     confidence_level : float, default=0.95
     vcov : ClusterRobust, default=None
         Robust covariance of the fixed effects; see `cluster_robust`.
+    scale : {"link", "response"}, default="link"
+        Of generalised models: means on the scale of the linear predictor, or
+        transformed to that of the response, with standard errors by the delta method.
+        Comparisons are on the scale of the linear predictor.
 
     Returns
     -------
@@ -98,13 +104,31 @@ def emmeans(
     1    A - C   -13.917      2.177  10.0  0.000
     2    B - C    -5.950      2.177  10.0  0.051
     """
-    fit = fitted(model, "emmeans", residual=True)
+    fit = fitted(model, "emmeans", residual=True, generalized=True)
     confidence_level = check_confidence_level(confidence_level)
     specs, by = read_specs(specs, by)
     grid = ReferenceGrid(fit, specs, by, at or {})
     method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     check_adjust(adjust, pairwise=True)
-    return MarginalMeans(fit.result, grid, method, reason, adjust, confidence_level)
+    check_scale(scale, fit.result)
+    return MarginalMeans(
+        fit.result, grid, method, reason, adjust, confidence_level, scale
+    )
+
+
+def check_scale(scale, result):
+    """Raise for a scale that there is not, or that has no meaning for a family."""
+    if scale not in ("link", "response"):
+        raise ValueError(f"scale={scale!r} should be 'link' or 'response'.")
+    if (
+        scale == "response"
+        and not is_linear(result)
+        and result.family.name == "ordinal"
+    ):
+        raise ValueError(
+            "scale='response' has no meaning for grades; predict_proba gives their "
+            "probabilities."
+        )
 
 
 def read_specs(specs, by):
@@ -215,11 +239,14 @@ class MarginalMeans(Printed):
     reason: str
     adjust: str
     confidence_level: float
+    scale: str = "link"
 
     @cached_property
     def frame(self):
         """Table of the means."""
         table = self._estimates(self.grid.L, self.grid.offset)[list(MEANS)]
+        if self.scale == "response" and not is_linear(self.result):
+            table = to_response(table, self.result.family.link)
         return pd.concat([self.grid.cells, table.reset_index(drop=True)], axis=1)
 
     @cached_property
@@ -327,10 +354,16 @@ class MarginalMeans(Printed):
                 f"{term} is an interaction: means may mislead that are averages over "
                 f"{', '.join(others)}, or held at one value of it; see by= and at=."
             )
-        if grid.response and not grid.response.isidentifier():
+        plain = not grid.response or grid.response.isidentifier()
+        if not plain and is_linear(self.result):
             notes.append(f"On the scale of {grid.response}.")
         if np.isnan(grid.L).any():
             notes.append("NaN: not estimable, cells of the design are empty.")
+        if not is_linear(self.result):
+            notes.append(
+                "Comparisons on the scale of the linear predictor"
+                + ("." if self.scale == "response" else ", as the means.")
+            )
         notes += [say_level(self.confidence_level), self.reason]
         if self._shows_pairs():
             notes.append(f"Comparisons adjusted by: {self.adjust}.")
@@ -346,6 +379,18 @@ class MarginalMeans(Printed):
         if self._shows_pairs():
             yield self.pairs.table
         yield "\n".join(self.notes)
+
+
+def to_response(table, link):
+    """Bring means from the scale of the linear predictor to that of the response."""
+    eta = table["estimate"].to_numpy()
+    ends = np.sort(link.mean(table[["lower", "upper"]].to_numpy()), axis=1)
+    return table.assign(
+        estimate=link.mean(eta),
+        std_error=table["std_error"] * np.abs(link.slope(eta)),
+        lower=ends[:, 0],
+        upper=ends[:, 1],
+    )
 
 
 def combine(weights, L):

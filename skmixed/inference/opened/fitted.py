@@ -14,7 +14,7 @@ from skmixed.inference.opened.row_facts import (
 )
 from skmixed.inference.opened.row_sketch import RowSketch
 from skmixed.likelihood.elimination.regime import bid_for
-from skmixed.likelihood.result import FitResult
+from skmixed.likelihood.result import FitResult, is_linear
 
 # With a larger dense matrix an open likelihood is too much memory to keep.
 LARGEST_KEPT = 4000
@@ -66,7 +66,10 @@ class Fitted:
         -------
         Fitted
         """
-        known = design.weights is None and has_column_sums(result.A)
+        # those of a working model are weighted by its family
+        known = (
+            is_linear(result) and design.weights is None and has_column_sums(result.A)
+        )
         return cls(
             result,
             spec,
@@ -149,7 +152,7 @@ def refuse_held(result, asked):
         )
 
 
-def fitted(model, asked="This", residual=False):
+def fitted(model, asked="This", residual=False, *, generalized=False):
     """Fetch what a mixed model has estimated.
 
     Parameters
@@ -159,6 +162,8 @@ def fitted(model, asked="This", residual=False):
         Who asks, for the message.
     residual : bool, default=False
         Whether it holds for models with a residual covariance too.
+    generalized : bool, default=False
+        Whether what is asked has an answer for responses of other families.
 
     Returns
     -------
@@ -168,13 +173,19 @@ def fitted(model, asked="This", residual=False):
     ------
     NotFittedError
     ValueError
-        Where the estimator is no mixed model.
+        Where the estimator is no mixed model, and where there is no answer for its
+        family.
     """
     check_is_fitted(model)
     found = getattr(model, "fitted_", None)
     if isinstance(found, Fitted):
         if not residual:
             refuse_residual(found.result, asked)
+        if not generalized and not is_linear(found.result):
+            raise ValueError(
+                f"{asked} is for linear mixed models; it is not there for the "
+                f"{found.result.family.name} family of {type(model).__name__}."
+            )
         return found
     raise ValueError(
         f"{asked} needs a mixed model; {type(model).__name__} is none. Leave the "

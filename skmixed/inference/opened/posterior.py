@@ -95,6 +95,28 @@ class Posterior:
         """
         return self.alone.variance(rows)[0]
 
+    def random_variance(self, rows):
+        """Variance of the random part given the data and beta, of shape (n,).
+
+        Parameters
+        ----------
+        rows : BasisRows
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            ``z'D z - w'P w``, w zero for unseen groups.
+        """
+        total = np.zeros(len(rows))
+        for (w, own, codes), P in zip(
+            self.alone.loadings(rows), self.blocks, strict=True
+        ):
+            Pw = np.einsum("abn,nb->na", P[..., codes], w[0])
+            total += own[0] - (w[0] * Pw).sum(axis=1)
+        if len(rows.z) > 1:
+            total -= 2.0 * self.between_factors(rows)
+        return self.sigma2 * np.maximum(total, 0.0)
+
     def between_factors(self, rows):
         """Sum of ``w_g'P_gh w_h`` over pairs of factors, of shape (n,).
 

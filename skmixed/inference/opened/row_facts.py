@@ -15,10 +15,13 @@ class RowMoments:
         Covariance matrix of the fixed-effects columns, with divisor n - 1.
     random : tuple of ndarray of shape (k_j, k_j)
         Mean of z z' per grouping factor.
+    mean : ndarray of shape (r,), optional
+        Of the fixed-effects columns, where rows were read.
     """
 
     fixed: np.ndarray
     random: tuple[np.ndarray, ...]
+    mean: np.ndarray | None = None
 
     @classmethod
     def of_design(cls, design, basis):
@@ -34,9 +37,10 @@ class RowMoments:
         RowMoments
         """
         rows, n = basis.rows(design), len(design.X)
-        about = rows.X - rows.X.mean(axis=0)
+        mean = rows.X.mean(axis=0)
+        about = rows.X - mean
         fixed = about.T @ about / max(n - 1, 1)
-        return cls(fixed, tuple(z.T @ z / n for z in rows.z))
+        return cls(fixed, tuple(z.T @ z / n for z in rows.z), mean)
 
     @classmethod
     def of_result(cls, result):

@@ -7,9 +7,12 @@ import pandas as pd
 
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.numbers import fixed_decimals
 from skmixed.printing.printed import WIDTH, Printed, Table, once, text_of
 from skmixed.printing.render import convergence_line, dropped_line
+
+RANDOM_COLUMNS = ["group", "effect", "variance", "sd"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -132,12 +135,14 @@ def random_effects_table(result):
     DataFrame
         ``group``, ``effect``, ``variance``, ``sd`` and as many ``corr_j`` as needed:
         the correlation with the j-th effect of the same term; with the first alone
-        where the term has a structured covariance. The last row is the residual.
+        where the term has a structured covariance. The last row is the residual, of
+        linear models.
     """
     rows = [row for term in result.terms for row in _term_rows(result, *term)]
-    residual = {"variance": result.sigma**2, "sd": result.sigma}
-    rows.append({"group": "Residual", "effect": "", **residual})
-    return pd.DataFrame(rows)
+    if is_linear(result):
+        residual = {"variance": result.sigma**2, "sd": result.sigma}
+        rows.append({"group": "Residual", "effect": "", **residual})
+    return pd.DataFrame(rows, columns=None if rows else RANDOM_COLUMNS)
 
 
 def residual_table(result, spec):
@@ -224,7 +229,7 @@ def fit_table(result):
         "deviance": result.deviance,
         "aic": result.aic,
         "bic": result.bic,
-        "sigma": result.sigma,
+        "sigma": result.sigma if is_linear(result) else np.nan,
         "n_parameters": result.n_parameters,
         "df_resid": result.df_resid,
         "converged": result.converged,
@@ -253,12 +258,9 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
     Summary
     """
     result, aliased = fit.result, fit.aliased
-    kind = "Linear mixed model" if result.groups else "Linear model"
     heading = [f"Formula: {fit.spec.formula_text}"]
     if result.residual is not None:
-        kind += " with a residual covariance"
         heading.append(f"Residual: {result.residual.text}")
-    method = "REML" if result.reml else "maximum likelihood"
     fixed, reason = fixed_effects_table(fit, ddf, confidence_level, vcov)
     footing = [reason] if len(fixed) else []
     footing += dropped_line(n_dropped)
@@ -278,9 +280,57 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
         random=random_effects_table(result),
         fit=fit_table(result),
         n_groups=dict(zip(result.groups, result.n_levels, strict=True)),
-        heading=(f"{kind} fit by {method}", *heading),
+        heading=(*titles(result), *heading),
         residual=residual_table(result, fit.spec),
         footing=tuple(footing),
+    )
+
+
+def titles(result):
+    """Say what was fitted, and how.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    list of str
+    """
+    kind = "inear mixed model" if result.groups else "inear model"
+    if result.residual is not None:
+        kind += " with a residual covariance"
+    if is_linear(result):
+        return [f"L{kind} fit by {'REML' if result.reml else 'maximum likelihood'}"]
+    way = f" ({result.approximation})" if result.groups else ""
+    family = result.family
+    lines = [f"Generalized l{kind} fit by maximum likelihood{way}"]
+    lines.append(f"Family: {family.name} ({family.link.name})")
+    dispersion = family.dispersion(result.psi)
+    if dispersion is not None:
+        lines.append(f"Dispersion: {dispersion:.4g}")
+    return lines
+
+
+def exponentiated(fixed):
+    """Odds ratios, rate ratios or ratios of means, with the bounds of their logs.
+
+    Parameters
+    ----------
+    fixed : DataFrame
+        Of the fixed effects, on the scale of a logit or a logarithm.
+
+    Returns
+    -------
+    DataFrame
+        Standard errors by the delta method; tests are those of the logs.
+    """
+    ratio = np.exp(fixed["estimate"])
+    return fixed.assign(
+        estimate=ratio,
+        std_error=ratio * fixed["std_error"],
+        lower=np.exp(fixed["lower"]),
+        upper=np.exp(fixed["upper"]),
     )
 
 

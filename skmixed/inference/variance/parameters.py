@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.likelihood.result import is_linear
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -68,7 +70,7 @@ class Parameter:
 
 
 def list_parameters(result, coef_names):
-    """List the parameters of a model: fixed effects first, sigma last.
+    """List the parameters of a model: fixed effects first, sigma of linear ones last.
 
     Parameters
     ----------
@@ -94,7 +96,7 @@ def list_parameters(result, coef_names):
                     described.smallest,
                 )
             )
-    return [*found, Parameter("sigma", "sigma")]
+    return [*found, Parameter("sigma", "sigma")] if is_linear(result) else found
 
 
 def unused(name, found):

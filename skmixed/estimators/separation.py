@@ -1,0 +1,89 @@
+"""Warn about estimates of generalised models that have no bound, or are rough."""
+
+import numpy as np
+
+from skmixed.warnings import LaplaceAccuracyWarning, SeparationWarning, warn
+
+# On the logit scale: odds of three million to one, between the levels of a column or
+# along a standard deviation of it.
+FARTHEST = 15.0
+# Standard deviation of random effects on the logit scale that no data bound.
+WIDEST = 10.0
+# Shift of an estimate by quadrature, in standard errors, that is too much.
+ROUGH = 0.5
+
+
+def warn_about_generalized(fit, design):
+    """Warn about separation and about the accuracy of Laplace's approximation.
+
+    Parameters
+    ----------
+    fit : Fitted
+    design : Design
+        Of the fit.
+
+    Warns
+    -----
+    SeparationWarning
+        Where a coefficient or a variance of discrete responses has no bound.
+    LaplaceAccuracyWarning
+        Where quadrature would move an estimate by more than half a standard error.
+    """
+    result = fit.result
+    if result.family.discrete:
+        scale = scale_of(result.family.link)
+        _warn_about_columns(fit, design, FARTHEST * scale)
+        _warn_about_variances(result, WIDEST * scale)
+    shift = result.laplace_shift
+    if shift is not None and shift > ROUGH:
+        warn(
+            "Laplace's approximation is rough here: quadrature would move an estimate "
+            f"by {shift:.1f} standard errors. Fit with n_quadrature=15.",
+            LaplaceAccuracyWarning,
+        )
+
+
+def scale_of(link):
+    """Size of a link's unit beside that of the logit."""
+    variance = link.latent_variance
+    return 1.0 if variance is None else float(np.sqrt(variance / (np.pi**2 / 3)))
+
+
+def _warn_about_columns(fit, design, farthest):
+    X, found = design.X[:, fit.result.kept], []
+    for name, x, coef in zip(fit.names, X.T, fit.result.coef, strict=True):
+        if name != "Intercept" and abs(coef) * spread_of(x) > farthest:
+            found.append(name)
+    if not found:
+        return
+    named = ", ".join(f"`{name}`" for name in found)
+    warn(
+        f"The response is (nearly) determined wherever {named} says so: such a "
+        "coefficient has no bound, its standard error no meaning, and what is reported "
+        "is where the likelihood ceased to rise. Merge levels with their neighbours, "
+        "leave the column out, or move its levels into a random effect.",
+        SeparationWarning,
+    )
+
+
+def spread_of(x):
+    """Difference of a column of two values, standard deviation of others."""
+    low, high = x.min(), x.max()
+    two = ((x == low) | (x == high)).all()
+    return float(high - low) if two else float(x.std())
+
+
+def _warn_about_variances(result, widest):
+    for group, effects, covariance in zip(
+        result.groups, result.effects, result.covariances, strict=True
+    ):
+        sd = np.sqrt(np.diag(covariance))
+        if "Intercept" in effects and sd[effects.index("Intercept")] > widest:
+            value = sd[effects.index("Intercept")]
+            warn(
+                f"The intercepts of `{group}` have a standard deviation of {value:.3g} "
+                "on the scale of the linear predictor: within most groups all "
+                "responses are alike, and the data hardly bound it. Try n_quadrature="
+                "15, or a coarser grouping.",
+                SeparationWarning,
+            )
