@@ -22,8 +22,8 @@ MOST_ALONE = 8
 # A scan of more numbers than this costs more than it may.
 LARGEST_SCAN = 20_000
 # Variance of scale-free effects that leaves fixed effects to compare within groups.
-# Where they vary little there, a larger one leaves less to compare.
-WITHIN = 1e4
+# Where they vary little there, or have random slopes, a larger one leaves less.
+WITHIN = 256.0
 # Share of its squared length that a column which is constant within groups has there.
 CONSTANT = 1e-10
 # A variance that a search of a small design starts from besides.
