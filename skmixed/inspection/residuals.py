@@ -5,6 +5,7 @@ import pandas as pd
 
 from skmixed.estimators.input import read_table
 from skmixed.estimators.rows import Rows
+from skmixed.inference.opened.fitted import refuse_residual
 from skmixed.inspection.quantiles import draw_qq
 from skmixed.inspection.rows import choose_factor, group_codes, refuse_other_families
 from skmixed.inspection.style import (
@@ -131,6 +132,8 @@ class ResidualsDisplay:
         refuse_other_families(estimator, "ResidualsDisplay")
         if kind not in ("conditional", "marginal"):
             raise ValueError(f"kind={kind!r} should be 'conditional' or 'marginal'.")
+        result = getattr(estimator, "result_", None)
+        refuse_residual(result, "ResidualsDisplay")
         table = read_table(X)
         X = X if table is None else table
         fitted = estimator.predict(X, random_effects=kind == "conditional")

@@ -12,10 +12,12 @@ from scipy.optimize import minimize
 from skmixed import (
     MixedLinearRegressor,
     anova,
+    compare_table,
     emmeans,
     fit_many,
     likelihood_ratio_test,
 )
+from skmixed.inspection import ResidualsDisplay, check_model
 from skmixed.likelihood.covariance.residual import (
     RESIDUALS,
     canonical_residual,
@@ -369,6 +371,10 @@ def test_random_effects_beside_it_are_refused():
         lambda m: m.bootstrap(10),
         lambda m: m.profile(),
         lambda m: m.equations(),
+        lambda m: ResidualsDisplay.from_estimator(m, table()),
+        lambda m: check_model(m, table()),
+        lambda m: m.icc(),
+        lambda m: compare_table([m, m]),
         lambda m: likelihood_ratio_test(m, m),
     ],
 )
