@@ -205,6 +205,38 @@ def test_units_and_origin_of_a_covariate_do_not_matter():
     assert fits[0].coef[1] == pytest.approx(1e-3 * fits[1].coef[1], rel=SAME_PARAMETERS)
 
 
+HARD_RESPONSES = {
+    "all zero": ("binomial", "logit", lambda x, rng: np.zeros(len(x))),
+    "separated": ("binomial", "logit", lambda x, rng: x > 0),
+    "no counts": ("poisson", "log", lambda x, rng: np.zeros(len(x))),
+    "large counts": ("poisson", "log", lambda x, rng: rng.poisson(1e6 * np.exp(x))),
+    "not overdispersed": ("nbinom2", "log", lambda x, rng: rng.poisson(3, len(x))),
+    "skewed": ("Gamma", "log", lambda x, rng: rng.gamma(0.05, 1, len(x)) + 1e-12),
+    "near exact": (
+        "Gamma",
+        "log",
+        lambda x, rng: np.exp(x + 1e-3 * rng.normal(size=len(x))),
+    ),
+    "U-shaped": (
+        "beta",
+        "logit",
+        lambda x, rng: np.clip(rng.beta(0.2, 0.2, len(x)), 1e-4, 1 - 1e-4),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HARD_RESPONSES)
+def test_degenerate_responses_end_finite(what):
+    name, link, draw = HARD_RESPONSES[what]
+    family, frame = family_of(name, link), table()
+    _, design = DesignSpec.learn(parse_formula("~ x + (1 | g)"), frame)
+    y = draw(frame["x"].to_numpy(), np.random.default_rng(0))
+    fit = fit_generalized(replace(design, y=np.asarray(y, dtype=float)), family)
+    assert fit.converged
+    assert np.isfinite(fit.loglik)
+    assert np.isfinite(fit.coef_cov).all()
+
+
 def test_levels_of_one_row_need_a_family_without_dispersion():
     family = family_of("Gamma", "log")
     design = generalized_design(family, "intercept")

@@ -13,7 +13,7 @@ LARGE_COUNT = 1e4
 # From this theta on differences of log Gamma are taken by Stirling's series.
 STIRLING_FROM = 1e4
 # Bound of |log theta|, beyond which the likelihood is flat.
-WIDEST_LOG_THETA = 18.0
+WIDEST_LOG_THETA = 25.0
 
 
 class Count(Family):

@@ -73,8 +73,10 @@ def fit_without_effects(sweeps):
     """
     rows = SomeRows(sweeps)
     family, y, w, X = rows.family, rows.y, rows.w, rows.X
-    eta = family.start_eta(y, w)
-    psi = family.start_psi(y, w, np.full(len(y), np.average(y, weights=w)))
+    mean = np.full(len(y), np.average(y, weights=w))
+    # a positive response may be skewed so much that its own logarithms mislead
+    eta = family.start_eta(y, w) if family.discrete else family.link.of(mean)
+    psi = family.start_psi(y, w, mean)
     if family.name != "ordinal":
         psi = np.clip(psi, -WIDEST_PSI, WIDEST_PSI)
     beta, value = None, np.inf
@@ -180,9 +182,20 @@ def search_generalized(deviance, x, **options):
     Returns
     -------
     Optimum
+
+    Raises
+    ------
+    ValueError
+        If no start has a likelihood.
     """
     x = with_likelihood(deviance, x)
     value = deviance.evaluate(x).value
+    if not np.isfinite(value):
+        raise ValueError(
+            "The likelihood cannot be computed where the search starts. Are responses, "
+            "predictors or offsets of extreme size? Rescale them, or leave out the "
+            "rows at fault."
+        )
     if not deviance.structures and deviance.family.discrete and value < SEPARATED:
         return Optimum(x, value, decrement=0.0, n_iter=1, converged=True, flat=True)
     optimum = minimise(deviance, x, **options)
