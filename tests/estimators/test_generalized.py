@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import skops.io
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
@@ -306,6 +307,22 @@ def test_copies_predict_the_same(women):
     copy = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(copy.predict_proba(women), model.predict_proba(women))
     assert not hasattr(clone(model), "fitted_")
+
+
+def test_files_of_skops_hold_types_that_are_told(women):
+    formula = "~ age + (1 | district)"
+    models = [
+        MixedLogisticClassifier("use " + formula).fit(women),
+        MixedOrdinalClassifier("livch ~ age + (1 | district)").fit(
+            women, women["livch"].cat.as_ordered()
+        ),
+    ]
+    for model in models:
+        data = skops.io.dumps(model)
+        copy = skops.io.loads(data, trusted=skmixed.trusted_types())
+        np.testing.assert_array_equal(
+            copy.predict_proba(women), model.predict_proba(women)
+        )
 
 
 def test_polars_frames_and_labels_are_read(women):
