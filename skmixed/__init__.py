@@ -22,8 +22,6 @@ from skmixed.estimators.hypotheses import anova, contrast_test
 from skmixed.estimators.many import fit_many
 from skmixed.estimators.memory import estimate_memory
 from skmixed.estimators.mixed_regressors import (
-    MixedBetaRegressor,
-    MixedBinomialRegressor,
     MixedGammaRegressor,
     MixedInverseGaussianRegressor,
     MixedNegativeBinomialRegressor,
@@ -33,6 +31,7 @@ from skmixed.estimators.pooling import pool
 from skmixed.estimators.ratio_tests import bootstrap_test, likelihood_ratio_test
 from skmixed.estimators.robust import cluster_robust
 from skmixed.estimators.sentences import describe
+from skmixed.estimators.shares import MixedBetaRegressor, MixedBinomialRegressor
 from skmixed.formula import FormulaError
 from skmixed.inference.fixed.emmeans import emmeans
 from skmixed.inference.fixed.emtrends import emtrends, johnson_neyman
