@@ -2,9 +2,8 @@
 Probabilities for new groups
 ============================
 
-Patients differ much, and the model is asked about patients it has not seen. Averaged
-over the patients' effects its probabilities are calibrated; with the effects left out
-they are those of an average patient, and too extreme.
+Averaged over the effects of patients that it has not seen, a model's probabilities are
+calibrated; with the effects left out they are an average patient's, and too extreme.
 """
 
 from picture import plt, show
@@ -22,14 +21,9 @@ model = MixedLogisticClassifier("~ x0 + x1 + (1 | group)")
 model.fit(X.iloc[train], y.iloc[train])
 _, ax = plt.subplots(layout="constrained")
 for averaged, name in ((True, "averaged"), (False, "effects left out")):
-    CalibrationDisplay.from_predictions(
-        y.iloc[test],
-        model.predict_proba(X.iloc[test], averaged=averaged)[:, 1],
-        n_bins=8,
-        strategy="quantile",
-        name=name,
-        ax=ax,
-    )
+    p = model.predict_proba(X.iloc[test], averaged=averaged)[:, 1]
+    bins = {"n_bins": 8, "strategy": "quantile"}
+    CalibrationDisplay.from_predictions(y.iloc[test], p, name=name, ax=ax, **bins)
 ax.set(xlabel="predicted probability, new groups", ylabel="share of ones")
 ax.legend(frameon=False)
 show()

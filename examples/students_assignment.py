@@ -6,10 +6,6 @@ Run: python examples/students_assignment.py [FOLDER]
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 from skmixed import MixedLinearRegressor, compare_approaches, describe
 from skmixed.datasets import load_london_schools
 from skmixed.inspection import GroupLinesDisplay
