@@ -187,12 +187,11 @@ def check_magnitudes(design, names):
     ValueError
         Also for a response whose coefficients or whose residual variance are none.
     """
-    power = {
-        f"`{name}`": power_of(c) for name, c in zip(names, design.X.T, strict=True)
-    }
+    # an effect and a coefficient of one name are one column
+    columns = dict(zip(names, design.X.T, strict=True))
     for block in design.random:
-        named = zip(block.effects, block.z.T, strict=True)
-        power |= {f"`{name}`": power_of(column) for name, column in named}
+        columns |= zip(block.effects, block.z.T, strict=True)
+    power = {f"`{name}`": power_of(column) for name, column in columns.items()}
     y = power_of(design.y)
     heavy = 0.0 if design.weights is None else power_of(design.weights) / 2.0
     refuse_beyond(y, "the response")

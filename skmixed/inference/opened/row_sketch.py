@@ -59,10 +59,10 @@ class RowSketch:
         RowSketch
         """
         n = len(design.X)
-        X, one, y = (
-            bucket_sums(part, n)
-            for part in (design.X[:, kept], np.ones((n, 1)), design.y[:, None])
-        )
+        y = bucket_sums(design.y)
+        X = np.empty((len(y), np.count_nonzero(kept)))
+        for place, column in enumerate(np.flatnonzero(kept)):
+            X[:, place] = bucket_sums(design.X[:, column])
         m = sum(
             structure_of(b.covariance, b.options, b.effects, b.group).n_theta
             for b in design.random
@@ -73,18 +73,35 @@ class RowSketch:
             quadratic_forms(block.z[rows], block.codes[rows], vectors)
             for block in design.random
         )
-        return cls(X, one[:, 0], y[:, 0], forms)
+        return cls(X, sums_of_one(n), y, forms)
 
 
-def bucket_sums(columns, n):
-    """Weighted sums over buckets of rows, of shape (s, c)."""
-    s = min(MOST_SUMS, max(n // 2, 1))
-    weights = random_weights(PASSES * s)
-    whole, c = n // len(weights), columns.shape[1]
-    rest = columns[whole * len(weights) :]
-    total = columns[: n - len(rest)].reshape(whole, len(weights), c).sum(axis=0)
+def bucket_sums(column):
+    """Weighted sums of a column over buckets of rows, of shape (s,)."""
+    weights = weights_of_rows(len(column))
+    whole = len(column) // len(weights)
+    rest = column[whole * len(weights) :]
+    total = column[: len(column) - len(rest)]
+    total = total.reshape(whole, len(weights)).sum(axis=0)
     total[: len(rest)] += rest
-    return (weights[:, None] * total).reshape(PASSES, s, c).sum(axis=0)
+    return by_bucket(weights * total)
+
+
+def sums_of_one(n):
+    """What :func:`bucket_sums` gives for n ones."""
+    weights = weights_of_rows(n)
+    whole, rest = divmod(n, len(weights))
+    return by_bucket(weights * (whole + (np.arange(len(weights)) < rest)))
+
+
+def weights_of_rows(n):
+    """Weights that n rows take in turn, all passes of the buckets, of shape (16 s,)."""
+    return random_weights(PASSES * min(MOST_SUMS, max(n // 2, 1)))
+
+
+def by_bucket(values):
+    """Add the passes up."""
+    return values.reshape(PASSES, -1).sum(axis=0)
 
 
 @lru_cache(maxsize=8)

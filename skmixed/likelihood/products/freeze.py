@@ -129,8 +129,7 @@ def find_independent(columns, residual):
 
 def weighted_gram(columns, residual):
     """Weighted mean cross-products of columns, of shape (r, r)."""
-    total, _ = residual.means([columns[:, 0]])
-    return residual.times(columns.T) @ columns / total
+    return residual.times(columns.T) @ columns / residual.total(len(columns))
 
 
 def orthogonalise(gram):
@@ -224,5 +223,4 @@ def centre_and_scale(moments, places, constant):
 def rounding_of(y, residual):
     """Size of the rounding of a response, or of each column of many, in the metric."""
     size = 8 * np.finfo(float).eps * np.abs(y).max(axis=0, initial=0.0)
-    total, _ = residual.means([y])
-    return size * np.sqrt(total / len(y))
+    return size * np.sqrt(residual.total(len(y)) / len(y))

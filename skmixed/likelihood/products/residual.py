@@ -24,6 +24,9 @@ class Residual(Protocol):
     def unroot(self, columns: np.ndarray) -> np.ndarray:
         """``W^-1/2 c``: the inverse of :meth:`root`."""
 
+    def total(self, n: int) -> float:
+        """Sum of W's entries over n rows."""
+
     def means(self, columns: list[np.ndarray]) -> tuple[float, list[float]]:
         """Sum of W's entries, and the means of columns that they weigh."""
 
@@ -38,6 +41,10 @@ class Independent:
         return columns
 
     root = unroot = times
+
+    def total(self, n):
+        """Return the number of rows."""
+        return float(n)
 
     def means(self, columns):
         """Return the number of rows, and means."""
@@ -74,10 +81,14 @@ class Weighted:
         """``w^-1/2 c``."""
         return columns / np.sqrt(self.w)
 
+    def total(self, n):
+        """Return the sum of the weights."""
+        return float(np.add.reduce(self.w))
+
     def means(self, columns):
         """Return the sum of the weights, and weighted means."""
-        total = np.add.reduce(self.w)
-        return float(total), [self.w @ column / total for column in columns]
+        total = self.total(len(self.w))
+        return total, [self.w @ column / total for column in columns]
 
 
 def residual_of(design):
