@@ -167,6 +167,26 @@ class FormulaEstimator:
         if numbers and len(set(columns)) == len(columns) and slopes <= set(columns):
             self._linear_columns_ = columns
 
+    @property
+    def coef_(self):
+        """Coefficients of the columns of X, where ``X @ coef_ + intercept_`` predicts.
+
+        Raises
+        ------
+        AttributeError
+            Where prediction is no linear function of the columns of X in their order:
+            with random effects, categories, transformations, interactions or offsets.
+        """
+        check_is_fitted(self)
+        if self._linear_columns_ is None:
+            raise AttributeError(
+                f"coef_ would not line up with the columns of X: `{self.formula_}` "
+                "does not predict X @ coef_ + intercept_. The coefficients by name are "
+                "in fixed_effects_."
+            )
+        coef = pd.Series(self._population_coef(), index=self._kept_names())
+        return coef.reindex(self._linear_columns_, fill_value=0.0).to_numpy()
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         left, tilde, _ = str(self.formula).partition("~")
@@ -187,27 +207,7 @@ def refuse_infinite(y):
 
 
 class BaseFormulaRegressor(FormulaEstimator, RegressorMixin, BaseEstimator):
-    """A regressor with a formula: coefficients and score."""
-
-    @property
-    def coef_(self):
-        """Coefficients of the columns of X, where ``X @ coef_ + intercept_`` predicts.
-
-        Raises
-        ------
-        AttributeError
-            Where prediction is no linear function of the columns of X in their order:
-            with random effects, categories, transformations, interactions or offsets.
-        """
-        check_is_fitted(self)
-        if self._linear_columns_ is None:
-            raise AttributeError(
-                f"coef_ would not line up with the columns of X: `{self.formula_}` "
-                "does not predict X @ coef_ + intercept_. The coefficients by name are "
-                "in fixed_effects_."
-            )
-        coef = pd.Series(self._population_coef(), index=self._kept_names())
-        return coef.reindex(self._linear_columns_, fill_value=0.0).to_numpy()
+    """A regressor with a formula, and its score."""
 
     def score(self, X, y=None, sample_weight=None):
         """Coefficient of determination (R2) of ``predict(X)``.

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.base import BaseFormulaRegressor, FormulaEstimator
+from skmixed.estimators.base import FormulaEstimator
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
 from skmixed.estimators.generalized_statements import GeneralizedStatementsMixin
@@ -47,8 +47,6 @@ class GeneralizedEstimator(
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["verbose"],
     }
-
-    coef_ = BaseFormulaRegressor.coef_
 
     @property
     def family_(self):
@@ -98,17 +96,9 @@ class GeneralizedEstimator(
 
     def _publish(self, fit):
         """Set the fitted attributes that cost nothing."""
-        self.fitted_, result = fit, fit.result
-        self._publish_coefficients(result.coef)
-        self.theta_ = result.theta
-        self.loglik_, self.deviance_ = result.loglik, result.deviance
-        self.aic_, self.bic_ = result.aic, result.bic
-        self.converged_, self.n_iter_ = result.converged, result.n_iter
-        self.singular_, self.solver_ = result.singular, result.solver
-        self.df_resid_ = result.df_resid
-        self.n_groups_ = dict(zip(result.groups, result.n_levels, strict=True))
-        self.approximation_ = result.approximation
-        self.laplace_shift_ = result.laplace_shift
+        super()._publish(fit)
+        self.approximation_ = fit.result.approximation
+        self.laplace_shift_ = fit.result.laplace_shift
 
     def predict_interval(self, X, **options):
         """Refuse: labels have probabilities, see `predict_proba`.

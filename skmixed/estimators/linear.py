@@ -382,19 +382,7 @@ class MixedLinearRegressor(
     def _population_coef(self):
         return self.result_.coef
 
-    @property
-    def theta_(self):
-        """Covariance parameters relative to sigma, in lme4's order."""
-        return self.fitted_.result.theta
-
     def _publish(self, fit):
         """Set the fitted attributes that cost nothing."""
-        self.fitted_, result = fit, fit.result
-        self._publish_coefficients(result.coef)
-        self.sigma_ = result.sigma
-        self.loglik_, self.deviance_ = result.loglik, result.deviance
-        self.aic_, self.bic_ = result.aic, result.bic
-        self.converged_, self.n_iter_ = result.converged, result.n_iter
-        self.singular_, self.solver_ = result.singular, result.solver
-        self.df_resid_ = result.df_resid
-        self.n_groups_ = dict(zip(result.groups, result.n_levels, strict=True))
+        super()._publish(fit)
+        self.sigma_ = fit.result.sigma

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from skmixed.likelihood.covariance.structure import OnlyFields
+from skmixed.likelihood.covariance.structure import OnlyFields, scales_of, spans_of
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,10 @@ class SideBySide(OnlyFields):
     def parts(self):
         """Every member with its effects and its theta: (structure, slice, slice)."""
         effects = np.cumsum([0, *(member.n_effects for member in self.members)])
-        thetas = np.cumsum([0, *(member.n_theta for member in self.members)])
         return [
-            (member, slice(*map(int, block)), slice(*map(int, span)))
+            (member, slice(*map(int, block)), span)
             for member, block, span in zip(
-                self.members, pairwise(effects), pairwise(thetas), strict=True
+                self.members, pairwise(effects), spans_of(self.members), strict=True
             )
         ]
 
@@ -65,11 +64,7 @@ class SideBySide(OnlyFields):
     @cached_property
     def scales(self):
         """Positions of the standard deviations."""
-        return [
-            (place + span.start, is_log)
-            for member, _, span in self.parts
-            for place, is_log in member.scales
-        ]
+        return scales_of(self.members)
 
     @cached_property
     def units(self):

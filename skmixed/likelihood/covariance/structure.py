@@ -1,6 +1,8 @@
 """Covariance structures of random effects: theta to Psi, its root and derivatives."""
 
+from collections.abc import Sequence
 from dataclasses import fields
+from itertools import accumulate, pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -119,6 +121,21 @@ class Structure(Protocol):
 
         ``effects`` are the names of the effects.
         """
+
+
+def spans_of(structures: Sequence[Structure]) -> list[slice]:
+    """Where the parameters of every structure stand in theta."""
+    ends = accumulate((structure.n_theta for structure in structures), initial=0)
+    return [slice(start, stop) for start, stop in pairwise(ends)]
+
+
+def scales_of(structures: Sequence[Structure]) -> list[tuple[int, bool]]:
+    """Positions in theta of what makes a variance zero, and if they are logs."""
+    return [
+        (place + span.start, is_log)
+        for structure, span in zip(structures, spans_of(structures), strict=True)
+        for place, is_log in structure.scales
+    ]
 
 
 class OnlyFields:

@@ -1,12 +1,12 @@
 """The Laplace deviance of a generalised model, its exact gradient and a curvature."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
 
+from skmixed.likelihood.covariance.structure import scales_of, spans_of
 from skmixed.likelihood.criterion.modes import ModeSearch, ModesFailedError
 from skmixed.likelihood.criterion.moving_weights import add_moving_weights
 from skmixed.likelihood.criterion.profiled import Derivatives
@@ -93,10 +93,9 @@ class LaplaceDeviance:
         self.sweeps, self.family = sweeps, sweeps.family
         self.A = start.A
         self.structures = [factor.structure for factor in sweeps.factors]
-        sizes = [structure.n_theta for structure in self.structures]
-        ends = np.cumsum([0, *sizes])
-        self.spans = [slice(a, b) for a, b in pairwise(ends)]
-        self.n_theta, self.p, self.r = int(ends[-1]), sweeps.p, self.family.n_psi
+        self.spans = spans_of(self.structures)
+        self.n_theta = sum(structure.n_theta for structure in self.structures)
+        self.p, self.r = sweeps.p, self.family.n_psi
         self.size = self.n_theta + self.p + self.r
         self.at_beta = slice(self.n_theta, self.n_theta + self.p)
         self.at_psi = slice(self.n_theta + self.p, self.size)
@@ -121,11 +120,7 @@ class LaplaceDeviance:
     @property
     def scales(self):
         """Positions in x of what makes a variance zero, and if they are logs."""
-        return [
-            (place + span.start, is_log)
-            for structure, span in zip(self.structures, self.spans, strict=True)
-            for place, is_log in structure.scales
-        ]
+        return scales_of(self.structures)
 
     def relative_factors(self, x):
         """Lambda of every factor's scale-free effects."""

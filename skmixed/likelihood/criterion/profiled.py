@@ -1,11 +1,12 @@
 """The profiled deviance and its derivatives in theta, for any regime."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
+
+from skmixed.likelihood.covariance.structure import scales_of, spans_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +85,8 @@ class ProfiledDeviance:
         self.reml = reml
         self.structures = [factor.structure for factor in A.factors]
         self.nu = A.n_obs - A.n_fixed if reml else A.n_obs
-        sizes = [structure.n_theta for structure in self.structures]
-        ends = np.cumsum([0, *sizes])
-        self.spans = [slice(a, b) for a, b in pairwise(ends)]
-        self.n_theta = int(ends[-1])
+        self.spans = spans_of(self.structures)
+        self.n_theta = sum(structure.n_theta for structure in self.structures)
         self.n_evaluations = 0
         self.factored: Any = None
         self.f: Any = None
@@ -95,11 +94,7 @@ class ProfiledDeviance:
     @property
     def scales(self):
         """Positions in theta of what makes a variance zero, and if they are logs."""
-        return [
-            (place + span.start, is_log)
-            for structure, span in zip(self.structures, self.spans, strict=True)
-            for place, is_log in structure.scales
-        ]
+        return scales_of(self.structures)
 
     @property
     def exact(self):
