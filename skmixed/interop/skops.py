@@ -1,21 +1,15 @@
 """What skops has to trust before it loads our models."""
 
-TYPES = (
-    "skmixed.baselines.aggregated.AggregatedLinearRegressor",
-    "skmixed.baselines.interaction.InteractionLinearRegressor",
+from sklearn.base import BaseEstimator
+
+import skmixed
+from skmixed.likelihood.covariance.names import RESIDUALS, SHAPES
+from skmixed.likelihood.families.names import FAMILIES
+
+# Beside estimators, shapes of covariances and families, which are found.
+PARTS = (
     "skmixed.baselines.ols.Clusters",
     "skmixed.baselines.ols.LeastSquares",
-    "skmixed.baselines.pooled.PooledLinearRegressor",
-    "skmixed.baselines.separate.SeparateLinearRegressor",
-    "skmixed.estimators.classifiers.MixedLogisticClassifier",
-    "skmixed.estimators.classifiers.MixedOrdinalClassifier",
-    "skmixed.estimators.linear.MixedLinearRegressor",
-    "skmixed.estimators.shares.MixedBetaRegressor",
-    "skmixed.estimators.shares.MixedBinomialRegressor",
-    "skmixed.estimators.mixed_regressors.MixedGammaRegressor",
-    "skmixed.estimators.mixed_regressors.MixedInverseGaussianRegressor",
-    "skmixed.estimators.mixed_regressors.MixedNegativeBinomialRegressor",
-    "skmixed.estimators.mixed_regressors.MixedPoissonRegressor",
     "skmixed.formula.table.design.DesignSpec",
     "skmixed.formula.table.groups.GroupIndex",
     "skmixed.formula.table.residual.ResidualSpec",
@@ -23,32 +17,13 @@ TYPES = (
     "skmixed.inference.opened.fitted.Fitted",
     "skmixed.inference.opened.row_facts.RowMoments",
     "skmixed.inference.opened.row_sketch.RowSketch",
-    "skmixed.likelihood.covariance.correlation.Autoregressive",
-    "skmixed.likelihood.covariance.correlation.CompoundSymmetry",
-    "skmixed.likelihood.covariance.correlation.Independent",
-    "skmixed.likelihood.covariance.correlation.Toeplitz",
     "skmixed.likelihood.covariance.free.Diagonal",
     "skmixed.likelihood.covariance.free.Unstructured",
     "skmixed.likelihood.covariance.residual.Pinned",
     "skmixed.likelihood.covariance.residual.Whole",
     "skmixed.likelihood.covariance.scaled.Scaled",
-    "skmixed.likelihood.covariance.serial.Antedependence",
-    "skmixed.likelihood.covariance.serial.Exponential",
-    "skmixed.likelihood.covariance.serial.GapAutoregressive",
-    "skmixed.likelihood.covariance.serial.GaussianShape",
     "skmixed.likelihood.covariance.side_by_side.SideBySide",
     "skmixed.likelihood.covariance.structure.Term",
-    "skmixed.likelihood.families.beta.BetaLogit",
-    "skmixed.likelihood.families.binomial.BinomialCloglog",
-    "skmixed.likelihood.families.binomial.BinomialLogit",
-    "skmixed.likelihood.families.binomial.BinomialProbit",
-    "skmixed.likelihood.families.count.NegativeBinomialLog",
-    "skmixed.likelihood.families.count.PoissonLog",
-    "skmixed.likelihood.families.ordinal.OrdinalLogit",
-    "skmixed.likelihood.families.ordinal.OrdinalProbit",
-    "skmixed.likelihood.families.positive.GammaInverse",
-    "skmixed.likelihood.families.positive.GammaLog",
-    "skmixed.likelihood.families.positive.InverseGaussianLog",
     "skmixed.likelihood.generalized.GeneralizedResult",
     "skmixed.likelihood.products.basis.Basis",
     "skmixed.likelihood.products.basis.ColumnBasis",
@@ -81,4 +56,12 @@ def trusted_types():
     >>> "skmixed.estimators.linear.MixedLinearRegressor" in trusted_types()
     True
     """
-    return list(TYPES)
+    public = [getattr(skmixed, name) for name in skmixed.__all__]
+    estimators = [
+        cls
+        for cls in public
+        if isinstance(cls, type) and issubclass(cls, BaseEstimator)
+    ]
+    shapes = [cls for cls, _ in (*SHAPES.values(), *RESIDUALS.values()) if cls]
+    found = [*estimators, *shapes, *FAMILIES.values()]
+    return sorted({*PARTS, *(f"{cls.__module__}.{cls.__qualname__}" for cls in found)})

@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-from scipy.special import polygamma
 
 from skmixed.inference.variance.variance_partition import VarianceComponents
 
@@ -45,19 +44,12 @@ def residual_variance(fit, components):
     -------
     float
     """
-    result = fit.result
-    family = result.family
-    if family.link.latent_variance is not None and family.name != "beta":
-        return family.link.latent_variance
-    dispersion = family.dispersion(result.psi)
-    if family.link.name == "log":
-        if family.name == "Gamma":
-            return float(polygamma(1, 1.0 / dispersion))
-        mean = mean_of_rows(fit, components)
-        if family.name == "poisson":
-            return float(polygamma(1, mean))
-        if family.name == "nbinom2":
-            return float(polygamma(1, 1.0 / (1.0 / mean + 1.0 / dispersion)))
+    family = fit.result.family
+    found = family.latent_variance(
+        fit.result.psi, lambda: mean_of_rows(fit, components)
+    )
+    if found is not None:
+        return found
     raise ValueError(
         f"There is no agreed variance of the {family.name} family with the "
         f"{family.link.name} link on the scale of the linear predictor."

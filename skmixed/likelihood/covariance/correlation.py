@@ -31,6 +31,10 @@ class Shape:
     smallest = -1.0
     # phi off the limits: tanh(1.5) is 0.9
     within = 1.5
+    # whether effects have an order, in which an intercept has no place
+    ordered = False
+    # whether they stand at times, which the shape takes too
+    timed = False
 
     @cached_property
     def lag(self):
@@ -55,12 +59,16 @@ class Shape:
         """First entry of phi for a correlation of lag one."""
         return float(arctanh_bounded(np.array(rho)))
 
+    def alike(self, phi):
+        """Phi with all neighbours correlated alike; none where it has one entry."""
+        return np.zeros(0)
+
     def mean_by_lag(self, R):
         """Mean correlation at each lag from 1, of shape (k - 1,)."""
         return np.array([np.diag(R, k).mean() for k in range(1, self.n_effects)])
 
 
-class Independent(Shape):
+class Uncorrelated(Shape):
     """R = I: with equal variances glmmTMB's ``homdiag``."""
 
 
@@ -105,6 +113,7 @@ class Autoregressive(Shape):
 
     n_phi = 1
     names = ("rho",)
+    ordered = True
 
     def derivatives(self, phi):
         """R, dR and d2R."""
@@ -127,6 +136,8 @@ class Toeplitz(Shape):
     positive definite (Barndorff-Nielsen & Schou 1973, J. Multivariate Anal. 3).
     """
 
+    ordered = True
+
     @property
     def n_phi(self):
         """Number of lags."""
@@ -147,6 +158,10 @@ class Toeplitz(Shape):
                 np.concatenate([np.zeros_like(h[:1]), h])[self.lag], (-2, -1), (0, 1)
             ),
         )
+
+    def alike(self, phi):
+        """A first partial autocorrelation alone."""
+        return phi * np.eye(1, self.n_phi)[0]
 
     def read(self, R):
         """Phi of the mean correlations by lag, as far as they are positive definite."""

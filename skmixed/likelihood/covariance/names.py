@@ -1,21 +1,27 @@
-"""The table of covariance structures: what a formula may call them."""
+"""The tables of covariance structures: what formulas and ``residual=`` call them."""
 
 from functools import lru_cache
 
 from skmixed.likelihood.covariance.correlation import (
     Autoregressive,
     CompoundSymmetry,
-    Independent,
     Toeplitz,
+    Uncorrelated,
 )
 from skmixed.likelihood.covariance.free import Diagonal, Unstructured
 from skmixed.likelihood.covariance.scaled import Scaled
+from skmixed.likelihood.covariance.serial import (
+    Antedependence,
+    Exponential,
+    GapAutoregressive,
+    GaussianShape,
+)
 
 # Name -> shape of the correlations, and whether variances are equal unless `hom=` says
 # so: the defaults of lme4 and glmmTMB. Us has no such option.
-SHAPES = {
+SHAPES: dict = {
     "us": (None, None),
-    "diag": (Independent, False),
+    "diag": (Uncorrelated, False),
     "cs": (CompoundSymmetry, False),
     "ar1": (Autoregressive, True),
     "toep": (Toeplitz, False),
@@ -32,8 +38,19 @@ ALIASES = {
     "ar1h": ("ar1", False),
     "toeph": ("toep", False),
 }
-# Shapes that go by the order of their effects.
-ORDERED = (Autoregressive, Toeplitz)
+# The same of residuals, with SAS's defaults; None: no option.
+RESIDUALS: dict = {
+    "us": (None, None),
+    "id": (Uncorrelated, None),
+    "diag": (Uncorrelated, False),
+    "cs": (CompoundSymmetry, True),
+    "ar1": (GapAutoregressive, True),
+    "toep": (Toeplitz, True),
+    "ad": (Antedependence, True),
+    "car1": (Exponential, None),
+    "gau": (GaussianShape, None),
+}
+SPELLINGS: dict = {**ALIASES, "adh": ("ad", False), "exp": ("car1", None)}
 
 
 def canonical_name(name, options=()):
@@ -115,7 +132,7 @@ def structure_of(name, options, effects, group):
     """
     name, hom = chosen(name, dict(options))
     k, shape = len(effects), SHAPES[name][0]
-    if shape in ORDERED:
+    if shape is not None and shape.ordered:
         check_ordered(name, effects, group)
     return make(name, hom, k)
 

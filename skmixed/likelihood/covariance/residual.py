@@ -1,4 +1,4 @@
-"""Covariances of residuals over visits, and the table of their names.
+"""Covariances of residuals over visits.
 
 They are those of random effects with the scale taken out, which sigma stands for, and
 some more that go by times. In ``residual=`` names have SAS's defaults: equal variances
@@ -9,39 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmixed.likelihood.covariance.correlation import (
-    CompoundSymmetry,
-    Independent,
-    Toeplitz,
-)
 from skmixed.likelihood.covariance.free import Unstructured
-from skmixed.likelihood.covariance.names import ALIASES
+from skmixed.likelihood.covariance.names import RESIDUALS, SPELLINGS
 from skmixed.likelihood.covariance.scaled import Scaled
-from skmixed.likelihood.covariance.serial import (
-    Antedependence,
-    Exponential,
-    GapAutoregressive,
-    GaussianShape,
-)
 from skmixed.likelihood.covariance.structure import OnlyFields
 
-# Name -> shape, and whether variances are equal unless `hom=` says so; None: no option.
-RESIDUALS: dict = {
-    "us": (None, None),
-    "id": (Independent, None),
-    "diag": (Independent, False),
-    "cs": (CompoundSymmetry, True),
-    "ar1": (GapAutoregressive, True),
-    "toep": (Toeplitz, True),
-    "ad": (Antedependence, True),
-    "car1": (Exponential, None),
-    "gau": (GaussianShape, None),
-}
-SPELLINGS: dict = {**ALIASES, "adh": ("ad", False), "exp": ("car1", None)}
-# Shapes that go by times, and need several.
-TIMED = (GapAutoregressive, Exponential, GaussianShape)
-# Correlation parameters of a start are not closer to their limits than this.
-WITHIN = 1.8
+# How much closer to their limits the correlations of a start are than `Shape.within`.
+CLOSER = 1.2
 
 
 def canonical_residual(name, options=()):
@@ -122,7 +96,7 @@ def residual_structure(name, options, times, pinned=True):
     if kind is None:
         whole = Unstructured(k)
     else:
-        shape = kind(k, tuple(times)) if kind in TIMED else kind(k)
+        shape = kind(k, tuple(times)) if kind.timed else kind(k)
         whole = Scaled(name, shape, dict(options).get("hom", True))
     return Pinned(whole) if pinned else Whole(whole)
 
@@ -201,7 +175,7 @@ class Whole(OnlyFields):
         theta = self.inner.nearest(Psi / self.unit(Psi), floor)
         if isinstance(self.inner, Scaled):
             phi = theta[self.inner.n_scales :]
-            within = WITHIN if self.inner.name != "cs" else 2.0 * WITHIN
+            within = CLOSER * self.inner.shape.within
             phi[:] = np.clip(phi, -within, within)
         return theta[self.n_pinned :]
 

@@ -29,6 +29,8 @@ class GapAutoregressive(Autoregressive):
 
     times: tuple = ()
 
+    timed = True
+
     @cached_property
     def lag(self):
         """Distances in time, of shape (k, k)."""
@@ -58,6 +60,7 @@ class Exponential(Shape):
 
     times: tuple = ()
 
+    timed = True
     n_phi = 1
     names = ("rho",)
     smallest = 0.0
@@ -140,6 +143,10 @@ class Antedependence(Shape):
                 both[j] = self.between[j]
                 R2[i, j] = R2[j, i] = slope[i] * slope[j] * both.prod(axis=0)
         return factors.prod(axis=0), R1, R2
+
+    def alike(self, phi):
+        """One correlation for all steps."""
+        return np.full(self.n_phi, phi)
 
     def read(self, R):
         """Phi of the correlations of neighbours."""

@@ -100,6 +100,9 @@ class BetaLogit(Family):
         """Precision phi: the variance is mu (1 - mu) / (1 + phi)."""
         return float(np.exp(psi[0]))
 
+    def latent_variance(self, psi, mean_of_rows):
+        return None
+
     def distribution(self, eta, psi, w):
         phi = np.exp(psi[0])
         mu = np.clip(self.link.mean(eta), MEAN_MARGIN, 1.0 - MEAN_MARGIN)

@@ -63,6 +63,9 @@ class PoissonLog(Count):
         loglik, score, W = self.step(y, w, eta, psi)
         return Terms(loglik, score, W, W, W)
 
+    def latent_variance(self, psi, mean_of_rows):
+        return float(polygamma(1, mean_of_rows()))
+
     def distribution(self, eta, psi, w):
         return stats.poisson(self.link.mean(eta))
 
@@ -128,6 +131,10 @@ class NegativeBinomialLog(Count):
     def dispersion(self, psi):
         """theta: the variance of a count is mu + mu^2 / theta."""
         return float(np.exp(psi[0]))
+
+    def latent_variance(self, psi, mean_of_rows):
+        precision = 1.0 / (1.0 / mean_of_rows() + 1.0 / self.dispersion(psi))
+        return float(polygamma(1, precision))
 
     def distribution(self, eta, psi, w):
         theta = np.exp(psi[0])

@@ -132,6 +132,26 @@ class Family:
         """Dispersion as it is reported, or None where the family has none."""
         return
 
+    def latent_variance(self, psi, mean_of_rows):
+        """Variance that rows add on the scale of the linear predictor, if agreed on.
+
+        Parameters
+        ----------
+        psi : ndarray of shape (n_psi,)
+        mean_of_rows : callable
+            Gives the mean response.
+
+        Returns
+        -------
+        float or None
+
+        Notes
+        -----
+        Nakagawa, Johnson and Schielzeth (2017), J. R. Soc. Interface 14(134), tables 1
+        and 2.
+        """
+        return self.link.latent_variance
+
     def distribution(self, eta, psi, w):
         """Distribution of the rows' responses, as scipy.stats has it.
 

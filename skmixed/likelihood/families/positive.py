@@ -85,6 +85,9 @@ class GammaLog(Gamma):
     def expected_weights(self, y, w, eta, psi):
         return w * np.exp(psi[0]) + np.zeros_like(eta)
 
+    def latent_variance(self, psi, mean_of_rows):
+        return float(polygamma(1, np.exp(psi[0])))
+
 
 class GammaInverse(Gamma):
     """Gamma with ``mu = 1 / eta``, the canonical link: W = a / eta^2."""

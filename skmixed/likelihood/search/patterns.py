@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmixed.likelihood.covariance.correlation import Toeplitz
 from skmixed.likelihood.covariance.residual import residual_structure
-from skmixed.likelihood.covariance.serial import Antedependence
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.patterns import Patterns
 from skmixed.likelihood.products.patterns import (
@@ -107,11 +105,11 @@ def further_starts(deviance, start):
     for value in FURTHER:
         theta, several = start.copy(), False
         for structure, span in zip(deviance.structures, deviance.spans, strict=True):
-            if not isinstance(structure.shape, (Toeplitz, Antedependence)):
-                continue
-            phi = np.zeros(structure.shape.n_phi)
-            phi[: 1 if isinstance(structure.shape, Toeplitz) else None] = value
-            theta[span], several = structure.with_phi(theta[span], phi), len(phi) > 1
+            shape = structure.shape
+            phi = () if shape is None else shape.alike(value)
+            if len(phi):
+                theta[span] = structure.with_phi(theta[span], phi)
+                several = len(phi) > 1
         if several:
             yield theta
 
