@@ -1,8 +1,6 @@
 """What skops has to trust before it loads our models."""
 
-from sklearn.base import BaseEstimator
-
-import skmixed
+from skmixed.estimators.base import FormulaEstimator
 from skmixed.likelihood.covariance.names import RESIDUALS, SHAPES
 from skmixed.likelihood.families.names import FAMILIES
 
@@ -56,12 +54,12 @@ def trusted_types():
     >>> "skmixed.estimators.linear.MixedLinearRegressor" in trusted_types()
     True
     """
-    public = [getattr(skmixed, name) for name in skmixed.__all__]
-    estimators = [
-        cls
-        for cls in public
-        if isinstance(cls, type) and issubclass(cls, BaseEstimator)
-    ]
     shapes = [cls for cls, _ in (*SHAPES.values(), *RESIDUALS.values()) if cls]
-    found = [*estimators, *shapes, *FAMILIES.values()]
+    found = [*heirs(FormulaEstimator), *shapes, *FAMILIES.values()]
     return sorted({*PARTS, *(f"{cls.__module__}.{cls.__qualname__}" for cls in found)})
+
+
+def heirs(cls):
+    """Our classes that build on a class, and it."""
+    own = [cls] if cls.__module__.startswith("skmixed.") else []
+    return own + [heir for child in cls.__subclasses__() for heir in heirs(child)]
