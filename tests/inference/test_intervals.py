@@ -319,7 +319,7 @@ def test_large_crossed_designs_are_drawn_from_rows(monkeypatch):
     frame = load_penicillin().frame
     formula = "diameter ~ 1 + (1 | plate) + (1 | sample)"
     model = MixedLinearRegressor(formula).fit(frame)
-    monkeypatch.setattr("skmixed.inference.resample.draws.DENSE_EFFECTS", 10)
+    monkeypatch.setattr("skmixed.inference.resample.draws.MOST_EFFECTS", 10)
     with pytest.raises(ValueError, match="Pass the rows of the fit as X"):
         model.bootstrap(2)
     interval = model.conf_int("sigma", method="bootstrap", n_resamples=100, X=frame)

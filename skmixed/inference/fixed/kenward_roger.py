@@ -7,7 +7,7 @@ from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import exact_elimination
 
 # Random effects at the most where Z'V^-1Z has to be held densely.
-DENSE_EFFECTS = 4000
+MOST_EFFECTS = 4000
 # Numbers held at once at the most: 2 GB.
 LARGEST = 250_000_000
 
@@ -290,11 +290,11 @@ def refusal(result):
             "ddf='satterthwaite', which takes the uncertainty of the fit they are of."
         )
     sizes = [factor.size for factor in result.A.factors]
-    if len(sizes) > 1 and sum(sizes) > DENSE_EFFECTS:
+    if len(sizes) > 1 and sum(sizes) > MOST_EFFECTS:
         return (
             f"ddf='kenward-roger' holds Z'V^-1Z of {sum(sizes)} random effects of "
             f"several factors densely, {3 * 8 * sum(sizes) ** 2 / 1e9:.1f} GB; it is "
-            f"done up to {DENSE_EFFECTS}. With that many groups the adjustment is "
+            f"done up to {MOST_EFFECTS}. With that many groups the adjustment is "
             "negligible: use ddf='satterthwaite'."
         )
     numbers = sum(sizes) * len(result.coef) * (result.n_theta + 3)

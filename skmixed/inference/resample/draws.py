@@ -13,7 +13,7 @@ import numpy as np
 from skmixed.likelihood.products.responses import put_response
 
 # Random and fixed effects at the most whose cross-products are factored densely.
-DENSE_EFFECTS = 3000
+MOST_EFFECTS = 3000
 # Numbers drawn at once at the most.
 AT_ONCE = 2_000_000
 # Eigenvalues of cross-products below this, relative to the largest, are zero.
@@ -207,11 +207,11 @@ class DenseErrors:
 
     def __init__(self, A):
         sizes = [factor.size for factor in A.factors]
-        if sum(sizes) + A.n_fixed > DENSE_EFFECTS:
+        if sum(sizes) + A.n_fixed > MOST_EFFECTS:
             raise ValueError(
                 "The parametric bootstrap of several grouping factors needs a root of "
                 f"the cross-products of all {sum(sizes)} random effects; it is done up "
-                f"to {DENSE_EFFECTS}. Pass the rows of the fit as X to draw from rows."
+                f"to {MOST_EFFECTS}. Pass the rows of the fit as X to draw from rows."
             )
         self.shapes = [shape(A, j) for j in range(len(sizes))]
         self.ends = np.cumsum([0, *sizes])
