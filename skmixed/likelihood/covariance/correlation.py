@@ -24,17 +24,27 @@ class Shape:
 
     n_effects: int
 
-    n_phi = 0
-    # what the parameters are called; the k-th one is the correlation of effects 0 and k
-    names = ()
-    # the smallest value of a correlation
-    smallest = -1.0
     # phi off the limits: tanh(1.5) is 0.9
     within = 1.5
     # whether effects have an order, in which an intercept has no place
     ordered = False
     # whether they stand at times, which the shape takes too
     timed = False
+
+    @property
+    def n_phi(self):
+        """Number of parameters."""
+        return 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What parameters are called: the k-th correlates effects 0 and k + 1."""
+        return ()
+
+    @property
+    def smallest(self):
+        """The smallest value of a correlation."""
+        return -1.0
 
     @cached_property
     def lag(self):

@@ -9,11 +9,42 @@ from skmixed.likelihood.covariance.roots import floored_root, snapped_root
 from skmixed.likelihood.covariance.structure import Described, OnlyFields
 
 
+@dataclass(frozen=True)
 class FreeEntries(OnlyFields):
     """What structures share whose theta are entries of Lambda.
 
-    ``rows`` and ``cols`` are those of the free entries, by columns as in lme4.
+    Parameters
+    ----------
+    n_effects : int
     """
+
+    n_effects: int
+
+    heterogeneous = False
+
+    @cached_property
+    def free_blocks(self):
+        """All effects together."""
+        return (slice(0, self.n_effects),)
+
+    @cached_property
+    def rows(self):
+        """Rows of the free entries: lower triangles of the blocks, by columns."""
+        return self.entries(1)
+
+    @cached_property
+    def cols(self):
+        """Columns of the free entries."""
+        return self.entries(0)
+
+    def entries(self, axis):
+        """Rows (1) or columns (0) of the free entries."""
+        return np.concatenate(
+            [
+                b.start + np.triu_indices(b.stop - b.start)[axis]
+                for b in self.free_blocks
+            ]
+        )
 
     @property
     def n_theta(self):
@@ -114,27 +145,9 @@ class Unstructured(FreeEntries):
            [1., 3.]])
     """
 
-    n_effects: int
-
     name = "us"
-    heterogeneous = False
     basis = "mixed"
     correlated = "all"
-
-    @cached_property
-    def free_blocks(self):
-        """All effects together."""
-        return (slice(0, self.n_effects),)
-
-    @cached_property
-    def rows(self):
-        """Rows of the free entries, the lower triangle by columns."""
-        return np.triu_indices(self.n_effects)[1]
-
-    @cached_property
-    def cols(self):
-        """Columns of the free entries."""
-        return np.triu_indices(self.n_effects)[0]
 
     def nearest(self, Psi, floor=0.0):
         """Theta of the covariance with Psi's eigenvalues, floored."""
@@ -161,10 +174,7 @@ class Diagonal(FreeEntries):
     n_effects : int
     """
 
-    n_effects: int
-
     name = "diag"
-    heterogeneous = False
     basis = "scaled"
     correlated = "none"
 
@@ -172,16 +182,6 @@ class Diagonal(FreeEntries):
     def free_blocks(self):
         """Every effect by itself."""
         return tuple(slice(i, i + 1) for i in range(self.n_effects))
-
-    @cached_property
-    def rows(self):
-        """Rows of the free entries."""
-        return np.arange(self.n_effects)
-
-    @property
-    def cols(self):
-        """Columns of the free entries."""
-        return self.rows
 
     def nearest(self, Psi, floor=0.0):
         """Theta of Psi's variances, floored."""

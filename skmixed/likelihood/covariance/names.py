@@ -89,7 +89,7 @@ def chosen(name, options):
     written = name
     if name in ALIASES:
         name, hom = ALIASES[name]
-        known = ()
+        known: tuple = ()
     elif name in SHAPES:
         hom = SHAPES[name][1]
         known = () if hom is None else ("hom",)

@@ -93,6 +93,7 @@ def residual_structure(name, options, times, pinned=True):
             "residual='ar1(time | subject)' counts whole numbers between times, and "
             f"these are {times[:4]}...; write car1(time | subject) for such times."
         )
+    whole: Unstructured | Scaled
     if kind is None:
         whole = Unstructured(k)
     else:
@@ -136,6 +137,11 @@ class Whole(OnlyFields):
         """Shape of the correlations, None where they are free."""
         return getattr(self.inner, "shape", None)
 
+    @property
+    def n_scales(self):
+        """How many of the inner theta are no parameters of correlations."""
+        return getattr(self.inner, "n_scales", self.inner.n_theta)
+
     def full(self, theta):
         """Theta of the inner structure."""
         pin = 0.0 if self.inner.scales[0][1] else 1.0
@@ -143,9 +149,7 @@ class Whole(OnlyFields):
 
     def phi(self, theta):
         """Parameters of the correlations alone; none where they are free."""
-        if self.shape is None:
-            return np.zeros(0)
-        return self.full(theta)[self.inner.n_scales :]
+        return self.full(theta)[self.n_scales :]
 
     def root(self, theta):
         """Lambda; see :class:`Structure`."""
@@ -186,7 +190,7 @@ class Whole(OnlyFields):
     def with_phi(self, theta, phi):
         """Theta with other parameters of the correlations."""
         full = self.full(theta)
-        full[self.inner.n_scales :] = phi
+        full[self.n_scales :] = phi
         return full[self.n_pinned :]
 
 

@@ -201,9 +201,9 @@ class Scaled(OnlyFields):
         found = [
             Described(f"sd_{label}", "sd", (i,), i) for i, label in enumerate(labels)
         ]
-        for k, name in enumerate(self.shape.names):
+        for k, label in enumerate(self.shape.names):
             # the correlation of lag one is the first partial autocorrelation
             place = self.n_scales if k == 0 else None
-            labelled, least = f"{name}_{self.name}", self.shape.smallest
+            labelled, least = f"{label}_{self.name}", self.shape.smallest
             found.append(Described(labelled, "correlation", (k + 1, 0), place, least))
         return found

@@ -1,7 +1,7 @@
 """Covariance structures of random effects: theta to Psi, its root and derivatives."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
 from typing import NamedTuple, Protocol
 
@@ -138,6 +138,7 @@ def scales_of(structures: Sequence[Structure]) -> list[tuple[int, bool]]:
     ]
 
 
+@dataclass(frozen=True)
 class OnlyFields:
     """Pickles its fields alone, not what has been derived from them."""
 

@@ -41,7 +41,7 @@ class DistinctColumns:
         DistinctColumns
         """
         columns, step = list(X.T), max(1, len(X) // SAMPLED)
-        candidates = {}
+        candidates: dict[bytes, list[int]] = {}
         for place, column in enumerate(columns):
             candidates.setdefault(column[::step].tobytes(), []).append(place)
         places = []

@@ -43,7 +43,7 @@ def freeze_fixed(moments, X, constant, residual):
                 independent, mix = find_independent(columns, residual)
         if independent.all():
             break
-        if constant is not None and np.any(anchor[~independent]):
+        if anchor is not None and np.any(anchor[~independent]):
             constant = None
         kept = kept[independent]
     anchor = np.zeros(len(kept)) if anchor is None else anchor

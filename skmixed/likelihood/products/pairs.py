@@ -146,7 +146,9 @@ class Meetings:
         if self.codes is None:
             sums = sums[:, :, np.diff(self.indptr) > 0]
         data = np.ascontiguousarray(sums.transpose(2, 0, 1))
-        return PairBlocks(*factors, self.indptr, self.indices, data, self.n_second)
+        return PairBlocks(
+            factors[0], factors[1], self.indptr, self.indices, data, self.n_second
+        )
 
 
 def sum_blocks(factors, codes, entry, sizes):

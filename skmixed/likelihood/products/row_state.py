@@ -38,4 +38,4 @@ class RowState:
     @property
     def Zts(self):
         """Z's of every factor, of shape (k_j, G_j)."""
-        return [block[:, 0] for block in self.A.ZtXy]
+        return [block[:, 0] for block in self.A.ZtXy] if self.A else []

@@ -138,7 +138,7 @@ def nesting(rows):
         without rows. Of two factors with the same partition, the later lies within
         the earlier.
     """
-    parents = [{} for _ in rows.factors]
+    parents: list[dict] = [{} for _ in rows.factors]
     for i, finer in enumerate(rows.factors):
         for j, coarser in enumerate(rows.factors):
             if i == j or (finer.n_levels, i) < (coarser.n_levels, j):

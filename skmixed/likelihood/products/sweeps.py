@@ -140,7 +140,8 @@ class RowSweeps:
         """
         ones = self.ones[: chunk.stop - chunk.start]
         used = {a for own in self.places for a in own}
-        left, right = list(others), [None] * len(others)
+        left: list = list(others)
+        right: list = [None] * len(others)
         for a in range(len(self.columns)):
             column = None
             if a in used:
