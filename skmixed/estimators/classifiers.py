@@ -71,6 +71,9 @@ class MixedLogisticClassifier(GeneralizedClassifier):
                 "MixedOrdinalClassifier."
             )
 
+    def _outcome(self):
+        return f"{super()._outcome()} = {self.classes_[1]}"
+
     def _probabilities(self, X, random_effects, averaged):
         p = self._mean_response(X, random_effects, averaged)
         return np.column_stack([1.0 - p, p])
@@ -169,6 +172,9 @@ class MixedOrdinalClassifier(GeneralizedClassifier):
                 f"which cannot be left out: take `0 +` or `- 1` from `{formula}`."
             )
         return DesignSpec.learn(formula, columns, without_constant=True)
+
+    def _outcome(self):
+        return f"a higher {super()._outcome()}"
 
     def _probabilities(self, X, random_effects, averaged):
         _, eta, variance = self._predictor(X, random_effects, averaged)

@@ -12,10 +12,12 @@ from skmixed.formula.text.operators import RandomTerm, write_term
 from skmixed.inference.compare.likelihood_ratio import describe, ratio_test
 from skmixed.inference.compare.nesting import difference
 from skmixed.inference.compare.refusals import refuse_worse
+from skmixed.inference.fixed.anova import wald_table
 from skmixed.inference.fixed.contrasts import joint_test
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.estimable import kept_positions, without_intercept
 from skmixed.inference.opened.fitted import fitted, refuse_held
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.printed import PrintedTable
 
 
@@ -39,7 +41,8 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
     -------
     PrintedTable
         Its ``frame`` has a row per term: ``num_df``, ``den_df``, ``F`` and ``p`` of the
-        hypothesis that none of its columns counts.
+        hypothesis that none of its columns counts; of generalised models ``chi2``,
+        ``df`` and ``p``.
 
     See Also
     --------
@@ -56,7 +59,7 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
     recipe       2    42.0   0.249  0.78...
     temp         1   224.0  94.976  0.00...
     """
-    fit = fitted(model, "drop_fixed_terms")
+    fit = fitted(model, "drop_fixed_terms", generalized=True)
     method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     terms = without_intercept(fixed_terms(fit.spec))
     positions = kept_positions(fit.result, terms)
@@ -69,6 +72,7 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
         rows[term.name] = row | {"F": test.statistic, "p": test.p}
     columns = ["num_df", "den_df", "F", "p"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    table = table if is_linear(fit.result) else wald_table(table)
     return PrintedTable(table, "Each fixed term left out by itself", [reason])
 
 
@@ -125,14 +129,14 @@ def drop_random_terms(model, X, y=None, *, sample_weight=None):
     (1 | Worker)           221.256   5.568  1.0      0.009
     (1 | Worker:Machine)   286.878  71.191  1.0      0.000
     """
-    fit = fitted(model, "drop_random_terms")
+    fit = fitted(model, "drop_random_terms", generalized=True)
     refuse_held(fit.result, "drop_random_terms")
     if not fit.result.groups:
         raise ValueError("The model has no random effects to leave out.")
     formula = fit.spec.formula
     rows = {"none": describe(fit.result, "")}
     for label, smaller in smaller_formulas(formula):
-        reduced = clone(model).set_params(formula=str(smaller))
+        reduced = clone(model).set_params(**without(model, smaller))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             reduced.fit(X, y, sample_weight)
@@ -151,6 +155,15 @@ def drop_random_terms(model, X, y=None, *, sample_weight=None):
         [f"Ratio tests of {criterion} against the model: {formula}"],
         headings=dict.fromkeys(("n_parameters", "loglik", "deviance")),
     )
+
+
+def without(model, smaller):
+    """Parameters of a model with a smaller formula, its left side as it was written."""
+    left, right = str(model.formula).partition("~")[0], str(smaller).partition("~")[2]
+    changed = {"formula": f"{left}~{right}"}
+    if not smaller.random and "n_quadrature" in model.get_params():
+        changed["n_quadrature"] = 1
+    return changed
 
 
 def smaller_formulas(formula):

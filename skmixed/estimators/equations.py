@@ -191,6 +191,7 @@ class Writer:
         self.rows = rows = INDICES[: len(self.result.groups)] + ROW
         self.response = self.variable(response, rows)
         self.residual = Symbol("ε", rows, r"\varepsilon")
+        self.noise = [[self.residual]]
         self.beta = {
             name: Symbol("β", str(place), r"\beta")
             for place, name in enumerate(self.names)
@@ -235,7 +236,7 @@ class Writer:
         sum_ = [self.times_column(self.beta[name], name) for name in self.names] + [
             self.times_column(self.effect(f, place), name) for f, place, name in effects
         ]
-        yield heading, (self.equation(self.response, [*sum_, [self.residual]]),)
+        yield heading, (self.equation(self.response, [*sum_, *self.noise]),)
         yield "Distributions", tuple(self.distributions())
 
     def two_levels(self, effects):
@@ -255,7 +256,7 @@ class Writer:
                 upper[home].append(piece if column is None else [*piece, column])
         yield (
             "Level 1 (rows)",
-            (self.equation(self.response, [*level1, [self.residual]]),),
+            (self.equation(self.response, [*level1, *self.noise]),),
         )
         level2 = [
             self.equation(
@@ -303,6 +304,10 @@ class Writer:
         """Yield what is random: the residual, and the effects of every factor."""
         variance = self.number(self.result.sigma**2) if self.with_estimates else "σ²"
         yield (self.residual, "~", f"N(0, {variance})")
+        yield from self.effect_laws()
+
+    def effect_laws(self):
+        """Yield the distribution of the random effects of every factor."""
         for factor, covariance in enumerate(self.result.covariances):
             symbols = [self.effect(factor, place) for place in range(len(covariance))]
             many = len(self.result.groups) > 1

@@ -9,9 +9,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.estimators.absent import Absent
 from skmixed.estimators.base import FormulaEstimator
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
+from skmixed.estimators.generalized_description import GeneralizedDescriptionMixin
 from skmixed.estimators.generalized_statements import GeneralizedStatementsMixin
 from skmixed.estimators.prediction import PredictionMixin, check_simulate
 from skmixed.estimators.rows import Rows, response_of
@@ -27,6 +29,7 @@ class GeneralizedEstimator(
     EffectsMixin,
     PredictionMixin,
     GeneralizedStatementsMixin,
+    GeneralizedDescriptionMixin,
     FormulaEstimator,
     BaseEstimator,
 ):
@@ -39,6 +42,12 @@ class GeneralizedEstimator(
 
     _family_name = ""
     _link = "log"
+
+    adapt = Absent("Fit the model to all rows: random effects have no closed form.")
+    refit = Absent("Fit a copy to the other response: clone(model).fit(X, y).")
+    marginal_cov = Absent("Responses covary through their means: see simulate(X).")
+    design_effect = Absent("icc() says how alike the rows of a group are.")
+    sigma_ = Absent("What the family has of its own is dispersion_.")
 
     _parameter_constraints: ClassVar[dict] = {
         **FormulaEstimator._parameter_constraints,

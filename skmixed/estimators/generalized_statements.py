@@ -121,8 +121,13 @@ class GeneralizedStatementsMixin:
             )
         return table.loc[names, ["estimate", "lower", "upper"]]
 
-    def icc(self):
-        """Intraclass correlation coefficients, on the scale of the linear predictor.
+    def icc(self, *, scale="link"):
+        """Intraclass correlation coefficients.
+
+        Parameters
+        ----------
+        scale : {"link", "response"}, default="link"
+            Of the linear predictor, or of the responses themselves.
 
         Returns
         -------
@@ -140,7 +145,9 @@ class GeneralizedStatementsMixin:
         Nakagawa, Johnson and Schielzeth (2017), J. R. Soc. Interface 14(134). The
         residual variance is that of the latent distribution (pi^2/3 for the logit), for
         a log link the trigamma function at the mean of the null model, as the paper
-        recommends.
+        recommends. On the scale of the response means and variances are integrated
+        over fixed and random effects, both taken for normal (Goldstein, Browne and
+        Rasbash 2002, Understanding Statistics 1(4), by nodes in place of simulation).
         """
         fit = fitted(self, generalized=True)
         if not fit.result.groups:
@@ -148,7 +155,7 @@ class GeneralizedStatementsMixin:
                 "The model has no random effects, so there is no intraclass "
                 "correlation; add for example (1 | group) to the formula."
             )
-        found = family_components(fit)
+        found = family_components(fit, scale)
         parts, names = list(found.random), list(found.groups)
         if len(parts) > 1:
             parts, names = [*parts, sum(parts)], [*names, "all"]
@@ -157,21 +164,29 @@ class GeneralizedStatementsMixin:
         table["unadjusted"] = np.array(parts) / found.total
         return pd.DataFrame(table, index=names)
 
-    def r2_nakagawa(self):
+    def r2_nakagawa(self, *, scale="link"):
         """Marginal and conditional R2 of Nakagawa, Johnson and Schielzeth.
+
+        Parameters
+        ----------
+        scale : {"link", "response"}, default="link"
 
         Returns
         -------
         Series
-            ``marginal``: share of the fixed effects in the variance on the scale of the
-            linear predictor; ``conditional``: of fixed and random effects. See `icc`.
+            ``marginal``: share of the fixed effects in the variance; ``conditional``:
+            of fixed and random effects. See `icc`.
         """
-        found = family_components(fitted(self, generalized=True))
+        found = family_components(fitted(self, generalized=True), scale)
         marginal, conditional = nakagawa_r2(found)
         return pd.Series({"marginal": marginal, "conditional": conditional}, name="r2")
 
-    def variance_partition(self):
+    def variance_partition(self, *, scale="link"):
         """Variance of fixed effects, grouping factors and residual; see `icc`.
+
+        Parameters
+        ----------
+        scale : {"link", "response"}, default="link"
 
         Returns
         -------
@@ -179,4 +194,5 @@ class GeneralizedStatementsMixin:
             ``variance``, its ``share`` of the whole, and ``adjusted_share`` of what
             the fixed effects leave.
         """
-        return partition_table(family_components(fitted(self, generalized=True)))
+        fit = fitted(self, generalized=True)
+        return partition_table(family_components(fit, scale))

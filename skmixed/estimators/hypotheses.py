@@ -8,7 +8,7 @@ import pandas as pd
 from skmixed.estimators.ratio_tests import likelihood_ratio_test
 from skmixed.formula.table.terms import fixed_terms
 from skmixed.inference.arguments import check_confidence_level
-from skmixed.inference.fixed.anova import anova_table
+from skmixed.inference.fixed.anova import anova_table, wald_table
 from skmixed.inference.fixed.contrasts import (
     estimate_table,
     joint_test,
@@ -85,25 +85,6 @@ def anova(model, *others, type=3, ddf="auto", vcov=None):
     title = f"Type {'I' * type} {kind} tests"
     table.attrs["note"] = f"{title}. {reason}"
     return PrintedTable(table, title, [reason])
-
-
-def wald_table(table):
-    """Turn F tests without denominator into chi-squares.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With ``num_df``, ``F`` and ``p``.
-
-    Returns
-    -------
-    DataFrame
-        ``chi2``, ``df`` and ``p``.
-    """
-    return pd.DataFrame(
-        {"chi2": table["F"] * table["num_df"], "df": table["num_df"], "p": table["p"]},
-        index=table.index,
-    )
 
 
 def read_type(kind):

@@ -43,7 +43,8 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     Raises
     ------
     ValueError
-        If Y is not two-dimensional and finite, or if rows would have to be dropped.
+        If Y is not two-dimensional and finite, if rows would have to be dropped, and
+        for estimators of other families.
 
     See Also
     --------
@@ -61,6 +62,11 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     {'Reaction': 10.467, 'log': 0.034}
     """
     names, Y = read_responses(Y)
+    if not hasattr(model, "_fit_products"):
+        raise ValueError(
+            "fit_many is for MixedLinearRegressor, whose cross-products serve all "
+            f"responses; fit {type(model).__name__} to one response after the other."
+        )
     first = clone(model)
     design = first._learn_design(X, Y[:, 0], sample_weight)
     if len(design.X) != len(Y):

@@ -165,6 +165,9 @@ class MixedBinomialRegressor(ShareRegressor):
         trials = self._read_trials(table)
         return weights if trials is None else weighted_trials(trials, given)
 
+    def _outcome(self):
+        return "success"
+
     def _unit(self, w):
         return np.maximum(np.round(w), 1.0)
 

@@ -5,6 +5,7 @@ import pandas as pd
 
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.opened.fitted import fitted
+from skmixed.likelihood.result import is_linear
 
 
 def as_marginaleffects(model, X):
@@ -12,11 +13,12 @@ def as_marginaleffects(model, X):
 
     ``marginaleffects.predictions``, ``avg_comparisons``, ``avg_slopes``, ``hypotheses``
     and the other functions take the returned object as their model. They see the
-    fixed effects: predictions for the population, random effects at zero.
+    fixed effects: predictions for the population, random effects at zero. Those of
+    generalised models are means on the scale of the response.
 
     Parameters
     ----------
-    model : MixedLinearRegressor
+    model : MixedLinearRegressor, or estimator of another family
         Fitted.
     X : DataFrame
         Rows over which effects are averaged, for example those of `fit`: the model
@@ -48,7 +50,7 @@ def as_marginaleffects(model, X):
     >>> wrapped = as_marginaleffects(model, frame)  # doctest: +SKIP
     >>> marginaleffects.avg_comparisons(wrapped, variables="gender")  # doctest: +SKIP
     """
-    fitted(model, "as_marginaleffects")
+    refuse_grades(fitted(model, "as_marginaleffects", generalized=True).result)
     pl, ModelAbstract, ModelVault = imported()
 
     class MixedModel(FixedEffectsAdapter, ModelAbstract):
@@ -80,6 +82,20 @@ def as_marginaleffects(model, X):
     return MixedModel(model, vault)
 
 
+def refuse_grades(result):
+    """Raise for ordinal models, which have a probability per grade.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not is_linear(result) and result.family.name == "ordinal":
+        raise ValueError(
+            "as_marginaleffects is for one mean per row, and grades have a probability "
+            "each: see predict_proba, and emmeans for the latent scale."
+        )
+
+
 def imported():
     """polars, and the two classes of marginaleffects that a model is made of."""
     try:
@@ -96,6 +112,9 @@ def imported():
 def used_columns(model):
     """Response, if it is a column of the table, and the fixed part's columns."""
     formula = model.spec_.formula
+    linear = is_linear(model.result_)
+    if not linear and not formula.response_is_column:
+        return [*formula.response_columns[:1], *formula.fixed_columns]
     if not formula.response_is_column:
         raise ValueError(
             f"marginaleffects needs a response that is a column; the formula has "
@@ -155,7 +174,8 @@ class FixedEffectsAdapter:
             return choose_degrees_of_freedom(self.model.fitted_, vcov)[0].covariance
         return np.array(self.model.result_.coef_cov)
 
-    @staticmethod
-    def predict_design(params, columns):
+    def predict_design(self, params, columns):
         """Predictions from the columns of ``get_exog``, of shape (n,)."""
-        return columns[:, :-1] @ np.asarray(params) + columns[:, -1]
+        eta = columns[:, :-1] @ np.asarray(params) + columns[:, -1]
+        result = self.model.result_
+        return eta if is_linear(result) else result.family.mean(eta, result.psi)

@@ -524,7 +524,6 @@ def test_overdispersion_is_seen():
 REFUSED = {
     "check_model": lambda m, X: skmixed.inspection.check_model(m, X),
     "influence": lambda m, X: skmixed.inspection.influence(m, X),
-    "compare_table": lambda m, X: skmixed.compare_table(m),
     "bootstrap_test": lambda m, X: skmixed.bootstrap_test(m, m),
     "cluster_robust": lambda m, X: skmixed.cluster_robust(m, X),
     "ResidualsDisplay": lambda m, X: skmixed.inspection.ResidualsDisplay.from_estimator(

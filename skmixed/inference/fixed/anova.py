@@ -274,3 +274,22 @@ def raw_root(result):
 def unit_pivots(R):
     """Scale the rows of a triangular matrix to a diagonal of ones, as lmerTest does."""
     return R / np.diag(R)[:, None]
+
+
+def wald_table(table):
+    """Turn F tests without denominator into chi-squares.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``num_df``, ``F`` and ``p``.
+
+    Returns
+    -------
+    DataFrame
+        ``chi2``, ``df`` and ``p``.
+    """
+    return pd.DataFrame(
+        {"chi2": table["F"] * table["num_df"], "df": table["num_df"], "p": table["p"]},
+        index=table.index,
+    )

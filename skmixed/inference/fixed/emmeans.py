@@ -12,6 +12,11 @@ from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.multiplicity import adjust_p, check_adjust, critical_values
 from skmixed.inference.fixed.reference_grid import ReferenceGrid
+from skmixed.inference.fixed.response_scale import (
+    check_scale,
+    spread_of_effects,
+    to_response,
+)
 from skmixed.inference.opened.fitted import fitted
 from skmixed.likelihood.result import is_linear
 from skmixed.printing.numbers import say_level
@@ -34,6 +39,7 @@ def emmeans(
     confidence_level=0.95,
     vcov=None,
     scale="link",
+    averaged=False,
 ):
     """Estimated marginal means of a fitted mixed model.
 
@@ -65,6 +71,10 @@ def emmeans(
         Of generalised models: means on the scale of the linear predictor, or
         transformed to that of the response, with standard errors by the delta method.
         Comparisons are on the scale of the linear predictor.
+    averaged : bool, default=False
+        With ``scale="response"``: average the means over the random effects, whose
+        variances count as known. Else they are those of groups whose effects are 0, as
+        in R's emmeans.
 
     Returns
     -------
@@ -110,25 +120,11 @@ def emmeans(
     grid = ReferenceGrid(fit, specs, by, at or {})
     method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     check_adjust(adjust, pairwise=True)
-    check_scale(scale, fit.result)
+    check_scale(scale, averaged, fit.result)
+    spread = spread_of_effects(fit) if averaged else 0.0
     return MarginalMeans(
-        fit.result, grid, method, reason, adjust, confidence_level, scale
+        fit.result, grid, method, reason, adjust, confidence_level, scale, spread
     )
-
-
-def check_scale(scale, result):
-    """Raise for a scale that there is not, or that has no meaning for a family."""
-    if scale not in ("link", "response"):
-        raise ValueError(f"scale={scale!r} should be 'link' or 'response'.")
-    if (
-        scale == "response"
-        and not is_linear(result)
-        and result.family.name == "ordinal"
-    ):
-        raise ValueError(
-            "scale='response' has no meaning for grades; predict_proba gives their "
-            "probabilities."
-        )
 
 
 def read_specs(specs, by):
@@ -240,13 +236,14 @@ class MarginalMeans(Printed):
     adjust: str
     confidence_level: float
     scale: str = "link"
+    spread: float = 0.0
 
     @cached_property
     def frame(self):
         """Table of the means."""
         table = self._estimates(self.grid.L, self.grid.offset)[list(MEANS)]
         if self.scale == "response" and not is_linear(self.result):
-            table = to_response(table, self.result.family.link)
+            table = to_response(table, self.result.family.link, self.spread)
         return pd.concat([self.grid.cells, table.reset_index(drop=True)], axis=1)
 
     @cached_property
@@ -359,14 +356,20 @@ class MarginalMeans(Printed):
             notes.append(f"On the scale of {grid.response}.")
         if np.isnan(grid.L).any():
             notes.append("NaN: not estimable, cells of the design are empty.")
-        if not is_linear(self.result):
-            notes.append(
-                "Comparisons on the scale of the linear predictor"
-                + ("." if self.scale == "response" else ", as the means.")
-            )
+        notes += self._scale_notes()
         notes += [say_level(self.confidence_level), self.reason]
         if self._shows_pairs():
             notes.append(f"Comparisons adjusted by: {self.adjust}.")
+        return notes
+
+    def _scale_notes(self):
+        """Which scales means and comparisons of a generalised model are on."""
+        if is_linear(self.result):
+            return []
+        means = "." if self.scale == "response" else ", as the means."
+        notes = [f"Comparisons on the scale of the linear predictor{means}"]
+        if self.spread:
+            notes.append("Means are averaged over the random effects.")
         return notes
 
     def _shows_pairs(self):
@@ -379,18 +382,6 @@ class MarginalMeans(Printed):
         if self._shows_pairs():
             yield self.pairs.table
         yield "\n".join(self.notes)
-
-
-def to_response(table, link):
-    """Bring means from the scale of the linear predictor to that of the response."""
-    eta = table["estimate"].to_numpy()
-    ends = np.sort(link.mean(table[["lower", "upper"]].to_numpy()), axis=1)
-    return table.assign(
-        estimate=link.mean(eta),
-        std_error=table["std_error"] * np.abs(link.slope(eta)),
-        lower=ends[:, 0],
-        upper=ends[:, 1],
-    )
 
 
 def combine(weights, L):

@@ -70,7 +70,8 @@ def emtrends(
     Notes
     -----
     Central differences of the fixed part on the grid: exact for lines and parabolas.
-    R's ``emmeans::emtrends`` gives the same.
+    Of generalised models the slopes are those of the linear predictor: log odds, or
+    logarithms of means, per unit. R's ``emmeans::emtrends`` gives the same.
 
     Examples
     --------
@@ -84,7 +85,7 @@ def emtrends(
     1      B    0.1646     0.0282  222.0  0.1090  0.2202
     2      C    0.1558     0.0282  222.0  0.1002  0.2114
     """
-    fit = fitted(model, "emtrends", residual=True)
+    fit = fitted(model, "emtrends", residual=True, generalized=True)
     level = check_confidence_level(confidence_level)
     specs, by = read_specs(specs, by)
     grid = trend_grid(fit, var, specs, by, at or {})
@@ -187,7 +188,7 @@ def johnson_neyman(model, var, moderator, bounds, *, ddf="auto", confidence_leve
     0 -3.00 -2.01     0
     1 -2.01  3.00     1
     """
-    fit = fitted(model, "johnson_neyman")
+    fit = fitted(model, "johnson_neyman", generalized=True)
     level = check_confidence_level(confidence_level)
     low, high = (float(end) for end in bounds)
     if not low < high:

@@ -11,11 +11,13 @@ from skmixed.inference.report.summary import (
     fixed_effects_table,
     random_effects_table,
 )
+from skmixed.inference.variance.family_variance import family_components
 from skmixed.inference.variance.variance_partition import (
     VarianceComponents,
     nakagawa_r2,
     partition_table,
 )
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.numbers import (
     fixed_decimals,
     format_count,
@@ -34,8 +36,8 @@ def compare_table(models, names=None, *, statistic="std_error", digits=3):
 
     Parameters
     ----------
-    models : list of MixedLinearRegressor, or dict of str to MixedLinearRegressor
-        Fitted. One model may stand by itself.
+    models : list of estimators, or dict of str to estimator
+        Fitted mixed models, linear or of another family. One may stand by itself.
     names : list of str, default=None
         Headings; by default the keys of the dict, else "(1)", "(2)", ...
     statistic : {"std_error", "interval", "p"}, default="std_error"
@@ -96,8 +98,16 @@ def compare_table(models, names=None, *, statistic="std_error", digits=3):
     columns = [describe(fit, statistic) for fit in fits]
     frame = pd.concat(columns, axis=1, keys=headings).reindex(row_order(columns))
     reml = [fit.result.reml for fit in fits]
-    formulas = tuple(fit.spec.formula_text for fit in fits)
+    formulas = tuple(say_model(fit) for fit in fits)
     return ModelTable(frame, headings, statistic, digits, fit_note(reml), formulas)
+
+
+def say_model(fit):
+    """Formula, and the family of a generalised model."""
+    text, result = fit.spec.formula_text, fit.result
+    if is_linear(result):
+        return text
+    return f"{text}; {result.family.name} ({result.family.link.name})"
 
 
 def fit_note(reml):
@@ -123,7 +133,7 @@ def read_models(models, names):
             f"compare_table needs one or more models with a heading each; given are "
             f"{len(models)} models and the headings {names}."
         )
-    return names, [fitted(model, "compare_table") for model in models]
+    return names, [fitted(m, "compare_table", generalized=True) for m in models]
 
 
 def row_order(columns):
@@ -170,7 +180,28 @@ def scalar_rows(fit):
         where = f"{row['group']}: {row['effect']}" if row["effect"] else row["group"]
         yield ("random effects", f"var {where}"), row["variance"]
     yield from correlation_rows(result)
-    components = VarianceComponents.of(fit)
+    yield from share_rows(fit)
+    yield ("fit", "log-likelihood"), result.loglik
+    yield ("fit", "AIC"), result.aic
+    yield ("fit", "BIC"), result.bic
+    yield ("fit", "rows"), result.n_obs
+    for group, n_levels in zip(result.groups, result.n_levels, strict=True):
+        yield ("fit", f"groups {group}"), n_levels
+
+
+def share_rows(fit):
+    """Yield intraclass correlations and R2; of families on the scale of the predictor.
+
+    Not every family has a variance there; of some the dispersion stands in its place.
+    """
+    result = fit.result
+    linear = is_linear(result)
+    if not linear and result.family.dispersion(result.psi) is not None:
+        yield ("shares", "dispersion"), result.family.dispersion(result.psi)
+    try:
+        components = VarianceComponents.of(fit) if linear else family_components(fit)
+    except ValueError:
+        return
     if result.groups:
         icc = partition_table(components)["adjusted_share"]
         for group in result.groups:
@@ -178,12 +209,6 @@ def scalar_rows(fit):
     marginal, conditional = nakagawa_r2(components)
     yield ("shares", "R² marginal"), marginal
     yield ("shares", "R² conditional"), conditional
-    yield ("fit", "log-likelihood"), result.loglik
-    yield ("fit", "AIC"), result.aic
-    yield ("fit", "BIC"), result.bic
-    yield ("fit", "rows"), result.n_obs
-    for group, n_levels in zip(result.groups, result.n_levels, strict=True):
-        yield ("fit", f"groups {group}"), n_levels
 
 
 def correlation_rows(result):

@@ -1,0 +1,76 @@
+"""Marginal means of generalised models on the scale of the response."""
+
+import numpy as np
+
+from skmixed.inference.variance.variance_partition import VarianceComponents
+from skmixed.likelihood.result import is_linear
+
+# Half the step of the differences of an averaged mean in its predictor.
+STEP = 1e-4
+
+
+def check_scale(scale, averaged, result):
+    """Raise for a scale that there is not, or that has no meaning for a family.
+
+    Parameters
+    ----------
+    scale : {"link", "response"}
+    averaged : bool
+    result : FitResult
+
+    Raises
+    ------
+    ValueError
+    """
+    if scale not in ("link", "response"):
+        raise ValueError(f"scale={scale!r} should be 'link' or 'response'.")
+    if averaged and (scale == "link" or is_linear(result)):
+        raise ValueError(
+            "averaged=True is for scale='response' of generalised models: on the scale "
+            "of the linear predictor the mean over the random effects is the mean at 0."
+        )
+    if scale == "link" or is_linear(result):
+        return
+    if result.family.name == "ordinal":
+        raise ValueError(
+            "scale='response' has no meaning for grades; predict_proba gives their "
+            "probabilities."
+        )
+
+
+def spread_of_effects(fit):
+    """Variance of the random effects' part of the predictor, mean over the rows."""
+    return float(VarianceComponents.of(fit).random.sum())
+
+
+def to_response(table, link, variance=0.0):
+    """Bring means from the scale of the linear predictor to that of the response.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``estimate``, ``std_error``, ``lower`` and ``upper``.
+    link : Link
+    variance : float, default=0.0
+        Of a normal predictor over which means are averaged.
+
+    Returns
+    -------
+    DataFrame
+        Standard errors by the delta method; bounds are transformed.
+    """
+
+    def mean(eta):
+        return link.average(eta, np.asarray(variance)) if variance else link.mean(eta)
+
+    eta = table["estimate"].to_numpy()
+    ends = np.sort(mean(table[["lower", "upper"]].to_numpy()), axis=1)
+    slope = link.slope(eta)
+    if variance:
+        slope = (mean(eta + STEP) - mean(eta - STEP)) / (2.0 * STEP)
+    return table.assign(
+        estimate=mean(eta),
+        std_error=table["std_error"] * np.abs(slope),
+        lower=ends[:, 0],
+        upper=ends[:, 1],
+    )
