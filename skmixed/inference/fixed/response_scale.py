@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from skmixed.inference.variance.variance_partition import VarianceComponents
 from skmixed.likelihood.result import is_linear
 
 # Half the step of the differences of an averaged mean in its predictor.
@@ -40,7 +39,8 @@ def check_scale(scale, averaged, result):
 
 def spread_of_effects(fit):
     """Variance of the random effects' part of the predictor, mean over the rows."""
-    return float(VarianceComponents.of(fit).random.sum())
+    pairs = zip(fit.result.Lambdas, fit.moments.random, strict=True)
+    return float(sum(np.trace(Lambda.T @ S @ Lambda) for Lambda, S in pairs))
 
 
 def to_response(table, link, variance=0.0):
