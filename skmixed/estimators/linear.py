@@ -1,5 +1,6 @@
 """The linear mixed model."""
 
+import dataclasses
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -54,6 +55,9 @@ class MixedLinearRegressor(
         as ``csh``, ``ar1h``, ``toeph`` and ``adh``; ``diag`` and ``id`` without
         correlations; ``car1`` (or ``exp``) and ``gau`` over continuous time. With
         ``by=arm`` every arm has its own. By default residuals are independent.
+    sigma : float, default=None
+        Residual standard deviation of a row of weight 1, if it is known: 1.0 in a
+        meta-analysis with ``sample_weight = 1 / variance``. Else it is estimated.
     reml : bool, default=True
         Restricted maximum likelihood; False is maximum likelihood.
     na_action : {"raise", "drop"}, default="raise"
@@ -100,7 +104,7 @@ class MixedLinearRegressor(
     group_coef_ : dict of str to DataFrame
         Fixed plus random effects of every group (lme4: ``coef``).
     sigma_ : float
-        Residual standard deviation.
+        Residual standard deviation, the estimated or the known one.
     theta_ : ndarray of shape (n_theta,)
         Variance parameters relative to ``sigma_``, in lme4's order; standard deviations
         and correlations of a structured covariance such as ``ar1(0 + f | g)``.
@@ -173,6 +177,7 @@ class MixedLinearRegressor(
     _parameter_constraints: ClassVar[dict] = {
         **BaseFormulaRegressor._parameter_constraints,
         "residual": [str, None],
+        "sigma": [Interval(Real, 0, None, closed="neither"), None],
         "reml": ["boolean"],
         "solver": [StrOptions({"auto", "exact"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -185,6 +190,7 @@ class MixedLinearRegressor(
         formula=None,
         *,
         residual=None,
+        sigma=None,
         reml=True,
         na_action="raise",
         unseen_groups="population",
@@ -195,6 +201,7 @@ class MixedLinearRegressor(
     ):
         self.formula = formula
         self.residual = residual
+        self.sigma = sigma
         self.reml = reml
         self.na_action = na_action
         self.unseen_groups = unseen_groups
@@ -357,7 +364,7 @@ class MixedLinearRegressor(
 
     def _fit_products(self, products, verbose=0):
         return fit_linear(
-            products,
+            dataclasses.replace(products, sigma=self.sigma),
             reml=self.reml,
             solver=self.solver,
             tol=self.tol,
@@ -369,6 +376,11 @@ class MixedLinearRegressor(
         products = cross_products(design)
         if design.residual is None:
             return self._fit_products(products, self.verbose)
+        if self.sigma is not None:
+            raise ValueError(
+                f"sigma={self.sigma} is for independent residuals; with residual= "
+                "their variances are estimated. Leave one of the two out."
+            )
         return fit_residual(
             products,
             design,

@@ -156,6 +156,10 @@ class PredictionMixin:
         variance, which for the response of a new group is about the number of groups;
         the normal one for very large designs.
 
+        The residual variance is that of a row of weight 1. Of a meta-analysis, whose
+        rows have known variances, ``kind="mean"`` is what is of use: for an unseen
+        study the interval of its true effect.
+
         Examples
         --------
         >>> from skmixed import MixedLinearRegressor

@@ -134,7 +134,9 @@ def say_ranges(fit):
             told.append(f"{what} lies between {low} and {high} (sd {size:.3g})")
         yield f"For 95 % of the levels of {group}, {join(told)}."
     if result.groups:
-        yield f"The residual standard deviation is {format_number(result.sigma, 3)}."
+        known = " known to be" if result.A.sigma is not None else ""
+        size = format_number(result.sigma, 3)
+        yield f"The residual standard deviation is{known} {size}."
 
 
 def say_correlations(result):
@@ -157,7 +159,7 @@ def say_correlations(result):
 def say_shares(fit, confidence_level):
     """Yield intraclass correlations, design effects and shares explained."""
     result = fit.result
-    if not result.groups:
+    if not result.groups or result.A.sigma is not None:
         return
     icc, effects = correlation_table(fit, confidence_level), design_effects(fit)
     for group in result.groups:

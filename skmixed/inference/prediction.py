@@ -125,7 +125,8 @@ def predictive_distribution(fit, design, kind):
     n = len(design.X)
     if not result.groups:
         variance = mean_variance(fit, design) + residual
-        return PredictiveDistribution(variance, np.full(n, float(result.df_resid)))
+        df = np.inf if result.A.sigma is not None else float(result.df_resid)
+        return PredictiveDistribution(variance, np.full(n, df))
     if not is_cheap(result):
         variance = mean_variance(fit, design) + residual
         return PredictiveDistribution(variance, np.full(n, np.inf))
@@ -136,6 +137,7 @@ def predictive_distribution(fit, design, kind):
     g, d = near.differentiate(variances), near.differentiate(near.stack.mean(rows))
     origin = result.held_from or result
     variance, nu = variances[0], origin.df_resid if result.reml else origin.n_obs
+    nu = nu if result.A.sigma is None else np.inf
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes = g / variance
         df = 1.0 / ((slopes * (W @ slopes)).sum(axis=0) / 2.0 + 1.0 / nu)

@@ -55,12 +55,14 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
     random = ", ".join(f"{f.size:,} of `{f.group}`" for f in A.factors)
     announce(bid.fit_seconds, f"Fit with {random} random effects", verbose)
     with blas_threads(bid.columns):
-        check_not_exact(A)
-        if not reml:
-            check_bounded(A)
+        if A.sigma is None:  # a known residual variance bounds the likelihood
+            check_not_exact(A)
+            if not reml:
+                check_bounded(A)
         regime = None if solver in ("auto", "exact") else solver
         found = search(A, reml, regime, tol=tol, max_iter=max_iter, verbose=verbose)
-        check_not_saturated(A, *found)
+        if A.sigma is None:
+            check_not_saturated(A, *found)
         return finish(A, *found)
 
 
@@ -169,12 +171,13 @@ def assemble(A, reml, solver, at, optimum, **random):
     fixed, nu = A.basis.fixed, A.n_obs - (A.n_fixed if reml else 0)
     determined = nu > 0 and np.isfinite(at.r2)
     sigma = float(np.sqrt(at.r2 / nu)) if determined else 0.0
+    sigma = sigma if A.sigma is None else A.sigma
     root = at.RX
     if len(root):
         root = lapack.dtrtrs(root, fixed.to_raw.T, lower=1)[0]
     constants = A.sum_log_weights + (2.0 * fixed.logdet if reml else 0.0)
     loglik = np.inf  # without a residual the density has no bound
-    if determined and not is_exact(A):
+    if determined and (A.sigma is not None or not is_exact(A)):
         loglik = float(-0.5 * (optimum.value - constants))
     kept = np.zeros(fixed.n_raw, dtype=bool)
     kept[fixed.kept] = True

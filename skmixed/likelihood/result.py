@@ -156,8 +156,8 @@ class FitResult:
 
     @property
     def n_parameters(self):
-        """Fixed effects, covariance parameters and sigma."""
-        return len(self.coef) + self.n_theta + 1
+        """Fixed effects, covariance parameters and sigma, unless it is known."""
+        return len(self.coef) + self.n_theta + (self.A.sigma is None)
 
     @property
     def df_resid(self):

@@ -46,13 +46,13 @@ def check_identified(A):
                 f"The grouping factor `{factor.group}` has {factor.n_levels} level in "
                 f"{n} rows; its variance needs at least 2."
             )
-        if factor.n_levels >= n:
+        if factor.n_levels >= n and A.sigma is None:
             raise ValueError(
                 f"The grouping factor `{factor.group}` has {factor.n_levels} levels "
                 f"for {n} rows; with one level per row its variance cannot be told "
                 "from the residual variance. Is it an identifier of rows, or a number?"
             )
-    for term in A.terms:
+    for term in A.terms if A.sigma is None else ():
         if len(term.effects) * A.factors[term.factor].n_levels >= n:
             refuse_saturated(A, term)
 

@@ -112,6 +112,7 @@ def cone_metric(small, large, difference):
     K = trace_terms(deviance.factored, f, units, large.n_obs)
     inside = np.append(inside, False)
     outside = ~inside
+    outside[-1] = large.A.sigma is None  # the direction of sigma^2
     scale = np.sqrt(np.diag(K))
     K = K / np.outer(scale, scale)
     rest = np.linalg.pinv(K[np.ix_(outside, outside)], rcond=1e-10)

@@ -58,6 +58,11 @@ def refuse_different_data(results, names):
         if not (is_linear(first) and is_linear(other)):
             refuse_other_family(first, other, (label, name))
             continue
+        if other.A.sigma != first.A.sigma:
+            raise ValueError(
+                f"`{label}` has sigma={first.A.sigma}, `{name}` sigma={other.A.sigma}; "
+                "models are compared with one sigma, or with None for both."
+            )
         sums = response_sum(first.A), response_sum(other.A)
         weights = first.A.sum_log_weights, other.A.sum_log_weights
         if not (

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from skmixed.inference.diagnose.deletion import Deletion
+from skmixed.inference.diagnose.deletion import Deletion, sigma_without
 from skmixed.likelihood.elimination.factored import CHUNK_DIRECTIONS
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
@@ -88,22 +88,18 @@ def delete_crossed(fit, design, codes, n_groups, verbose=None):
     p, G = rows.X.shape[1], n_groups
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=G)
-    nu = result.df_resid if result.reml else result.n_obs
     shift, spread = np.full((G, p), np.nan), np.full((G, p), np.nan)
-    r2 = np.full(G, result.sigma**2 * nu)
+    lost = np.full(G, np.nan)
     raw = basis.contrasts(np.eye(p))
     with count_done(G, "influence", "groups", verbose) as done:
         for g, own in enumerate(np.split(order, np.cumsum(counts)[:-1])):
             found = delete_one(T[own], w[own], e[own], S, p)
             if found is not None:
-                moved, C, lost = found
+                moved, C, lost[g] = found
                 shift[g] = raw @ moved
                 spread[g] = np.sqrt(np.einsum("ia,ab,ib->i", raw, C, raw))
-                r2[g] -= lost
-            else:
-                r2[g] = np.nan
             done()
-    sigma = np.sqrt(np.maximum(r2, 0.0) / (nu - counts))
+    sigma = sigma_without(result, lost, counts)
     return Deletion(
         coef=result.coef - shift,
         std_error=sigma[:, None] * spread,

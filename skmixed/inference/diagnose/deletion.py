@@ -69,6 +69,30 @@ class Deletion:
         return (result.coef - self.coef) / self.std_error
 
 
+def sigma_without(result, lost, count=1):
+    """Residual standard deviation without some rows, at the same relative variances.
+
+    Parameters
+    ----------
+    result : FitResult
+    lost : ndarray of shape (u,)
+        What the rows add to the residual sum of squares r^2.
+    count : int or ndarray of shape (u,), default=1
+        How many rows.
+
+    Returns
+    -------
+    ndarray of shape (u,)
+        The known one where sigma is known; NaN where no rows are left.
+    """
+    if result.A.sigma is not None:
+        return np.where(np.isnan(lost), np.nan, result.A.sigma)
+    nu = result.df_resid if result.reml else result.n_obs
+    r2 = np.maximum(result.sigma**2 * nu - lost, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(nu > count, np.sqrt(r2 / (nu - count)), np.nan)
+
+
 def delete_rows(fit, design):
     """Delete single rows, the relative variances held at their estimates.
 
@@ -106,9 +130,7 @@ def delete_rows(fit, design):
     leverage = w * np.einsum("ni,ni->n", rows.X, moved)
     raw = basis.fixed.raw(moved.T).T
     shift = raw * (w * residual / rest)[:, None]
-    nu = result.df_resid if result.reml else result.n_obs
-    r2 = result.sigma**2 * nu - w * residual**2 / rest
-    sigma = np.sqrt(np.maximum(r2, 0.0) / (nu - 1)) if nu > 1 else np.nan * residual
+    sigma = sigma_without(result, w * residual**2 / rest)
     spread = np.diag(basis.fixed.raw_covariance(C))
     spread = spread + raw**2 * (w / rest)[:, None]
     return Deletion(

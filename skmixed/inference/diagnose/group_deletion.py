@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from skmixed.inference.diagnose.crossed_deletion import delete_crossed
-from skmixed.inference.diagnose.deletion import Deletion
+from skmixed.inference.diagnose.deletion import Deletion, sigma_without
 from skmixed.inference.opened.open_fit import reopen
 from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.likelihood.fit import finish
@@ -186,10 +186,8 @@ def hold_variances(fit, design, codes):
     rest[~known] = np.eye(p)
     inverse = np.linalg.inv(rest)
     shift = np.einsum("gij,gj->gi", inverse, S_g[:, :p, p])
-    nu = result.df_resid if result.reml else result.n_obs
-    r2 = result.sigma**2 * nu - S_g[:, p, p]
-    r2 -= np.einsum("gi,gi->g", shift, S_g[:, :p, p])
-    sigma = np.sqrt(np.maximum(r2, 0.0) / (nu - np.bincount(codes)))
+    lost = S_g[:, p, p] + np.einsum("gi,gi->g", shift, S_g[:, :p, p])
+    sigma = sigma_without(result, lost, np.bincount(codes))
     L = A.basis.contrasts(np.eye(p))
     variances = np.einsum("ia,gab,ib->gi", L, inverse, L, optimize=True)
     coef = result.coef - shift @ L.T

@@ -77,7 +77,8 @@ def choose_degrees_of_freedom(fit, ddf="auto", vcov=None):
     result, why = fit.result, ""
     ddf = ddf if is_linear(result) else only_normal(result, ddf)
     if result.independent and ddf not in ("normal", "residual"):
-        ddf, why = "residual", "exact without random effects"
+        known = is_linear(result) and result.A.sigma is not None
+        ddf, why = "normal" if known else "residual", "exact without random effects"
     elif ddf == "auto":
         ddf, why = cheap_method(result)
     if ddf == "satterthwaite":

@@ -165,7 +165,7 @@ def information(deviance, observed=None):
     N : ndarray of shape (m + 1, p, p)
         The direction V comes last.
     W : ndarray of shape (m + 1, m + 1)
-        Covariance of the variance parameters.
+        Covariance of the variance parameters; zero in V where sigma is known.
     adjustment : ndarray of shape (p, p)
     """
     factored, p = deviance.factored, deviance.A.n_fixed
@@ -177,7 +177,10 @@ def information(deviance, observed=None):
     N, M = fixed_effects_terms(factored, whitened, units)
     K = trace_terms(factored, deviance.f, units, deviance.A.n_obs)
     m = len(N) - 1
-    if observed is None:
+    if deviance.A.sigma is not None:
+        W = np.zeros((m + 1, m + 1))
+        W[:m, :m] = expected_covariance(N[:m], M[:m, :m], K[:m, :m])
+    elif observed is None:
         W = expected_covariance(N, M, K)
     else:
         W = observed.covariance.copy()

@@ -25,7 +25,8 @@ class Curvature:
     free : ndarray of int of shape (m,)
         Positions of the parameters in theta that are not at the boundary.
     covariance : ndarray of shape (m + 1, m + 1)
-        Asymptotic covariance of the free theta and of log sigma.
+        Asymptotic covariance of the free theta and of log sigma, zero for a sigma that
+        is known.
     slopes : ndarray of shape (m, p, p)
         ``R^-1 F_X'dPsi F_X R^-T`` with X'V^-1X = R R': minus the derivative of the
         whitened information of the fixed effects in every free theta.
@@ -95,8 +96,11 @@ def joint_covariance(deviance, free, d):
     d : ndarray of shape (m,)
         ``f'dPsi f`` in the free theta.
     """
+    joint = np.zeros((len(free) + 1, len(free) + 1))
+    if deviance.A.sigma is not None:
+        joint[:-1, :-1] = 2.0 * determined_inverse(exact_hessian(deviance, free))
+        return joint
     nu, d = deviance.nu, d / deviance.at.r2
-    joint = np.empty((len(free) + 1, len(free) + 1))
     joint[:-1, :-1] = exact_hessian(deviance, free) + nu * np.outer(d, d)
     joint[:-1, -1] = joint[-1, :-1] = 2.0 * nu * d
     joint[-1, -1] = 4.0 * nu

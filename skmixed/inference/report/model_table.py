@@ -193,6 +193,7 @@ def share_rows(fit):
     """Yield intraclass correlations and R2; of families on the scale of the predictor.
 
     Not every family has a variance there; of some the dispersion stands in its place.
+    A model with a known sigma has no shares.
     """
     result = fit.result
     linear = is_linear(result)

@@ -270,6 +270,10 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
         footing.append(
             "Boundary (singular) fit: a variance is 0 or a correlation is -1 or +1."
         )
+    if is_linear(result) and result.A.sigma is not None:
+        footing.append(
+            "The residual standard deviation, of a row of weight 1, is known."
+        )
     if result.held_from is not None:
         n = result.held_from.n_obs
         footing.append(f"Variances held at those of the first {n} rows.")

@@ -31,6 +31,8 @@ class HeldParameter:
     covariance factor is then linear in lambda_11 and in r, the norm of the second row.
     A held fixed effect moves its column times the value to the response.
 
+    Where the model knows sigma, log sigma is held too, and is none of the coordinates.
+
     Where lambda_11 and r are of different signs, it is minus the correlation that is
     held: such points are no part of the profile.
     """
@@ -40,7 +42,8 @@ class HeldParameter:
         self.result = result
         self.term = self.find_term()
         self.refuse_shared()
-        A = scale_free(result.A)
+        self.sigma = result.A.sigma
+        A = scale_free(replace(result.A, sigma=None))
         if parameter.factor >= 0 and self.term is None:
             rotations = [np.eye(factor.n_effects) for factor in A.factors]
             rotations[parameter.factor] = self.turn(A)
@@ -192,7 +195,15 @@ class HeldParameter:
             restricted.origin[self.places[0]] = shape.phi_of(value)
         else:
             self.hold_correlation(restricted, value)
-        return restricted
+        return self.at_known_sigma(restricted)
+
+    def at_known_sigma(self, restricted):
+        """Hold log sigma, the last coordinate, where the model knows it."""
+        if self.sigma is None:
+            return restricted
+        outer = Restricted(restricted, np.eye(restricted.M.shape[1])[:, :-1])
+        outer.origin[-1] = np.log(self.sigma)
+        return outer
 
     def hold_correlation(self, restricted, rho):
         """Make the second row of Lambda a function of lambda_11 and of its norm r."""
@@ -238,13 +249,18 @@ class HeldParameter:
         without_second = identity.copy()
         without_second[low, first] = -c1 / c2
         without_second = np.delete(without_second, [low, last], 1)
-        return [
+        found = [
             (Restricted(self.deviance, without_first), np.delete(self.x, first)),
             (
                 Restricted(self.deviance, without_second),
                 np.delete(self.x, [low, last]),
             ),
         ]
+        return [(self.at_known_sigma(one), self.without_sigma(y)) for one, y in found]
+
+    def without_sigma(self, y):
+        """Coordinates that are left where sigma is known."""
+        return y if self.sigma is None else y[:-1]
 
     def deviance_at(self, estimate):
         """Deviance with the parameter held at its estimate.
@@ -278,6 +294,10 @@ class HeldParameter:
 
     def start(self):
         """Coordinates y of the estimates."""
+        return self.without_sigma(self.at_estimates())
+
+    def at_estimates(self):
+        """Coordinates of the estimates, log sigma last."""
         kind = self.parameter.kind
         if kind == "fixed":
             return self.x.copy()

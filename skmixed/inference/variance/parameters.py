@@ -70,7 +70,7 @@ class Parameter:
 
 
 def list_parameters(result, coef_names):
-    """List the parameters of a model: fixed effects first, sigma of linear ones last.
+    """List the parameters of a model: fixed effects first, an estimated sigma last.
 
     Parameters
     ----------
@@ -96,7 +96,9 @@ def list_parameters(result, coef_names):
                     described.smallest,
                 )
             )
-    return [*found, Parameter("sigma", "sigma")] if is_linear(result) else found
+    if is_linear(result) and result.A.sigma is None:
+        found.append(Parameter("sigma", "sigma"))
+    return found
 
 
 def unused(name, found):

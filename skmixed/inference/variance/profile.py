@@ -334,7 +334,7 @@ def step_towards(value, step, limit, kind):
 def unstuck(held, y):
     """Let zero standard deviations in the warm start move: zero is stationary."""
     y = y.copy()
-    free = held.restricted.M[:-1] != 0.0
+    free = held.restricted.M[:-1, : len(y)] != 0.0
     for place, is_log in held.deviance.scales:
         sources = np.flatnonzero(free[place])
         if len(sources) == 1:

@@ -51,8 +51,20 @@ class VarianceComponents:
         Returns
         -------
         VarianceComponents
+
+        Raises
+        ------
+        ValueError
+            Where sigma is known: it is no variance of a typical row.
         """
-        result, moments = fit.result, fit.moments
+        result = fit.result
+        if result.A.sigma is not None:
+            raise ValueError(
+                f"Shares of variance need one residual variance, and with sigma="
+                f"{result.A.sigma:g} every row has a known one of its own. Look at "
+                "random_effects_cov_ and variance_std_errors() instead."
+            )
+        moments = fit.moments
         into = result.A.basis.fixed.coordinates
         coef = into @ result.coef
         slope = moments.fixed @ coef

@@ -77,6 +77,10 @@ class ProfiledDeviance:
     which the factor's covariance structure knows; it knows <G_j, d2Psi_j> too. The rest
     of the second derivatives follows from dP = -P D P and
     df = -P D f + F_X Rx^-1 F_X' D f.
+
+    Where the cross-products know sigma, ``nu log(2 pi sigma^2) + r^2 / sigma^2`` stands
+    in the criterion's middle. ``nu`` is then r^2 / sigma^2, by which the slopes are the
+    same, and the second derivatives lack the term of a sigma that follows theta.
     """
 
     def __init__(self, A, elimination, reml):
@@ -84,7 +88,7 @@ class ProfiledDeviance:
         self.elimination = elimination
         self.reml = reml
         self.structures = [factor.structure for factor in A.factors]
-        self.nu = A.n_obs - A.n_fixed if reml else A.n_obs
+        self.nu = self.n_informative = A.n_obs - A.n_fixed if reml else A.n_obs
         self.spans = spans_of(self.structures)
         self.n_theta = sum(structure.n_theta for structure in self.structures)
         self.n_evaluations = 0
@@ -145,13 +149,19 @@ class ProfiledDeviance:
         if info or not self.nu:  # nothing is left of the response
             self.at = Evaluation(np.inf, solve_upper(RX, R[p, :p]), np.inf, RX)
             return self.at
-        value = self.factored.logdet_V + self.nu * (
-            1.0 + np.log(2.0 * np.pi * r2 / self.nu)
-        )
+        value = self.factored.logdet_V + self.residual_part(r2)
         if self.reml:
             value += 2.0 * float(np.log(np.diag(RX)).sum())
         self.at = Evaluation(float(value), solve_upper(RX, R[p, :p]), r2, RX)
         return self.at
+
+    def residual_part(self, r2):
+        """What the residuals add to the deviance; sets ``nu`` where sigma is known."""
+        sigma = self.A.sigma
+        if sigma is None:
+            return self.nu * (1.0 + np.log(2.0 * np.pi * r2 / self.nu))
+        self.nu = r2 / sigma**2
+        return self.n_informative * np.log(2.0 * np.pi * sigma**2) + self.nu
 
     def derivatives(self):
         """Gradient and Hessian at the theta evaluated last.
@@ -239,8 +249,10 @@ class ProfiledDeviance:
                 D[j].reshape(-1, k_j**2) @ K @ D[h].reshape(-1, k_l**2).T
             )
         g, d = self.mean_directions(f, whitened, D)
-        d = d / self.at.r2
-        H -= weight * (g @ g.T) + self.nu * np.outer(d, d)
+        H -= weight * (g @ g.T)
+        if self.A.sigma is None:
+            d = d / self.at.r2
+            H -= self.nu * np.outer(d, d)
         if self.reml and exact:
             N = self.fixed_directions(whitened, D)
             H -= N @ N.T

@@ -33,6 +33,8 @@ class CrossProducts:
     sum_log_weights : float
     terms : tuple of Term
         The random terms as written.
+    sigma : float or None, default=None
+        Residual standard deviation of a row of weight 1, where it is known.
     """
 
     basis: Basis
@@ -44,6 +46,7 @@ class CrossProducts:
     n_obs: int
     sum_log_weights: float
     terms: tuple[Term, ...]
+    sigma: float | None = None
 
     @property
     def n_fixed(self):

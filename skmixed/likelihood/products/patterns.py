@@ -87,6 +87,8 @@ class PatternProducts:
         The subjects of each.
     n_obs, n_fixed : int
     n_subjects : int
+    sigma : None
+        The residual variance is estimated.
     """
 
     factors: tuple[Factor, ...]
@@ -94,6 +96,7 @@ class PatternProducts:
     n_obs: int
     n_fixed: int
     n_subjects: int
+    sigma: None = None
 
 
 def subject_cubes(rows, layout, n_visits, n_levels):

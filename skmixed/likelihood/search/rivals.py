@@ -259,6 +259,8 @@ def unshrunk_theta(deviance):
 
 def within_variance(deviance, r2):
     """Residual variance by the residual sum of squares of large random effects."""
+    if deviance.A.sigma is not None:
+        return deviance.A.sigma**2
     size = sum(factor.size for factor in deviance.A.factors)
     return r2 / max(deviance.nu - size, deviance.nu / 10)
 

@@ -47,8 +47,12 @@ def scan(deviance, thetas):
     Y = Y.reshape(k, columns, T, G).transpose(2, 1, 0, 3).reshape(T, columns, k * G)
     S = A.gram - np.matmul(Y, Y.transpose(0, 2, 1))
     log_r2, logdet_X = split_determinants(S, p)
-    values = logdet + deviance.nu * (1.0 + np.log(2.0 * np.pi / deviance.nu) + log_r2)
-    values += deviance.reml * logdet_X
+    values = logdet + deviance.reml * logdet_X
+    nu = deviance.n_informative
+    if A.sigma is None:
+        values += nu * (1.0 + np.log(2.0 * np.pi / nu) + log_r2)
+    else:
+        values += nu * np.log(2.0 * np.pi * A.sigma**2) + np.exp(log_r2) / A.sigma**2
     return np.where(np.isfinite(values), values, np.inf), S
 
 

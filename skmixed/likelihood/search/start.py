@@ -44,11 +44,16 @@ def starting_theta(A):
         structure.units.reshape(-1, structure.n_effects**2) for structure in structures
     ]
     M, right = moment_equations(A, flats)
+    if A.sigma is not None:  # known: its column goes to the right side
+        M, right = M[:-1, :-1], right[:-1] - M[:-1, -1] * A.sigma**2
     scale = np.sqrt(np.abs(np.diag(M)))
     scale[scale == 0] = 1.0
     scaled = M / (scale[:, None] * scale)
     solution = np.linalg.lstsq(scaled, right / scale, rcond=None)[0] / scale
-    sigma2 = max(solution[-1], RESIDUAL_SHARE * right[-1] / A.n_obs)
+    if A.sigma is None:
+        sigma2 = max(solution[-1], RESIDUAL_SHARE * right[-1] / A.n_obs)
+    else:
+        sigma2 = A.sigma**2
     thetas, start = [], 0
     for structure, flat in zip(structures, flats, strict=True):
         Phi = solution[start : start + len(flat)] @ flat
