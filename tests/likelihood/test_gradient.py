@@ -110,6 +110,25 @@ def test_exact_hessian_is_the_slope_of_the_gradient(index, regime, reml):
     assert_close(hessian, expected, scale, SAME_DENSE)
 
 
+@pytest.mark.parametrize(
+    "index", [i for i, shape in enumerate(SHAPES) if "crossed" in regimes(shape)]
+)
+@both_criteria
+def test_crossed_factors_have_an_exact_hessian_where_it_is_asked_for(index, reml):
+    deviance = deviance_of(random_design(index), "crossed", reml)
+    theta = some_theta(deviance)
+    plain = derivatives_at(deviance, theta)
+    Lambdas = deviance.relative_factors(theta)
+    deviance.elimination = deviance.elimination.curved(Lambdas)
+    found = derivatives_at(deviance, theta)
+    assert deviance.exact
+    assert not deviance.elimination.plain.exact
+    assert_close(found.gradient, plain.gradient, deviance.A.n_obs, SAME_ALGEBRA)
+    expected = slope(lambda at: derivatives_at(deviance, at).gradient, theta)
+    scale = deviance.A.n_obs + np.abs(expected).max()
+    assert_close(found.hessian, expected, scale, SAME_DENSE)
+
+
 @every_regime
 @both_criteria
 def test_theta_of_zero_is_stationary_and_its_curvature_exact(index, regime, reml):

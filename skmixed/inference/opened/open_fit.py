@@ -39,7 +39,7 @@ class OpenFit:
     def elsewhere(self, theta):
         """Return another deviance of the same likelihood, evaluated at some theta."""
         own = self.deviance
-        other = ProfiledDeviance(own.A, own.elimination, own.reml)
+        other = ProfiledDeviance(own.A, own.elimination.plain, own.reml)
         other.evaluate(theta)
         return other
 
@@ -129,6 +129,7 @@ def reopen(result):
         return deviance
     deviance = open_at(result.A, result.reml, result.Lambdas)
     if result.singular:
+        deviance.elimination = deviance.elimination.plain
         deviance.evaluate(at_boundary(deviance))
     return deviance
 
@@ -151,7 +152,10 @@ def open_at(A, reml, roots):
     """
     own = scale_free(A)
     deviance = ProfiledDeviance(own, choose_elimination(own), reml)
-    deviance.evaluate(theta_of(deviance, A.basis, roots))
+    theta = theta_of(deviance, A.basis, roots)
+    Lambdas = deviance.relative_factors(theta)
+    deviance.elimination = deviance.elimination.curved(Lambdas)
+    deviance.evaluate(theta)
     return deviance
 
 

@@ -66,7 +66,7 @@ class Refitter:
         Refit
         """
         deviance = self.deviance
-        deviance.elimination = deviance.elimination.with_columns(A)
+        deviance.elimination = deviance.elimination.plain.with_columns(A)
         optimum = minimise(deviance, self.start, tol=TOL)
         optimum = leave_boundary(deviance, optimum, tol=TOL)
         at = deviance.evaluate(optimum.theta)

@@ -9,6 +9,7 @@ from scipy import sparse
 from scipy.linalg import blas, lapack
 
 from skmixed.likelihood.elimination.complement import Complement
+from skmixed.likelihood.elimination.crossed_sums import pair_sums
 from skmixed.likelihood.elimination.factored import Factorisation, Regime, Workspace
 from skmixed.likelihood.elimination.reweighting import (
     met_covariances,
@@ -45,6 +46,8 @@ FILLED = 0.2
 # From this many columns on, the steps of the optimiser may use an inverse in single
 # precision: an error e in the gradient moves the deviance by e^2 / (2 curvature) only.
 ROUGH_FROM = 1000
+# Entries of a matrix of m2 columns, of which an exact Hessian takes some: 200 MB.
+MOST_CURVED = 2.5e7
 # Entries of A12 that are gathered at a time for covariances between levels.
 MOST_ENTRIES = 2_000_000
 
@@ -71,7 +74,7 @@ class CrossedElimination(Regime):
         P2_hh = Lambda^-T (I - H_hh) Lambda^-1.
 
     Cost m2^3 per evaluation and O(pairs of levels). The curvature is the average
-    information.
+    information, but for :meth:`curved`.
     """
 
     name = "crossed"
@@ -106,6 +109,22 @@ class CrossedElimination(Regime):
         )
         self.lower_values = lower.data
         self.workspace = Workspace(self.m2)
+
+    def curved(self, Lambdas):
+        """Give the same with an exact Hessian, near Lambdas that have inverses."""
+        k, m2 = len(self.A11), self.m2
+        if min(map(smallest_root, Lambdas)) < INVERTIBLE or (k * m2) ** 2 > MOST_CURVED:
+            return self
+        other = copy.copy(self)
+        other.exact = True
+        return other
+
+    @property
+    def plain(self):
+        """The same with the average information, for steps."""
+        other = copy.copy(self)
+        other.exact = False
+        return other
 
     def products(self, A):
         """``A12, A22``: the leading factor's products with the others, and theirs."""
@@ -239,7 +258,7 @@ class CrossedFactored(Factorisation):
         self.thin = {
             j: complement.columns(e.rest.spans[j])
             for j in e.rest.order
-            if np.linalg.svd(self.Lambdas[j], compute_uv=False)[-1] < INVERTIBLE
+            if smallest_root(self.Lambdas[j]) < INVERTIBLE
         }
         complement.scale(self.Lambdas)
         complement.diagonal += 1.0
@@ -407,6 +426,15 @@ class CrossedFactored(Factorisation):
         return first + levels.astype(np.intp) * k
 
     def kronecker_sums(self, f, whitened):
-        """Sums of P (x) ff' over pairs of levels: all the average information needs."""
-        (Pff,) = directional_sums(self.apply, [block[:, None] for block in f])
-        return None, Pff, None
+        """Sums of P (x) ff' over pairs of levels, and all others where it is exact."""
+        loadings = [[block[:, None] for block in f]]
+        if whitened is not None:
+            loadings.append(whitened)
+        sums = directional_sums(self.apply, *loadings)
+        PP = pair_sums(self) if self.elimination.exact else None
+        return PP, *sums, *([None] * (2 - len(sums)))
+
+
+def smallest_root(Lambda):
+    """The smallest singular value of a Lambda."""
+    return np.linalg.svd(Lambda, compute_uv=False)[-1]

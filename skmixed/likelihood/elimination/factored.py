@@ -53,6 +53,25 @@ class Regime(ABC):
         other.take_columns(A)
         return other
 
+    @property
+    def plain(self):
+        """The elimination that takes steps: this one."""
+        return self
+
+    def curved(self, Lambdas):
+        """Give the elimination with an exact Hessian near some Lambdas, if to be had.
+
+        Parameters
+        ----------
+        Lambdas : list of ndarray of shape (k_j, k_j)
+
+        Returns
+        -------
+        Elimination
+            That takes more time; ``plain`` is the one for steps.
+        """
+        return self
+
     def reweighted(self, A):
         """Give the elimination of the same rows with other weights.
 
