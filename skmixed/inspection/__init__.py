@@ -15,6 +15,7 @@ from skmixed.inspection.simulated_residuals import (
     SimulatedResiduals,
     simulated_residuals,
 )
+from skmixed.inspection.slopes import SlopesDisplay
 from skmixed.inspection.trajectories import TrajectoriesDisplay
 from skmixed.inspection.variance import VarianceDisplay
 
@@ -31,6 +32,7 @@ __all__ = [
     "ResidualsDisplay",
     "ShrinkageDisplay",
     "SimulatedResiduals",
+    "SlopesDisplay",
     "TrajectoriesDisplay",
     "VarianceDisplay",
     "check_model",

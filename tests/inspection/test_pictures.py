@@ -16,6 +16,7 @@ from skmixed.inspection import (
     OccasionsDisplay,
     ProfileDisplay,
     ShrinkageDisplay,
+    SlopesDisplay,
     TrajectoriesDisplay,
     VarianceDisplay,
     influence,
@@ -58,6 +59,12 @@ def variance():
     return VarianceDisplay.from_estimator({"empty": null, "slopes": london()[0]})
 
 
+def slopes(moderator="lrt", var="school_avg"):
+    schools = london()[1]
+    model = MixedLinearRegressor(f"exam ~ {var} * {moderator} + (1 | school)")
+    return SlopesDisplay.from_estimator(model.fit(schools), schools, var, moderator)
+
+
 PICTURES = {
     "group lines": group_lines,
     "occasions": occasions,
@@ -70,6 +77,8 @@ PICTURES = {
         sleepstudy()[1], x="Days", y="Reaction", group="Subject", facet="Subject"
     ),
     "variance": variance,
+    "slopes": slopes,
+    "slopes of categories": lambda: slopes("gender", "lrt"),
     "influence": lambda: InfluenceDisplay.from_estimator(
         *sleepstudy(), level="Subject", refit=False
     ),
@@ -188,3 +197,20 @@ def test_style_is_the_users(name):
     ax = np.ravel(display.ax_)[0]
     colours = [tuple(c[:3]) for one in ax.collections for c in one.get_facecolors()]
     assert to_rgba("red")[:3] in colours
+
+
+def test_slopes_are_drawn_with_the_region_where_they_differ_from_zero():
+    display = slopes()
+    edge = display.region["from"].iloc[1]
+    inside = display.slopes["lower"] > 0
+    np.testing.assert_array_equal(inside, display.slopes["lrt"] > edge)
+    dashed = [line for line in display.ax_[1, 0].get_lines() if line.get_ls() == "--"]
+    assert [line.get_xdata()[0] for line in dashed] == [edge]
+    assert {"interval with zero", "interval without zero"} <= set(legends(display))
+    display = slopes("gender", "lrt")
+    assert display.region is None
+    ticks = [tick.get_text() for tick in display.ax_[1, 0].get_xticklabels()]
+    assert ticks == list(display.slopes["gender"])
+    model, schools = london()
+    with pytest.raises(ValueError, match="not columns of the fixed effects"):
+        SlopesDisplay.from_estimator(model, schools, "lrt", "gender")

@@ -66,6 +66,7 @@ def emtrends(
     --------
     emmeans : Means instead of slopes.
     johnson_neyman : Where a slope differs from zero.
+    skmixed.inspection.SlopesDisplay : The picture.
 
     Notes
     -----
@@ -139,7 +140,17 @@ def trend_grid(fit, var, specs, by, at):
     return grid
 
 
-def johnson_neyman(model, var, moderator, bounds, *, ddf="auto", confidence_level=0.95):
+def johnson_neyman(
+    model,
+    var,
+    moderator,
+    bounds,
+    *,
+    at=None,
+    ddf="auto",
+    confidence_level=0.95,
+    vcov=None,
+):
     """Find where, along a numeric moderator, a slope differs from zero.
 
     Parameters
@@ -152,10 +163,14 @@ def johnson_neyman(model, var, moderator, bounds, *, ddf="auto", confidence_leve
         Numeric column that changes the slope.
     bounds : tuple of two float
         Smallest and largest value of the moderator to look at, as in the data.
+    at : dict of str to list, default=None
+        Values of other columns, as in `emtrends`.
     ddf : str, default="auto"
         Degrees of freedom; see `MixedLinearRegressor.summary`.
     confidence_level : float, default=0.95
         Of the interval that holds zero or does not, for one value at a time.
+    vcov : ClusterRobust, default=None
+        Robust covariance of the fixed effects; see `cluster_robust`.
 
     Returns
     -------
@@ -172,6 +187,7 @@ def johnson_neyman(model, var, moderator, bounds, *, ddf="auto", confidence_leve
     See Also
     --------
     emtrends : The slopes themselves.
+    skmixed.inspection.SlopesDisplay : The picture.
 
     Notes
     -----
@@ -188,30 +204,32 @@ def johnson_neyman(model, var, moderator, bounds, *, ddf="auto", confidence_leve
     0 -3.00 -2.01     0
     1 -2.01  3.00     1
     """
-    fit = fitted(model, "johnson_neyman", generalized=True)
+    fit = fitted(model, "johnson_neyman", residual=True, generalized=True)
     level = check_confidence_level(confidence_level)
     low, high = (float(end) for end in bounds)
     if not low < high:
         raise ValueError(f"bounds={bounds!r} should rise.")
     points = np.linspace(low, high, POINTS)
-    method, reason = choose_degrees_of_freedom(fit, ddf)
-    grid = trend_grid(fit, var, [moderator], [], {moderator: points.tolist()})
+    method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     near = distance(fit.result, method, level)
-    values = near(grid.L)
+
+    def bounds_at(places):
+        own = {**(at or {}), moderator: places}
+        return near(trend_grid(fit, var, [moderator], [], own).L)
+
+    values = bounds_at(points.tolist())
     edges = [low]
     for side in (0, 1):
         for i in np.flatnonzero(np.diff(np.sign(values[:, side]))):
             ends = points[i], points[i + 1]
 
             def gap(z, side=side):
-                at = {moderator: [float(z)]}
-                return near(trend_grid(fit, var, [moderator], [], at).L)[0, side]
+                return bounds_at([float(z)])[0, side]
 
             edges.append(brentq(gap, *ends))
     edges = np.array([*sorted(edges), high])
     middles = (edges[:-1] + edges[1:]) / 2.0
-    grid = trend_grid(fit, var, [moderator], [], {moderator: middles.tolist()})
-    ends = near(grid.L)
+    ends = bounds_at(middles.tolist())
     sign = np.where(ends[:, 0] > 0, 1, np.where(ends[:, 1] < 0, -1, 0))
     table = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "sign": sign})
     title = f"Sign of the slope of {var} along {moderator}"
