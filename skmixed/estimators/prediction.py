@@ -271,9 +271,12 @@ class PredictionMixin:
         wanted = {block.group for block in design.random}
         terms = [term for term in result.terms if result.groups[term[0]] in wanted]
         for block, (factor, positions, _) in zip(design.random, terms, strict=True):
-            own = modes[factor][block.codes][:, list(positions)]
+            own = modes[factor][block.codes]
+            if len(positions) < own.shape[1]:
+                own = own[:, list(positions)]
             added = np.einsum("ij,ij->i", block.z, own)
-            predicted += np.where(block.codes < 0, 0.0, added)
+            added[block.codes < 0] = 0.0
+            predicted += added
         predicted[missing] = np.nan
         return predicted
 

@@ -127,10 +127,10 @@ def predictive_distribution(fit, design, kind):
         variance = mean_variance(fit, design) + residual
         df = np.inf if result.A.sigma is not None else float(result.df_resid)
         return PredictiveDistribution(variance, np.full(n, df))
-    if not is_cheap(result):
+    near = Neighbours.of(fit)
+    if near is None:
         variance = mean_variance(fit, design) + residual
         return PredictiveDistribution(variance, np.full(n, np.inf))
-    near = Neighbours.of(fit)
     rows, W = near.stack.posteriors[0].basis.rows(design), near.covariance
     sigma2 = near.stack.sigma2[:, None] if residual else 0.0
     variances = near.stack.variance(rows) + sigma2
@@ -179,8 +179,15 @@ class Neighbours:
 
     @classmethod
     def of(cls, fit):
-        """Those of a fit, kept with it unless they are too much memory to keep."""
+        """Those of a fit, or None where they would take long.
+
+        Kept with it unless they are too much memory to keep.
+        """
         opened, result = fit.open, fit.result
+        if cls in opened.parts:
+            return opened.parts[cls]
+        if not is_cheap(result):
+            return None
         entries = (2 * result.n_theta + 1) * bid_for(result.A).columns ** 2
         return opened.part(cls) if entries <= LARGEST_KEPT**2 else cls(opened)
 

@@ -23,6 +23,8 @@ FIRST_ROWS = 64
 # Power of ten to which the largest number of what is squared may come: columns, the
 # response, their ratio (a coefficient), and columns times roots of weights.
 LARGEST_POWER = 140
+# Entries of a part that are looked at together, not by column.
+FEW = 1000
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,8 @@ def finished(part, table):
         If a column is not finite in a row where nothing is missing.
     """
     plan, matrix, missing = part.plan, part.matrix, None
+    if matrix.size < FEW and np.isfinite(matrix).all():
+        return matrix  # what lacks a value is not finite
     if table.missing:
         factors = [factor for term in part.terms for factor in term.factors]
         missing = table.missing_rows([c for f in factors for c in factor_columns(f)])

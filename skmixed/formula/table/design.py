@@ -201,9 +201,10 @@ class DesignSpec:
         for place, (group, effects) in enumerate(self.effects):
             if group not in codes:
                 continue
-            z = np.broadcast_to(1.0, (table.n_rows, 1))
             if part_name(place) in evaluated:
                 z = finished(evaluated[part_name(place)], table)
+            else:
+                z = np.broadcast_to(1.0, (table.n_rows, 1))
             term = formula.random[place]
             blocks.append(
                 RandomBlock(
@@ -254,15 +255,7 @@ class DesignSpec:
 
     def design_columns_for(self, random_effects):
         """List the design columns that some of the random-effects terms need."""
-        formula = self.formula
-        effects = [
-            column
-            for place in self.places_for(random_effects)
-            for term in formula.random[place].terms
-            for factor in term.factors
-            for column in factor_columns(factor)
-        ]
-        return list(dict.fromkeys([*formula.fixed_columns, *effects]))
+        return design_columns(self.formula, tuple(self.places_for(random_effects)))
 
     def columns_for(self, random_effects=True):
         """List the columns that ``build`` needs for these random effects.
@@ -319,6 +312,19 @@ class DesignSpec:
 
     def __repr__(self):
         return f"DesignSpec({self.formula_text!r})"
+
+
+@lru_cache(maxsize=512)
+def design_columns(formula, places):
+    """Columns of the fixed part and of the effects of some random terms, a tuple."""
+    effects = [
+        column
+        for place in places
+        for term in formula.random[place].terms
+        for factor in term.factors
+        for column in factor_columns(factor)
+    ]
+    return tuple(dict.fromkeys([*formula.fixed_columns, *effects]))
 
 
 @lru_cache(maxsize=512)

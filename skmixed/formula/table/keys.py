@@ -146,8 +146,9 @@ def match_integers(keys, levels):
     if many and not dense:
         return pd.Index(levels).get_indexer(keys).astype(np.int32)
     if not many or not dense:
-        codes = np.searchsorted(levels, keys).clip(max=len(levels) - 1)
-        return np.where(levels[codes] == keys, codes, -1).astype(np.int32)
+        codes = np.minimum(np.searchsorted(levels, keys), len(levels) - 1)
+        codes[levels[codes] != keys] = -1
+        return codes.astype(np.int32)
     table = np.full(high - low + 1, -1, dtype=np.int32)
     table[offsets(levels, low)] = np.arange(len(levels), dtype=np.int32)
     inside = (keys >= levels[0]) & (keys <= levels[-1])
