@@ -68,10 +68,10 @@ class SlopesDisplay:
     >>> display = SlopesDisplay.from_estimator(
     ...     model.fit(schools), schools, "school_avg", "lrt"
     ... )
-    >>> display.region.round(2)
-       from    to  sign
-    0 -2.94 -0.94     0
-    1 -0.94  3.02     1
+    >>> display.region.round(1)
+       from   to  sign
+    0  -2.9 -0.9     0
+    1  -0.9  3.0     1
     """
 
     def __init__(self, *, lines, slopes, region, var, moderator, response):
@@ -109,7 +109,7 @@ class SlopesDisplay:
             Numeric or categorical column that changes it.
         levels : list, default=None
             Values of the moderator with a line each; by default its mean and one
-            standard deviation to both sides, or all categories.
+            standard deviation to both sides, rounded, or all categories.
         at : dict of str to list, default=None
             Values of other columns, as in `emtrends`.
         ddf, confidence_level, vcov
@@ -196,16 +196,13 @@ class SlopesDisplay:
 
     def _draw_curve(self, ax, line_kw, band_kw):
         z = self.slopes[self.moderator].to_numpy(dtype=float)
-        rows = zip(
-            self.region["from"], self.region["to"], self.region["sign"], strict=True
-        )
-        for low, high, sign in rows:
+        for low, high, sign in self.region.itertuples(index=False):
             inside = np.union1d(z[(z > low) & (z < high)], [low, high])
             low_edge, high_edge, middle = (
                 np.interp(inside, z, self.slopes[name])
                 for name in ("lower", "upper", "estimate")
             )
-            colour = BLUE if sign else GREY
+            colour = GREEN if sign else GREY
             band = {"color": colour, "alpha": 0.2, "lw": 0}
             band["label"] = "interval without zero" if sign else "interval with zero"
             ax.fill_between(inside, low_edge, high_edge, **(band | band_kw))
@@ -263,7 +260,9 @@ def choose_levels(frame, moderator, levels, spec, numeric):
     """
     if levels is None and numeric:
         column = pd.to_numeric(frame[moderator])
-        levels = (column.mean() + column.std() * np.array([-1.0, 0.0, 1.0])).tolist()
+        mean, sd = float(column.mean()), float(column.std())
+        decimals = int(2 - np.floor(np.log10(sd))) if sd > 0 else 2
+        levels = [round(mean + side * sd, decimals) for side in (-1, 0, 1)]
     elif levels is None:
         levels = list(spec.typical[moderator][0])
     if len(levels) > MOST_LEVELS:
