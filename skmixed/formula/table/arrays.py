@@ -241,8 +241,8 @@ def finished(part, table):
         If a column is not finite in a row where nothing is missing.
     """
     plan, matrix, missing = part.plan, part.matrix, None
-    if matrix.size < FEW and np.isfinite(matrix).all():
-        return matrix  # what lacks a value is not finite
+    if not table.missing and matrix.size < FEW and np.isfinite(matrix).all():
+        return matrix
     if table.missing:
         factors = [factor for term in part.terms for factor in term.factors]
         missing = table.missing_rows([c for f in factors for c in factor_columns(f)])
