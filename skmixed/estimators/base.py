@@ -106,6 +106,10 @@ class FormulaEstimator:
         """Weights of the rows that are fitted; families may know of trials."""
         return None if weights is None else weights[keep]
 
+    def _observed(self, frame, y):
+        """Response of rows to be looked at, as a number, of shape (n,)."""
+        return response_of(self, frame) if y is None else read_response(y, len(frame))
+
     def _forget(self):
         """Remove an earlier fit, so that a failed one leaves nothing half new."""
         for name in [n for n in vars(self) if n.endswith("_")]:

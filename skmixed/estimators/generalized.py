@@ -16,7 +16,7 @@ from skmixed.estimators.effects import EffectsMixin
 from skmixed.estimators.generalized_description import GeneralizedDescriptionMixin
 from skmixed.estimators.generalized_statements import GeneralizedStatementsMixin
 from skmixed.estimators.prediction import PredictionMixin, check_simulate
-from skmixed.estimators.rows import Rows, response_of
+from skmixed.estimators.rows import Rows
 from skmixed.estimators.separation import warn_about_generalized
 from skmixed.estimators.weights import read_weights
 from skmixed.inference.opened.fitted import Fitted
@@ -121,10 +121,6 @@ class GeneralizedEstimator(
             "predict_proba gives their probabilities."
         )
 
-    def _observed(self, frame, y):
-        """Response as the family has it, of shape (n,)."""
-        return response_of(self, frame) if y is None else np.asarray(y, dtype=float)
-
     def _population_coef(self):
         return self.result_.coef
 
@@ -203,7 +199,7 @@ class GeneralizedEstimator(
                 eta[known, sample], self.result_.psi, w[known]
             )
             found = law.rvs(size=int(known.sum()), random_state=random)
-            drawn[known, sample] = found / self._unit(w[known])
+            drawn[known, sample] = found / self.family_.unit(w[known])
         return drawn
 
     def _trials_of(self, X, sample_weight, n):
@@ -211,7 +207,3 @@ class GeneralizedEstimator(
         if sample_weight is None:
             return np.ones(n)
         return read_weights(sample_weight, n, allow_missing=False)
-
-    def _unit(self, w):
-        """What draws of the family are divided by: trials, of shares."""
-        return np.ones(len(w))

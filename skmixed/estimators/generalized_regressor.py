@@ -138,9 +138,8 @@ class GeneralizedRegressor(RegressorMixin, GeneralizedEstimator):
         if kind == "mean":
             bounds[known] = np.sort(mixture.mean_at(tails), axis=1)
         else:
-            bounds[known] = (
-                mixture.quantiles(tails, trials) / self._unit(trials)[:, None]
-            )
+            unit = np.broadcast_to(self.family_.unit(trials), trials.shape)
+            bounds[known] = mixture.quantiles(tails, trials) / unit[:, None]
         return bounds
 
     def score(self, X, y=None, sample_weight=None):

@@ -14,6 +14,7 @@ from skmixed.inference.compare.null_ratios import null_ratios
 from skmixed.inference.compare.refusals import refuse_worse
 from skmixed.inference.compare.same_rows import refuse_different_data
 from skmixed.inference.opened.fitted import fitted, refuse_held
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.printed import PrintedTable
 
 
@@ -127,6 +128,7 @@ def bootstrap_test(
     n_resamples=999,
     *,
     X=None,
+    y=None,
     sample_weight=None,
     n_jobs=None,
     random_state=None,
@@ -136,7 +138,8 @@ def bootstrap_test(
 
     Where variances are tested at zero and groups are few, the chi-square mixtures of
     `likelihood_ratio_test` are rough; this test draws responses from the null model and
-    refits both. Draws are cross-products: no rows are needed, and none is made.
+    refits both. Draws of linear models are cross-products: no rows are needed, and none
+    is made.
 
     Parameters
     ----------
@@ -146,8 +149,11 @@ def bootstrap_test(
         compared where both are REML fits with the same fixed effects, else likelihoods.
     n_resamples : int, default=999
     X, sample_weight : data frame, array-like, default=None
-        The rows of the fit and their weights, only needed for several grouping factors
-        with thousands of levels: responses are then drawn row by row.
+        The rows of the fit and their weights, needed for generalised models, and for
+        several grouping factors with thousands of levels: responses are then drawn row
+        by row.
+    y : array-like, default=None
+        Of generalised models that were fitted to one beside `X`.
     n_jobs : int, default=None
         Processes, as joblib counts them. Results do not depend on it.
     random_state : int, Generator or None, default=None
@@ -185,18 +191,22 @@ def bootstrap_test(
     n_resamples = check_count("n_resamples", n_resamples)
     results, added = read_nested(null, alternative)
     observed = max(results[0].deviance - results[1].deviance, 0.0)
+    designs = None
     if X is not None:
-        rows = [Rows.read_known(m, X, sample_weight) for m in (null, alternative)]
+        designs = tuple(
+            rows_of(model, X, y, sample_weight) for model in (null, alternative)
+        )
     ratios = null_ratios(
         results,
         added,
         n_resamples,
-        designs=None if X is None else tuple(own.design for own in rows),
+        designs=designs,
         n_jobs=n_jobs,
         random_state=random_state,
         verbose=verbose,
     )
     # fits of one deviance agree to their tolerance
+    n_resamples = len(ratios)
     p = (1 + np.sum(ratios >= observed - 1e-6)) / (n_resamples + 1)
     table = {
         "statistic": observed,
@@ -209,6 +219,15 @@ def bootstrap_test(
     series.attrs["ratios"] = ratios
     notes = [f"m1: {null.formula_}", f"m2: {alternative.formula_}"]
     return PrintedTable(series, "Parametric bootstrap of the likelihood ratio", notes)
+
+
+def rows_of(model, X, y, sample_weight):
+    """Design of the rows of a fit; of generalised models with their responses."""
+    if is_linear(model.result_):
+        return Rows.read_known(model, X, sample_weight).design
+    return Rows.read_fitted(
+        model, X, y, sample_weight, asked="bootstrap_test", generalized=True
+    ).design
 
 
 def read_nested(null, alternative):
@@ -225,7 +244,10 @@ def read_nested(null, alternative):
     ValueError
         As :func:`bootstrap_test`.
     """
-    fits = [fitted(model, "bootstrap_test") for model in (null, alternative)]
+    fits = [
+        fitted(model, "bootstrap_test", generalized=True)
+        for model in (null, alternative)
+    ]
     results, names = [fit.result for fit in fits], [fit.names for fit in fits]
     for result in results:
         refuse_held(result, "bootstrap_test")

@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.input import (
     read_features,
-    read_response,
     refuse_missing,
     require_response_in,
 )
@@ -19,8 +18,11 @@ from skmixed.formula import Design
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.frame import FrameColumns
 from skmixed.inference.opened.fitted import fitted, refuse_residual
+from skmixed.inference.opened.row_sketch import RowSketch
+from skmixed.likelihood.generalized import fingerprint_of
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
+from skmixed.likelihood.result import is_linear
 
 # Cross-products of the same rows differ by rounding; others by more than this.
 SAME_ROWS = 1e-6
@@ -155,17 +157,28 @@ class Rows:
         y = rows.response(y)
         keep = ~rows.missing & ~np.isnan(y)
         weights = read_weights(sample_weight, len(y), allow_missing=True)
+        everything = np.ones(len(y), dtype=bool)
+        weights = model._weigh_rows(FrameColumns(rows.frame), weights, everything)
         if weights is not None:
             keep &= weights > 0
         design = dataclasses.replace(rows.design, y=y, weights=weights)
         return dataclasses.replace(rows, design=design).select(keep)
 
     @classmethod
-    def read_fitted(cls, model, X, y=None, sample_weight=None):
-        """Read the table that a model was fitted to; see `as_fitted`."""
+    def read_fitted(
+        cls, model, X, y=None, sample_weight=None, *, asked=None, generalized=False
+    ):
+        """Read the table that a model was fitted to; see `as_fitted`.
+
+        Parameters
+        ----------
+        asked, generalized
+            As `fitted` takes them.
+        """
         result = getattr(model, "result_", None)
         refuse_residual(result, "This diagnosis of rows")
-        fitted(model, "A look at the rows of a fit (check_model, influence)")
+        asked = asked or "A look at the rows of a fit (check_model, influence)"
+        fitted(model, asked, generalized=generalized)
         return cls.read_complete(model, X, y, sample_weight).as_fitted()
 
     def select(self, keep):
@@ -208,9 +221,7 @@ class Rows:
         ValueError
             Where there is none.
         """
-        if y is not None:
-            return read_response(y, len(self.frame))
-        return response_of(self.model, self.frame)
+        return self.model._observed(self.frame, y)
 
     def refuse_unseen(self, groups):
         """Raise for new groups of some factors, where the model allows none.
@@ -255,7 +266,7 @@ class Rows:
                 f"X has {what}; the model was fitted to {n_fit} rows and keeps none. "
                 "Pass the table (and y, sample_weight) that fit was given."
             )
-        if not same_rows(self.model.result_.A, self.design):
+        if not same_rows(self.model.fitted_, self.design):
             raise ValueError(
                 "X, y or sample_weight differ from those that the model was fitted to; "
                 "it keeps no rows. Pass what fit was given."
@@ -319,18 +330,34 @@ def response_of(model, frame):
     return model.spec_.read_response(frame)
 
 
-def same_rows(A, design):
-    """Whether a response and its predictors have the cross-products of a fit.
+def same_rows(fit, design):
+    """Whether a response and its predictors are those of a fit, as far as it knows.
 
     Parameters
     ----------
-    A : CrossProducts
+    fit : Fitted
     design : Design
 
     Returns
     -------
     bool
+
+    Notes
+    -----
+    Of linear models their cross-products are compared, of others the digest of the
+    responses, weights and offsets, and a few random sums of the columns.
     """
+    A = fit.result.A
+    if not is_linear(fit.result):
+        same = fingerprint_of(design) == fit.result.fingerprint
+        found = RowSketch.of(design, fit.result.kept)
+        pairs = zip(
+            (found.X, *found.forms), (fit.sketch.X, *fit.sketch.forms), strict=True
+        )
+        return same and all(
+            np.abs(one - other).max(initial=0.0) <= SAME_ROWS * np.abs(other).max()
+            for one, other in pairs
+        )
     X = A.basis.fixed.apply(design.X)
     y = without_offset(design)
     y = A.basis.response(y, X)

@@ -168,9 +168,6 @@ class MixedBinomialRegressor(ShareRegressor):
     def _outcome(self):
         return "success"
 
-    def _unit(self, w):
-        return np.maximum(np.round(w), 1.0)
-
     def _publish(self, fit):
         super()._publish(fit)
         left = None if self.formula is None else read_trials(self.formula).written

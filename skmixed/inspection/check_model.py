@@ -7,10 +7,14 @@ import numpy as np
 import pandas as pd
 
 from skmixed.estimators.rows import Rows
+from skmixed.inference.diagnose.family_residuals import FamilyRows
 from skmixed.inference.diagnose.unshrunk import standardise_modes
+from skmixed.inspection import family_findings as family
 from skmixed.inspection import findings as ask
+from skmixed.inspection.simulated_residuals import simulated_residuals
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.printed import WIDTH, Printed, Table
 
 MARKS = {
@@ -103,7 +107,7 @@ def check_model(estimator, X, y=None, *, sample_weight=None, verbose=None):
 
     Parameters
     ----------
-    estimator : MixedLinearRegressor
+    estimator : MixedLinearRegressor, or estimator of another family
         Fitted.
     X : data frame
         The table that `fit` was given; a fitted model keeps no rows.
@@ -118,7 +122,9 @@ def check_model(estimator, X, y=None, *, sample_weight=None, verbose=None):
     ModelReport
         On convergence, singular terms, collinearity, group sizes, slopes that do not
         vary within groups, influential groups, linearity, rows far out, the spread and
-        the normality of the residuals, and the normality of the random effects.
+        the normality of the residuals, and the normality of the random effects. Of
+        generalised models on Laplace's approximation, over- and underdispersion, zeros
+        and the distribution of the responses in place of the residuals' spread.
 
     Raises
     ------
@@ -145,33 +151,110 @@ def check_model(estimator, X, y=None, *, sample_weight=None, verbose=None):
     stand this well; prediction intervals do not. Look for single rows, or transform the
     response.
     """
-    rows = Rows.read_fitted(estimator, X, y, sample_weight)
+    rows = Rows.read_fitted(estimator, X, y, sample_weight, generalized=True)
+    if is_linear(estimator.result_):
+        found = [
+            *check_structure(estimator, rows, ask.check_influence, verbose),
+            *check_residuals(estimator, rows),
+        ]
+    else:
+        found = [
+            *check_structure(estimator, rows, family.check_family_influence, verbose),
+            *check_responses(estimator, rows, (X, y, sample_weight)),
+        ]
+    found += [
+        ask.check_normality(modes, f"effects `{effect}` of `{group}`", "random effects")
+        for group, effect, modes in standardised_modes(estimator.fitted_)
+    ]
+    return ModelReport(tuple(found))
+
+
+def check_structure(estimator, rows, check_influence, verbose):
+    """Ask what concerns the fit, its terms and its groups.
+
+    Parameters
+    ----------
+    estimator : estimator
+    rows : Rows
+        Of the fit.
+    check_influence : callable
+        Of a factor's groups.
+    verbose : int or None
+
+    Returns
+    -------
+    list of Finding
+    """
     design, fit, result = rows.design, estimator.fitted_, estimator.result_
     slopes = ask.count_constant_slopes(design) if result.groups else {}
     still = [slope for slope, (count, total) in slopes.items() if count == total]
+    linear = is_linear(result)
     found = [
         ask.check_convergence(estimator),
         ask.check_singularity(estimator, still),
         ask.check_collinearity(estimator),
     ]
+    if not linear and result.groups:
+        found.insert(1, family.check_laplace(estimator))
     for group, n_levels in zip(result.groups, result.n_levels, strict=True):
-        found.append(ask.check_group_sizes(design, group, n_levels))
+        found.append(ask.check_group_sizes(design, group, n_levels, linear))
     if result.groups:
         found.append(ask.check_constant_slopes(slopes))
     for factor, group in enumerate(result.groups):
         labels = estimator.spec_.groups[group].labels
-        found.append(ask.check_influence(design, fit, factor, labels, verbose))
-    residuals, fitted = conditional_residuals(fit, design)
-    names, kept = estimator.fixed_effects_.index, result.kept
-    found.append(ask.check_linearity(design.X[:, kept], names, residuals))
-    found.append(ask.check_rows(residuals, rows.index))
-    found.append(ask.check_spread(residuals, fitted))
-    found.append(ask.check_normality(residuals, "residuals", "residual normality"))
-    found += [
-        ask.check_normality(modes, f"effects `{effect}` of `{group}`", "random effects")
-        for group, effect, modes in standardised_modes(fit)
+        found.append(check_influence(design, fit, factor, labels, verbose))
+    return found
+
+
+def check_residuals(estimator, rows):
+    """Ask what concerns the residuals of a linear model.
+
+    Returns
+    -------
+    list of Finding
+    """
+    design = rows.design
+    residuals, fitted = conditional_residuals(estimator.fitted_, design)
+    names, kept = estimator.fixed_effects_.index, estimator.result_.kept
+    return [
+        ask.check_linearity(design.X[:, kept], names, residuals),
+        ask.check_rows(residuals, rows.index),
+        ask.check_spread(residuals, fitted),
+        ask.check_normality(residuals, "residuals", "residual normality"),
     ]
-    return ModelReport(tuple(found))
+
+
+def check_responses(estimator, rows, table):
+    """Ask what concerns the responses of a generalised model.
+
+    Parameters
+    ----------
+    estimator : estimator
+    rows : Rows
+        Of the fit.
+    table : tuple (X, y, sample_weight)
+        As they were given to `fit`.
+
+    Returns
+    -------
+    list of Finding
+    """
+    design, result = rows.design, estimator.result_
+    given = FamilyRows.of(estimator.fitted_, design)
+    scores = given.quantile_residuals(np.random.default_rng(0))
+    names, kept = estimator.fixed_effects_.index, result.kept
+    X, y, weights = table
+    simulated = simulated_residuals(
+        estimator, X, y, sample_weight=weights, n_simulations=100, random_state=0
+    )
+    w = 1.0 if design.weights is None else design.weights
+    return [
+        ask.check_linearity(design.X[:, kept], names, scores),
+        ask.check_rows(scores, rows.index),
+        family.check_dispersion(result.family, given, w),
+        family.check_zeros(result.family, given),
+        family.check_distribution(simulated.tests),
+    ]
 
 
 def conditional_residuals(fit, design):

@@ -129,7 +129,7 @@ def check_collinearity(estimator):
     return Finding("collinearity", status, f"{sentence}. {remedy}")
 
 
-def check_group_sizes(design, group, n_levels):
+def check_group_sizes(design, group, n_levels, linear=True):
     """Whether there are enough groups, with enough rows each."""
     codes = next(block.codes for block in design.random if block.group == group)
     sizes = np.bincount(codes, minlength=n_levels)
@@ -146,7 +146,7 @@ def check_group_sizes(design, group, n_levels):
             "fixed effect."
         )
         return Finding("group sizes", "note", sentence + remedy)
-    if alone > len(sizes) / 2:
+    if alone > len(sizes) / 2 and linear:
         remedy = (
             f"; {alone:,} have a single row and say little about the residual variance."
         )
@@ -228,7 +228,26 @@ def check_influence(design, fit, factor, labels, verbose=None):
         )
         return Finding("influence", "not checked", sentence)
     deletion = delete_groups(fit, design, factor, refit=False, verbose=verbose)
-    distance = np.nan_to_num(deletion.cooks_distance(result), nan=np.inf)
+    return say_influence(deletion.cooks_distance(result), group, labels, "held")
+
+
+def say_influence(distance, group, labels, variances):
+    """Say which group moves the fixed effects most.
+
+    Parameters
+    ----------
+    distance : ndarray of shape (G,)
+        Cook's distances.
+    group : str
+    labels : sequence of length G
+    variances : str
+        How variances are treated: "held".
+
+    Returns
+    -------
+    Finding
+    """
+    distance = np.nan_to_num(distance, nan=np.inf)
     worst = int(distance.argmax())
     status = judge(distance[worst], COOK_BOUNDS)
     label = f"`{group}` {labels[worst]}"
@@ -237,7 +256,7 @@ def check_influence(design, fit, factor, labels, verbose=None):
         return Finding("influence", "problem", sentence)
     sentence = (
         f"Of all groups, {label} moves the fixed effects most: Cook's distance, the "
-        f"variances held, {distance[worst]:.2f}"
+        f"variances {variances}, {distance[worst]:.2f}"
     )
     if status == "ok":
         return Finding("influence", status, f"{sentence}, below {COOK_BOUNDS[0]:g}.")

@@ -7,8 +7,10 @@ import pandas as pd
 
 from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.deletion import delete_rows
+from skmixed.inference.diagnose.family_deletion import delete_family_units
 from skmixed.inference.diagnose.group_deletion import delete_groups
 from skmixed.inspection.rows import choose_factor
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.printed import Printed, Table
 
 
@@ -20,7 +22,8 @@ class Influence(Printed):
     ----------
     table : DataFrame
         One row per unit: ``n_rows``, ``cooks_distance``, ``leverage``, ``sigma``
-        without the unit and, for observations, ``hat``.
+        without the unit and, for observations, ``hat``. Of generalised models without
+        leverage, and with the ``dispersion`` in place of sigma where there is one.
     dfbetas : DataFrame
         Change of every fixed effect by the unit, in standard errors without it.
     coef : DataFrame
@@ -94,7 +97,7 @@ def influence(
 
     Parameters
     ----------
-    estimator : MixedLinearRegressor
+    estimator : MixedLinearRegressor, or estimator of another family
         Fitted.
     X : data frame
         The table that `fit` was given; a fitted model keeps no rows.
@@ -105,7 +108,8 @@ def influence(
     refit : bool, default=True
         For groups, whether the variances are estimated anew without each group, which
         costs a short fit per group, or held at their estimates. For observations they
-        are always held, relative to the residual variance.
+        are always held, relative to the residual variance. Of generalised models every
+        unit, observations too, costs a fit of all parameters to the other rows.
     verbose : int, default=None
         1 shows a progress bar, 0 none; by default one appears in a terminal or a
         notebook when it takes more than a few seconds.
@@ -145,28 +149,36 @@ def influence(
     >>> found.dfbetas.loc[28].round(2).to_dict()
     {'Intercept': -0.32, 'lrt': -0.22}
     """
-    rows = Rows.read_fitted(estimator, X, y, sample_weight)
-    result, design = estimator.result_, rows.design
-    if level == "observation":
-        deletion, index = delete_rows(estimator.fitted_, design), rows.index
-        counts = np.ones(len(index), dtype=int)
-    else:
-        group = choose_factor(estimator, level)
-        factor = result.groups.index(group)
-        deletion = delete_groups(
-            estimator.fitted_, design, factor, refit=refit, verbose=verbose
+    rows = Rows.read_fitted(estimator, X, y, sample_weight, generalized=True)
+    fit, result, design = estimator.fitted_, estimator.result_, rows.design
+    linear, single = is_linear(result), level == "observation"
+    if not linear and not refit:
+        raise ValueError(
+            "refit=False holds the variances of linear mixed models; generalised "
+            "models are fitted again without every unit: leave refit=True."
         )
-        index = estimator.spec_.groups[group].to_index()
+    codes, index = np.arange(len(design.X)), rows.index
+    if not single:
+        group = choose_factor(estimator, level)
         codes = next(block.codes for block in design.random if block.group == group)
-        counts = np.bincount(codes, minlength=len(index))
+        index = estimator.spec_.groups[group].to_index()
+    if not linear:
+        units = "observations" if single else "groups"
+        deletion = delete_family_units(fit, design, codes, len(index), units, verbose)
+    elif single:
+        deletion = delete_rows(fit, design)
+    else:
+        factor = result.groups.index(group)
+        deletion = delete_groups(fit, design, factor, refit=refit, verbose=verbose)
     table = {
-        "n_rows": counts,
+        "n_rows": np.bincount(codes, minlength=len(index)),
         "cooks_distance": deletion.cooks_distance(result),
         "leverage": deletion.leverage,
-        "sigma": deletion.sigma,
+        "sigma" if linear else "dispersion": deletion.sigma,
     }
     if deletion.hat is not None:
         table["hat"] = deletion.hat
+    table = {name: own for name, own in table.items() if not np.isnan(own).all()}
     names = list(estimator.fixed_effects_.index)
     return Influence(
         table=pd.DataFrame(table, index=index),

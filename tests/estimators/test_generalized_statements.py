@@ -136,6 +136,13 @@ STATEMENTS = {
         lambda m, o, X: skmixed.cluster_robust(m, X),
         dict.fromkeys(NAMES, "linear mixed models"),
     ),
+    "bootstrap": (lambda m, o, X: o.bootstrap(2, X=X, random_state=0), {}),
+    "bootstrap_test": (
+        lambda m, o, X: skmixed.bootstrap_test(o, m, 2, X=X, random_state=0),
+        {},
+    ),
+    "influence": (lambda m, o, X: inspection.influence(o, X, level="g"), {}),
+    "check_model": (lambda m, o, X: inspection.check_model(o, X), {}),
     "RandomEffectsDisplay": (
         lambda m, o, X: inspection.RandomEffectsDisplay.from_estimator(m),
         {},

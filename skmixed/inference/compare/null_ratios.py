@@ -7,10 +7,12 @@ from skmixed.inference.compare.nesting import embed
 from skmixed.inference.compare.structures import factor_key
 from skmixed.inference.resample.bootstrap import in_chunks
 from skmixed.inference.resample.draws import ResponseLaw
+from skmixed.inference.resample.family_bootstrap import FamilyPair
 from skmixed.inference.resample.refit import Refitter
 from skmixed.inference.resample.row_draws import RowLaw
 from skmixed.likelihood.covariance.roots import lower_root
 from skmixed.likelihood.products.responses import CHUNK, put_response
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.progress import ignore
 
 
@@ -155,12 +157,19 @@ def null_ratios(
     Returns
     -------
     ndarray of shape (n_resamples,)
+        Without those of generalised models whose refits failed.
 
     Raises
     ------
     ValueError
-        For covariances that are nested by their spaces alone, without rows.
+        Without rows, for generalised models and for covariances that are nested by
+        their spaces alone.
     """
+    if designs is None and not is_linear(results[0]):
+        raise ValueError(
+            "The bootstrap of generalised models draws from rows, and a fit keeps "
+            "none; pass the table that fit was given as X."
+        )
     if designs is None and added.covariance_map is not None:
         raise ValueError(
             "Only column spaces show that these random effects are nested; pass the "
@@ -175,18 +184,20 @@ def null_ratios(
         random_state,
         verbose,
     )
-    return np.maximum(np.concatenate(chunks), 0.0)
+    ratios = np.concatenate(chunks)
+    return np.maximum(ratios[np.isfinite(ratios)], 0.0)
 
 
 def ratio_chunk(models, added, n_resamples, seed, done=ignore):
     """Draw some likelihood ratios, of shape (n_resamples,)."""
     small, large, designs = models
     with threadpool_limits(1, user_api="blas"):
-        pair = (
-            NestedPair(small, large, added)
-            if designs is None
-            else RowPair(small, large, designs)
-        )
+        if not is_linear(small):
+            pair = FamilyPair(small, large, designs)
+        elif designs is None:
+            pair = NestedPair(small, large, added)
+        else:
+            pair = RowPair(small, large, designs)
         found = []
         for ratio in pair.ratios(n_resamples, np.random.default_rng(seed)):
             found.append(ratio)

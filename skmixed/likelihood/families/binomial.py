@@ -52,8 +52,11 @@ class Binomial(Family):
             )
 
     def distribution(self, eta, psi, w):
-        trials = np.maximum(np.round(np.broadcast_to(w, np.shape(eta))), 1.0)
+        trials = self.unit(np.broadcast_to(w, np.shape(eta)))
         return stats.binom(trials.astype(np.int64), self.link.mean(eta))
+
+    def unit(self, w):
+        return np.maximum(np.round(w), 1.0)
 
     def unit_deviance(self, y, mean, psi):
         mean = np.clip(mean, 1e-15, 1.0 - 1e-15)

@@ -162,6 +162,10 @@ class Family:
         """
         raise NotImplementedError
 
+    def unit(self, w):
+        """What draws of ``distribution`` are divided by to be responses."""
+        return 1.0
+
     def unit_deviance(self, y, mean, psi):
         """``2 (l(y; y) - l(y; mean))`` of the rows at weight 1, for D2."""
         raise NotImplementedError

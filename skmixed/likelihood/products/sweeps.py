@@ -80,6 +80,20 @@ class RowSweeps:
         rows = replace(plan.rows, codes=codes)
         self.plan = replace(plan, rows=rows, meetings=meetings)
 
+    def replace_responses(self, y=None, weights=None):
+        """Put other responses, or weights, in the place of those of the design.
+
+        Parameters
+        ----------
+        y, weights : ndarray of shape (n,), optional
+            In the order of the design.
+        """
+        if y is not None:
+            self.y[:] = self.laid_out(np.asarray(y, dtype=float))
+        if weights is not None:
+            self.w = self.laid_out(np.asarray(weights, dtype=float))
+        self.constant = self.family.constant(self.y, self.weights())
+
     def laid_out(self, rows):
         """Reorder rows: by group, but within a chunk neighbours are seldom of one."""
         if self.order is not None:
