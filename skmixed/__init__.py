@@ -35,6 +35,7 @@ from skmixed.estimators.shares import MixedBetaRegressor, MixedBinomialRegressor
 from skmixed.formula import FormulaError
 from skmixed.inference.fixed.emmeans import emmeans
 from skmixed.inference.fixed.emtrends import emtrends, johnson_neyman
+from skmixed.inference.fixed.joint_tests import joint_tests
 from skmixed.inference.report.model_table import compare_table
 from skmixed.interop.marginaleffects import as_marginaleffects
 from skmixed.interop.skops import trusted_types
@@ -93,6 +94,7 @@ __all__ = [
     "fit_many",
     "five_approaches",
     "johnson_neyman",
+    "joint_tests",
     "likelihood_ratio_test",
     "naive_vs_mixed",
     "pool",

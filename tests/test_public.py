@@ -23,7 +23,8 @@ PUBLIC = {
         compare_approaches compare_models compare_table contrast_test describe
         describe_occasions drop_fixed_terms drop_random_terms emmeans emtrends
         estimate_memory fit_many
-        five_approaches johnson_neyman likelihood_ratio_test naive_vs_mixed pool
+        five_approaches johnson_neyman joint_tests likelihood_ratio_test naive_vs_mixed
+        pool
         trusted_types
     """,
     "skmixed.datasets": """

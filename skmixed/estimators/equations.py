@@ -1,12 +1,16 @@
 """The equations of a fitted model, level by level, with its own names."""
 
+import html
 import re
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.inference.opened.fitted import refuse_residual
+from skmixed.printing.printed import Printed
+from skmixed.printing.render import STYLE
 
 # Subscripts of the levels: rows, and the grouping factors in order.
 ROW, INDICES = "j", "iklmnopqrstuvx"
@@ -43,8 +47,8 @@ class Symbol:
         return self.name + self.subscript.translate(SUBSCRIPTS)
 
 
-@dataclass(frozen=True)
-class Equations:
+@dataclass(frozen=True, eq=False, repr=False)
+class Equations(Printed):
     """Equations of a linear mixed model, as Unicode text and as LaTeX.
 
     Attributes
@@ -53,6 +57,10 @@ class Equations:
         Heading of every block, and its equations as sequences of pieces.
     estimates : dict of str to str
         Values of the coefficients and variances, by symbol.
+
+    See Also
+    --------
+    MixedLinearRegressor.equations : What makes them.
 
     Examples
     --------
@@ -75,15 +83,51 @@ class Equations:
     lines: tuple
     estimates: dict
 
-    def __str__(self):
-        text = []
-        for heading, equations in self.lines:
-            text.append(heading)
-            text += [f"  {self._join(pieces, latex=False)}" for pieces in equations]
-        return "\n".join(text)
+    @property
+    def frame(self):
+        """A row per equation: its level, and the equation."""
+        rows = [
+            (heading, self._join(pieces, latex=False))
+            for heading, equations in self.lines
+            for pieces in equations
+        ]
+        return pd.DataFrame(rows, columns=["level", "equation"])
 
-    def __repr__(self):
-        return str(self)
+    def blocks(self):
+        """Yield the equations, below their headings."""
+        levels = self.frame.groupby("level", sort=False)["equation"]
+        yield "\n".join("\n  ".join([name, *own]) for name, own in levels)
+
+    def to_html(self):
+        """Write the equations as HTML.
+
+        Returns
+        -------
+        str
+        """
+        parts = []
+        for name, own in self.frame.groupby("level", sort=False)["equation"]:
+            lines = "<br>".join(html.escape(equation) for equation in own)
+            parts.append(f"<p><b>{html.escape(name)}</b><br>{lines}</p>")
+        return f'<div class="skmixed">{STYLE}{"".join(parts)}</div>'
+
+    def to_markdown(self):
+        """Write the equations in Markdown, as preformatted text.
+
+        Returns
+        -------
+        str
+        """
+        return "\n".join(["```", *self.blocks(), "```"])
+
+    def to_latex(self):
+        """Write the equations in an ``aligned`` environment.
+
+        Returns
+        -------
+        str
+        """
+        return self.latex
 
     @property
     def latex(self):

@@ -59,6 +59,7 @@ def anova(model, *others, type=3, ddf="auto", vcov=None):
     See Also
     --------
     contrast_test : Any other hypothesis about fixed effects.
+    joint_tests : Tests by marginal means, within levels of other columns too.
 
     Examples
     --------

@@ -81,7 +81,7 @@ def cluster_robust(model, X, y=None, *, kind="CR2", cluster=None, sample_weight=
             f"The largest {name} has {largest} rows; the covariance of a cluster is "
             f"held densely, up to {LARGEST_CLUSTER} rows."
         )
-    return ClusterRobust(fit.result, design, codes, kind, name)
+    return ClusterRobust(fit.result, design, codes, kind, name, fit.names)
 
 
 def choose_clusters(result, design, cluster):

@@ -60,7 +60,7 @@ def write_page(model, path, X, y=None, *, sample_weight=None):
     sections = [
         ("In words", f"<blockquote>{model.describe().to_html()}</blockquote>"),
         ("Estimates", model.summary().to_html()),
-        ("Equations", f"<pre>{html.escape(str(model.equations()))}</pre>"),
+        ("Equations", model.equations().to_html()),
     ]
     if model.result_.groups:
         shares = [model.variance_partition(), model.icc(), model.r2_nakagawa()]

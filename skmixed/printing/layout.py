@@ -10,8 +10,15 @@ MOST_LABELS = 0.7
 
 
 def wrap_line(line, width):
-    """Break a line between words, and where it must within one."""
-    return "\n".join(textwrap.wrap(line, width - 1)) if len(line) >= width else line
+    """Break a line between words, and where it must within one.
+
+    What continues an indented line is indented further.
+    """
+    if len(line) < width:
+        return line
+    depth = len(line) - len(line.lstrip())
+    indent = " " * (depth + 2) if depth else ""
+    return "\n".join(textwrap.wrap(line, width - 1, subsequent_indent=indent))
 
 
 def fold(lines, left, width):

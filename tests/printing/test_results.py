@@ -1,5 +1,9 @@
 """Every result that people print: whole in 80 columns, and the same in HTML."""
 
+from importlib import import_module
+from pathlib import Path
+from types import FunctionType
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +15,7 @@ from skmixed.printing.printed import Printed
 
 WIDTH = 80
 FORMULA = "exam ~ lrt_of_pupils * gender_of_the_pupil + (lrt_of_pupils | school_number)"
+CURVES = "exam ~ lrt_of_pupils * school_avg + (1 | school_number)"
 NAMES = {"gender": "gender_of_the_pupil", "lrt": "lrt_of_pupils"}
 
 
@@ -50,6 +55,14 @@ RESULTS = {
     "emmeans": by_gender(skmixed.emmeans),
     "comparisons": lambda m, s, d: skmixed.emmeans(m, "gender_of_the_pupil").pairs,
     "emtrends": by_gender(skmixed.emtrends, "lrt_of_pupils"),
+    "joint_tests": lambda m, s, d: skmixed.joint_tests(m),
+    "simple effects": by_gender(skmixed.joint_tests),
+    "johnson_neyman": lambda m, s, d: skmixed.johnson_neyman(
+        MixedLinearRegressor(CURVES).fit(d), "lrt_of_pupils", "school_avg", (-1, 1)
+    ),
+    "cluster_robust": lambda m, s, d: skmixed.cluster_robust(m, d),
+    "equations": lambda m, s, d: m.equations(),
+    "describe": lambda m, s, d: skmixed.describe(m),
     "conf_int": lambda m, s, d: m.conf_int(),
     "profile": lambda m, s, d: s.profile("variance"),
     "profile intervals": lambda m, s, d: s.conf_int("variance", method="profile"),
@@ -85,6 +98,25 @@ RESULTS = {
 }
 
 
+CLASSES = {
+    "ApproachTable",
+    "BootstrapReplicates",
+    "ClusterRobust",
+    "Equations",
+    "Influence",
+    "LinearSummary",
+    "MarginalMeans",
+    "MemoryEstimate",
+    "ModelReport",
+    "ModelTable",
+    "Occasions",
+    "ProfileLikelihood",
+    "Sentences",
+    "SimulatedResiduals",
+    "Summary",
+}
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("make", RESULTS.values(), ids=RESULTS)
 def test_results_are_whole_in_print(make, model, smaller, schools):
@@ -102,3 +134,26 @@ def test_results_are_whole_in_print(make, model, smaller, schools):
     assert "NaN" not in html
     assert result.to_markdown()
     assert result.to_latex() or "MB" in text
+
+
+# Public functions that return no result to be printed.
+OTHERS = {"as_marginaleffects", "fit_many", "five_approaches", "trusted_types"}
+
+
+def test_no_result_is_missing():
+    """Every class of results, and every public function that makes one, is above."""
+    room = Path(skmixed.__file__).parent
+    for file in room.rglob("*.py"):
+        if "(Printed)" in file.read_text(encoding="utf-8"):
+            parts = file.relative_to(room.parent).with_suffix("").parts
+            import_module(".".join(parts))
+    made = {make.__name__ for make in Printed.__subclasses__()}
+    assert made <= CLASSES | {"PrintedTable"}
+    packages = skmixed, inspection
+    functions = {
+        name
+        for package in packages
+        for name in package.__all__
+        if isinstance(getattr(package, name), FunctionType)
+    }
+    assert functions - OTHERS <= set(RESULTS)

@@ -1,6 +1,11 @@
 """Cluster-robust covariance of the fixed effects, with small-sample corrections."""
 
+from functools import cached_property
+
 import numpy as np
+import pandas as pd
+
+from skmixed.printing.printed import Printed, Table
 
 KINDS = ("CR0", "CR1", "CR2")
 # Rows of a cluster at the most: its covariance is held densely.
@@ -9,7 +14,7 @@ LARGEST_CLUSTER = 3000
 RANK = 1e-10
 
 
-class ClusterRobust:
+class ClusterRobust(Printed):
     """Sandwich covariance of the fixed effects that trusts the clusters alone.
 
     Made by :func:`skmixed.cluster_robust`; statements take it as `vcov`.
@@ -24,6 +29,8 @@ class ClusterRobust:
     kind : {"CR0", "CR1", "CR2"}
     label : str
         Of the clusters.
+    names : list of str of length r
+        Of the fixed effects.
 
     Attributes
     ----------
@@ -54,8 +61,9 @@ class ClusterRobust:
     (18, (2, 2))
     """
 
-    def __init__(self, result, design, clusters, kind, label):
-        self.name, self.kind = kind, kind
+    def __init__(self, result, design, clusters, kind, label, names):
+        self.name, self.kind, self.coef_names = kind, kind, names
+        self.coef = result.coef
         order = np.argsort(clusters, kind="stable")
         starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
         members = np.split(order, starts[1:])
@@ -83,6 +91,22 @@ class ClusterRobust:
         if kind == "CR1":
             self.scale = self.n_clusters / max(self.n_clusters - 1, 1)
         self.covariance = self.scale * scores.T @ scores
+
+    @cached_property
+    def frame(self):
+        """Estimates with their robust standard errors and degrees of freedom."""
+        identity = np.eye(len(self.coef))
+        table = {
+            "estimate": self.coef,
+            "std_error": np.sqrt(np.diag(self.covariance)),
+            "df": self.df(identity),
+        }
+        return pd.DataFrame(table, index=self.coef_names)
+
+    def blocks(self):
+        """Yield the table, and what it rests on."""
+        yield Table(self.frame, "Fixed effects with robust standard errors:")
+        yield f"{self.label}."
 
     def products(self, L):
         """Covariances of the clusters' shares in some contrasts, if V is right.

@@ -29,6 +29,8 @@ class ReferenceGrid:
     ----------
     cells : DataFrame of g rows
         Levels of `specs` and `by`, the first column varying fastest.
+    X : ndarray of shape (g, p)
+        Means of all columns, those left out too.
     L : ndarray of shape (g, r)
         Weights of the kept fixed effects; NaN where a mean is not estimable.
     offset : ndarray of shape (g,)
@@ -75,9 +77,9 @@ class ReferenceGrid:
         design = spec.build(grid.reset_index(drop=True), random_effects=False)
         offset = np.zeros(len(grid)) if design.offset is None else design.offset
         self.offset = offset.reshape(n_cells, n_others).mean(axis=1)
-        X = design.X.reshape(n_cells, n_others, -1).mean(axis=1)
-        self.L = X[:, fit.result.kept]
-        self.L[~estimable(fit, X)] = np.nan
+        self.X = design.X.reshape(n_cells, n_others, -1).mean(axis=1)
+        self.L = self.X[:, fit.result.kept]
+        self.L[~estimable(fit, self.X)] = np.nan
 
 
 def check_columns(specs, by, at, known):
