@@ -1,5 +1,7 @@
 """Predictions of a mixed model: values, their uncertainty, and simulated responses."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -26,10 +28,12 @@ class PredictionMixin:
         ----------
         X : data frame or array-like of shape (n_samples, n_features)
             Needs the columns of the formula only; their order does not matter.
-        random_effects : bool, str or list of str, default=True
+        random_effects : bool, str, list of str or dict, default=True
             True adds the random effects of the groups that `fit` saw, False leaves all
             out (the grouping columns are not needed then), and names of grouping
-            factors add only theirs.
+            factors add only theirs. A dict adds some effects of a factor, named as in
+            ``random_effects_``: ``{"Subject": ["Intercept"]}`` leaves the slopes out
+            (lme4: ``re.form=~(1 | Subject)``).
         return_std : bool or "fixed", default=False
             Also return standard errors; "fixed" those of the fixed part alone,
             ``sqrt(x'Cx)`` with the covariance C of the fixed effects, as if the random
@@ -97,6 +101,10 @@ class PredictionMixin:
         array([25.7])
         """
         check_is_fitted(self)
+        effects = None
+        if isinstance(random_effects, Mapping):
+            effects = self._choose_modes(random_effects, return_std)
+            random_effects = tuple(random_effects)
         chosen = self._choose_factors(random_effects)
         if history is not None:
             y_pred, std = self._predict_from_history(X, history)
@@ -105,13 +113,13 @@ class PredictionMixin:
             rows = Rows.read(self, X, chosen)
             std = fixed_std(self.fitted_.result, rows.design.X)
             std[rows.missing | ~estimable(self.fitted_, rows.design.X)] = np.nan
-            return self._predict_rows(rows), std
+            return self._predict_rows(rows, effects), std
         if not isinstance(return_std, (bool, np.bool_)):
             raise ValueError(
                 f"return_std={return_std!r} should be True, False or 'fixed'."
             )
         if not return_std:
-            return self._predict_rows(Rows.read(self, X, chosen))
+            return self._predict_rows(Rows.read(self, X, chosen), effects)
         refuse_residual(self.result_, "return_std=True")
         rows = Rows.read_all_effects(self, X, chosen)
         known = ~rows.missing & estimable(self.fitted_, rows.design.X)
@@ -292,6 +300,28 @@ class PredictionMixin:
                 f"the model's grouping factors, which are {known}."
             )
         return tuple(named)
+
+    def _choose_modes(self, wanted, return_std):
+        """Conditional modes with the effects that are not wanted at zero."""
+        if return_std is True:
+            raise ValueError(
+                "Standard errors are there for whole grouping factors; with some of "
+                "the effects of one, return_std can be False or 'fixed'."
+            )
+        result, modes = self.fitted_.result, []
+        for group, effects, own in zip(
+            result.groups, result.effects, result.modes, strict=True
+        ):
+            named = wanted.get(group, [])
+            named = [named] if isinstance(named, str) else list(named)
+            unknown = [name for name in named if name not in effects]
+            if unknown:
+                raise ValueError(
+                    f"random_effects: {group!r} has no effect {unknown}; it has "
+                    f"{list(effects)}."
+                )
+            modes.append(own * np.isin(effects, named))
+        return modes
 
     def _effects_to_draw(self, design):
         """Group, columns, codes and covariance root of every random term."""

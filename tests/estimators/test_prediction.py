@@ -371,3 +371,37 @@ def test_prediction_intervals_cover():
         inside["new"].append(hit[group == 12].mean())
     assert abs(np.mean(inside["known"]) - 0.95) < 0.02
     assert abs(np.mean(inside["new"]) - 0.95) < 0.05
+
+
+def test_some_effects_of_a_factor_are_added():
+    sleep = load_sleepstudy().frame
+    model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(sleep)
+    modes = model.random_effects_["Subject"].loc[sleep["Subject"]].to_numpy()
+    population = model.predict(sleep, random_effects=False)
+    for wanted, added in {
+        "Intercept": modes[:, 0],
+        ("Days",): modes[:, 1] * sleep["Days"],
+        ("Intercept", "Days"): modes[:, 0] + modes[:, 1] * sleep["Days"],
+    }.items():
+        predicted = model.predict(sleep, random_effects={"Subject": wanted})
+        np.testing.assert_allclose(predicted, population + added, rtol=SAME_ALGEBRA)
+    options = {"random_effects": {"Subject": "Intercept"}, "return_std": "fixed"}
+    assert len(model.predict(sleep, **options)[1]) == len(sleep)
+    with pytest.raises(ValueError, match="whole grouping factors"):
+        model.predict(sleep, random_effects={"Subject": "Days"}, return_std=True)
+    with pytest.raises(ValueError, match="has no effect"):
+        model.predict(sleep, random_effects={"Subject": "days"})
+    with pytest.raises(ValueError, match="grouping factors"):
+        model.predict(sleep, random_effects={"subject": "Days"})
+
+
+def test_a_random_slope_of_one_level_is_that_of_lme4():
+    # lme4 1.1: REML criterion 276.318
+    formula = (
+        "score ~ Machine + (0 + dummy(Machine, 'B') + dummy(Machine, 'C') | Worker)"
+    )
+    model = MixedLinearRegressor(formula).fit(load_machines().frame)
+    assert round(model.deviance_, 3) == 276.318
+    levels = "score ~ Machine + (0 + dummy(Machine, c('B', 'C')) | Worker)"
+    other = MixedLinearRegressor(levels).fit(load_machines().frame)
+    assert other.deviance_ == pytest.approx(model.deviance_, abs=SAME_DEVIANCE)

@@ -238,3 +238,13 @@ def test_factor_of_numbers(frame):
 def test_splines_extend_beyond_the_data_as_in_r(frame):
     spec, _ = DesignSpec.learn(parse_formula("~ bs(x, df=4) + cr(z, df=3)"), frame)
     assert np.isfinite(spec.build(pd.DataFrame({"x": [50.0], "z": [-9.0]})).X).all()
+
+
+def test_dummy_has_a_column_of_ones_per_level(frame):
+    formula = parse_formula("y ~ dummy(f) + (0 + dummy(f, 'b') | i)")
+    _, design = DesignSpec.learn(formula, frame)
+    f = frame["f"].to_numpy()
+    np.testing.assert_array_equal(design.X[:, 1:], f[:, None] == ["b", "c"])
+    np.testing.assert_array_equal(design.random[0].z[:, 0], f == "b")
+    with pytest.raises(ValueError, match="has the levels"):
+        DesignSpec.learn(parse_formula("y ~ dummy(f, 'z')"), frame)

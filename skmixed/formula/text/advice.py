@@ -22,7 +22,6 @@ ADVICE = {
     "cbind": "write one response; proportions and counts are not supported",
     "cut": f"{BEFOREHAND}: data['class'] = pd.cut(data['x'], bins)",
     "diff": ORDER,
-    "dummy": "write a comparison, for example `I(x == 'a')`",
     "hashed": BEFOREHAND,
     "ifelse": "write `np.where(x > 2, 1, 0)` or `I(x > 2)`",
     "interaction": "write `a:b`",

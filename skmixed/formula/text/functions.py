@@ -105,6 +105,9 @@ FUNCTIONS = {
     "center": rowwise(transforms.center, "x"),
     "cr": Function(natural, CUBIC, is_wide=True),
     "cs": Function(natural, CUBIC, is_wide=True),
+    "dummy": Function(
+        transforms.dummy, {"x": k.LABELS, "levels": k.VALUES}, is_wide=True
+    ),
     "factor": Function(transforms.factor, FACTOR, is_wide=True),
     "log": Function(numeric.log, {"x": k.COLUMN, "base": k.COLUMN}),
     "max": learnt(np.nanmax),

@@ -19,6 +19,7 @@ __all__ = [
     "b_spline",
     "center",
     "cubic_spline",
+    "dummy",
     "factor",
     "learnt_constant",
     "polynomial",
@@ -256,6 +257,43 @@ def factor(x, contrasts=None, levels=None, spans_intercept=True, _state=None):
     coded = pd.Series(pd.Categorical.from_codes(find_codes(data, seen), seen))
     contrasts = as_contrasts(contrasts, seen)
     return C(coded, contrasts, spans_intercept=bool(spans_intercept))
+
+
+@stateful_transform
+def dummy(x, levels=None, _state=None):
+    """Indicators of some levels: lme4's ``dummy``.
+
+    Parameters
+    ----------
+    x : array-like of shape (n,)
+    levels : value or sequence, optional
+        By default all levels but the first.
+
+    Returns
+    -------
+    ndarray of shape (n,), or dict of them by level
+        The former for one value.
+
+    Raises
+    ------
+    CategoryError
+        For a level that was not seen in fit.
+    """
+    data = pd.Series(x)
+    if "levels" not in _state:
+        _state["levels"] = find_levels(data)
+    seen = _state["levels"]
+    codes = find_codes(data, seen)
+    single = levels is not None and not isinstance(levels, list | tuple)
+    wanted = [levels] if single else list(seen[1:] if levels is None else levels)
+    unknown = [value for value in wanted if value not in seen]
+    if unknown or not wanted:
+        raise CategoryError(f"it asks for {unknown}, and has the levels {seen[:SHOWN]}")
+    columns = {
+        str(value): np.where(codes < 0, np.nan, codes == seen.index(value))
+        for value in wanted
+    }
+    return columns[str(levels)] if single else columns
 
 
 def find_codes(data, seen):
