@@ -313,11 +313,12 @@ class PredictionMixin:
             result.groups, result.effects, result.modes, strict=True
         ):
             named = wanted.get(group, [])
-            named = [named] if isinstance(named, str) else list(named)
+            named = list(named) if isinstance(named, (list, tuple)) else [named]
             unknown = [name for name in named if name not in effects]
             if unknown:
                 raise ValueError(
-                    f"random_effects: {group!r} has no effect {unknown}; it has "
+                    f"random_effects={wanted!r}: of the grouping factors "
+                    f"{list(result.groups)}, {group!r} has no effect {unknown}; it has "
                     f"{list(effects)}."
                 )
             modes.append(own * np.isin(effects, named))
