@@ -176,6 +176,12 @@ class MixedOrdinalClassifier(GeneralizedClassifier):
     def _outcome(self):
         return f"a higher {super()._outcome()}"
 
+    def _curve(self, X, *, random_effects=True):
+        """Mean grade, counted from 0, for pictures."""
+        averaged = random_effects is False
+        probabilities = self._probabilities(X, random_effects, averaged)
+        return probabilities @ np.arange(probabilities.shape[1])
+
     def _probabilities(self, X, random_effects, averaged):
         _, eta, variance = self._predictor(X, random_effects, averaged)
         return self.family_.probabilities(eta, self.result_.psi, variance)

@@ -156,6 +156,14 @@ class GeneralizedEstimator(
             return family.mean(eta, psi)
         return family.link.average(eta, variance)
 
+    def _curve(self, X, *, random_effects=True):
+        """Mean response for pictures.
+
+        Of single groups at their conditional modes, of the population averaged over
+        the random effects.
+        """
+        return self._mean_response(X, random_effects, averaged=random_effects is False)
+
     def simulate(
         self,
         X,

@@ -20,7 +20,13 @@ from skmixed.inference.resample.family_bootstrap import (
 from skmixed.inference.variance.family_variance import family_components
 from skmixed.inference.variance.parameters import choose_parameters
 from skmixed.inference.variance.variance_partition import nakagawa_r2, partition_table
+from skmixed.printing.numbers import fixed_decimals, say_level
+from skmixed.printing.printed import PrintedTable
 
+# Shares are written with three decimals.
+SHARES = dict.fromkeys(
+    ("adjusted", "unadjusted", "share", "adjusted_share", "r2"), fixed_decimals(3)
+)
 # Links whose coefficients are ratios when they are exponentiated.
 RATIOS = ("logit", "log", "cloglog")
 
@@ -104,8 +110,8 @@ class GeneralizedStatementsMixin:
 
         Returns
         -------
-        DataFrame
-            ``estimate``, ``lower`` and ``upper``.
+        PrintedTable
+            Its ``frame`` has ``estimate``, ``lower`` and ``upper``.
 
         Raises
         ------
@@ -136,7 +142,9 @@ class GeneralizedStatementsMixin:
                 f"The model has no fixed effect {unknown}; it has {fit.names}. Of "
                 "variances there are no intervals for this family."
             )
-        return table.loc[names, ["estimate", "lower", "upper"]]
+        bounds = table.loc[names, ["estimate", "lower", "upper"]]
+        title = "Wald intervals" + (" of ratios" if exponentiate else "")
+        return PrintedTable(bounds, title, [say_level(confidence_level)])
 
     def bootstrap(
         self,
@@ -229,9 +237,10 @@ class GeneralizedStatementsMixin:
 
         Returns
         -------
-        DataFrame
-            A row per grouping factor, and ``all`` where there are several: ``adjusted``
-            is its share of what the fixed effects leave, ``unadjusted`` of the whole.
+        PrintedTable
+            Its ``frame`` has a row per grouping factor, and ``all`` where there are
+            several: ``adjusted`` is its share of what the fixed effects leave,
+            ``unadjusted`` of the whole.
 
         Raises
         ------
@@ -260,7 +269,15 @@ class GeneralizedStatementsMixin:
         left = found.total - found.fixed
         table = {"adjusted": np.array(parts) / left}
         table["unadjusted"] = np.array(parts) / found.total
-        return pd.DataFrame(table, index=names)
+        return PrintedTable(
+            pd.DataFrame(table, index=names),
+            "Intraclass correlations",
+            [
+                "Adjusted: share of the variance that the fixed effects leave.",
+                on(scale),
+            ],
+            rules=SHARES,
+        )
 
     def r2_nakagawa(self, *, scale="link"):
         """Marginal and conditional R2 of Nakagawa, Johnson and Schielzeth.
@@ -271,13 +288,17 @@ class GeneralizedStatementsMixin:
 
         Returns
         -------
-        Series
-            ``marginal``: share of the fixed effects in the variance; ``conditional``:
-            of fixed and random effects. See `icc`.
+        PrintedTable
+            Its ``frame`` is a Series: ``marginal`` is the share of the fixed effects in
+            the variance, ``conditional`` that of fixed and random effects. See `icc`.
         """
         found = family_components(fitted(self, generalized=True), scale)
         marginal, conditional = nakagawa_r2(found)
-        return pd.Series({"marginal": marginal, "conditional": conditional}, name="r2")
+        series = pd.Series(
+            {"marginal": marginal, "conditional": conditional}, name="r2"
+        )
+        title = "R² of Nakagawa, Johnson and Schielzeth"
+        return PrintedTable(series, title, [on(scale)], rules=SHARES)
 
     def variance_partition(self, *, scale="link"):
         """Variance of fixed effects, grouping factors and residual; see `icc`.
@@ -288,9 +309,16 @@ class GeneralizedStatementsMixin:
 
         Returns
         -------
-        DataFrame
-            ``variance``, its ``share`` of the whole, and ``adjusted_share`` of what
-            the fixed effects leave.
+        PrintedTable
+            Its ``frame`` has ``variance``, its ``share`` of the whole, and
+            ``adjusted_share`` of what the fixed effects leave.
         """
         fit = fitted(self, generalized=True)
-        return partition_table(family_components(fit, scale))
+        table = partition_table(family_components(fit, scale))
+        return PrintedTable(table, "Variance of the response", [on(scale)])
+
+
+def on(scale):
+    """Say the scale of variances."""
+    what = "the linear predictor" if scale == "link" else "the response"
+    return f"On the scale of {what}."

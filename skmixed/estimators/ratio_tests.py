@@ -191,16 +191,11 @@ def bootstrap_test(
     n_resamples = check_count("n_resamples", n_resamples)
     results, added = read_nested(null, alternative)
     observed = max(results[0].deviance - results[1].deviance, 0.0)
-    designs = None
-    if X is not None:
-        designs = tuple(
-            rows_of(model, X, y, sample_weight) for model in (null, alternative)
-        )
     ratios = null_ratios(
         results,
         added,
         n_resamples,
-        designs=designs,
+        designs=rows_of((null, alternative), X, y, sample_weight),
         n_jobs=n_jobs,
         random_state=random_state,
         verbose=verbose,
@@ -221,13 +216,18 @@ def bootstrap_test(
     return PrintedTable(series, "Parametric bootstrap of the likelihood ratio", notes)
 
 
-def rows_of(model, X, y, sample_weight):
-    """Design of the rows of a fit; of generalised models with their responses."""
-    if is_linear(model.result_):
-        return Rows.read_known(model, X, sample_weight).design
-    return Rows.read_fitted(
-        model, X, y, sample_weight, asked="bootstrap_test", generalized=True
-    ).design
+def rows_of(models, X, y, sample_weight):
+    """Designs of the rows of fits; of generalised models with their responses."""
+    if X is None:
+        return None
+    if all(is_linear(model.result_) for model in models):
+        rows = [Rows.read_known(model, X, sample_weight) for model in models]
+    else:
+        options = {"asked": "bootstrap_test", "generalized": True}
+        rows = [
+            Rows.read_fitted(model, X, y, sample_weight, **options) for model in models
+        ]
+    return tuple(own.design for own in rows)
 
 
 def read_nested(null, alternative):

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from skmixed.estimators import MixedLinearRegressor
 from skmixed.formula.text.scanner import column_alias
+from skmixed.inference.opened.fitted import Fitted
 
 # Points of a line.
 POINTS = 25
@@ -47,7 +47,7 @@ def group_lines(estimator, frame, x, codes, chosen):
         if (own != of_first.to_numpy()).any():
             table[column] = held(estimator, values, len(table))
     table[x] = along.ravel()
-    predicted = estimator.predict(table)
+    predicted = predicted_mean(estimator, table)
     return np.stack([along, predicted.reshape(along.shape)], axis=2)
 
 
@@ -97,9 +97,9 @@ def population_line(estimator, frame, x, ends, *, fixed=None):
     -------
     ndarray of shape (n_points, 2) or None
         None for the other approaches, which predict for known groups only or for all
-        alike.
+        alike. Means of generalised models are averaged over the random effects.
     """
-    if not isinstance(estimator, MixedLinearRegressor):
+    if not isinstance(getattr(estimator, "fitted_", None), Fitted):
         return None
     along = points_between(estimator, frame, x, np.array([ends], dtype=float))[0]
     table = {x: along}
@@ -110,7 +110,14 @@ def population_line(estimator, frame, x, ends, *, fixed=None):
                 values = values[values == fixed[column]]
             table[column] = held(estimator, values, len(along))
     table = pd.DataFrame(table)
-    return np.column_stack([along, estimator.predict(table, random_effects=False)])
+    mean = predicted_mean(estimator, table, random_effects=False)
+    return np.column_stack([along, mean])
+
+
+def predicted_mean(estimator, table, **options):
+    """Mean response of rows; of generalised models see their ``_curve``."""
+    curve = getattr(estimator, "_curve", None)
+    return (curve or estimator.predict)(table, **options)
 
 
 def held(estimator, values, length):

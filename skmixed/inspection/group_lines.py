@@ -12,7 +12,6 @@ from skmixed.inspection.rows import (
     read_along,
     read_column,
     read_table_or_fail,
-    refuse_other_families,
 )
 from skmixed.inspection.style import (
     BLACK,
@@ -183,8 +182,10 @@ class GroupLinesDisplay:
 
         Parameters
         ----------
-        estimator : MixedLinearRegressor
-            Fitted.
+        estimator : MixedLinearRegressor, or estimator of another family
+            Fitted. Lines of other families are on the scale of the response: those of
+            groups at their conditional modes, that of the population averaged over the
+            random effects.
         X : data frame
             Rows whose groups are drawn, over their own ranges. Other predictors are
             held at the group's own value, or at their mean or most frequent value if
@@ -203,7 +204,6 @@ class GroupLinesDisplay:
         -------
         GroupLinesDisplay
         """
-        refuse_other_families(estimator, "GroupLinesDisplay")
         frame, y, codes, labels, names = read_along(estimator, X, y, x, group)
         x, group = names["x_name"], names["group_name"]
         present = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(labels)))

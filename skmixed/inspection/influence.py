@@ -150,26 +150,10 @@ def influence(
     {'Intercept': -0.32, 'lrt': -0.22}
     """
     rows = Rows.read_fitted(estimator, X, y, sample_weight, generalized=True)
-    fit, result, design = estimator.fitted_, estimator.result_, rows.design
-    linear, single = is_linear(result), level == "observation"
-    if not linear and not refit:
-        raise ValueError(
-            "refit=False holds the variances of linear mixed models; generalised "
-            "models are fitted again without every unit: leave refit=True."
-        )
-    codes, index = np.arange(len(design.X)), rows.index
-    if not single:
-        group = choose_factor(estimator, level)
-        codes = next(block.codes for block in design.random if block.group == group)
-        index = estimator.spec_.groups[group].to_index()
-    if not linear:
-        units = "observations" if single else "groups"
-        deletion = delete_family_units(fit, design, codes, len(index), units, verbose)
-    elif single:
-        deletion = delete_rows(fit, design)
-    else:
-        factor = result.groups.index(group)
-        deletion = delete_groups(fit, design, factor, refit=refit, verbose=verbose)
+    result = estimator.result_
+    codes, index = units_of(estimator, rows, level)
+    deletion = delete_units(estimator, rows.design, codes, level, refit, verbose)
+    linear = is_linear(result)
     table = {
         "n_rows": np.bincount(codes, minlength=len(index)),
         "cooks_distance": deletion.cooks_distance(result),
@@ -187,6 +171,39 @@ def influence(
         random_sd=random_sd(result, deletion, index),
         level=level,
     )
+
+
+def units_of(estimator, rows, level):
+    """Unit of every row, and the units' labels."""
+    if level == "observation":
+        return np.arange(len(rows.design.X)), rows.index
+    group = choose_factor(estimator, level)
+    blocks = rows.design.random
+    codes = next(block.codes for block in blocks if block.group == group)
+    return codes, estimator.spec_.groups[group].to_index()
+
+
+def delete_units(estimator, design, codes, level, refit, verbose):
+    """Leave every unit out, as the model's family allows.
+
+    Returns
+    -------
+    Deletion
+    """
+    fit, result, single = estimator.fitted_, estimator.result_, level == "observation"
+    if not is_linear(result):
+        if not refit:
+            raise ValueError(
+                "refit=False holds the variances of linear mixed models; generalised "
+                "models are fitted again without every unit: leave refit=True."
+            )
+        units = "observations" if single else "groups"
+        n_units = int(codes.max()) + 1
+        return delete_family_units(fit, design, codes, n_units, units, verbose)
+    if single:
+        return delete_rows(fit, design)
+    factor = result.groups.index(choose_factor(estimator, level))
+    return delete_groups(fit, design, factor, refit=refit, verbose=verbose)
 
 
 def random_sd(result, deletion, index):

@@ -11,6 +11,7 @@ from skmixed.inspection.random_effects import RandomEffectsDisplay
 from skmixed.inspection.residuals import ResidualsDisplay
 from skmixed.inspection.style import require_matplotlib
 from skmixed.inspection.variance import VarianceDisplay
+from skmixed.likelihood.result import is_linear
 
 DPI = 150
 STYLE = (
@@ -30,7 +31,7 @@ def write_page(model, path, X, y=None, *, sample_weight=None):
 
     Parameters
     ----------
-    model : MixedLinearRegressor
+    model : MixedLinearRegressor, or estimator of another family
         Fitted.
     path : str or path
     X : data frame
@@ -63,8 +64,7 @@ def write_page(model, path, X, y=None, *, sample_weight=None):
         ("Equations", model.equations().to_html()),
     ]
     if model.result_.groups:
-        shares = [model.variance_partition(), model.icc(), model.r2_nakagawa()]
-        tables = "".join(table.to_html() for table in shares)
+        tables = "".join(table.to_html() for table in shares_of(model))
         sections.append(("Where the variance lies", tables))
     for title, draw in pictures(model, X, y, sample_weight):
         display = draw()
@@ -88,6 +88,25 @@ def write_page(model, path, X, y=None, *, sample_weight=None):
     return path
 
 
+def scale_of(model):
+    """Scale on which a generalised model has variances; None of a linear one."""
+    if is_linear(model.result_):
+        return None
+    try:
+        model.variance_partition()
+    except ValueError:
+        return "response"
+    return "link"
+
+
+def shares_of(model):
+    """Tables of where the variance lies."""
+    scale = scale_of(model)
+    options = {} if scale is None else {"scale": scale}
+    asked = (model.variance_partition, model.icc, model.r2_nakagawa)
+    return [ask(**options) for ask in asked]
+
+
 def pictures(model, X, y, sample_weight):
     """Titles and makers of the pictures that a model has.
 
@@ -106,7 +125,10 @@ def pictures(model, X, y, sample_weight):
         )
     if model.result_.groups:
         found += [
-            ("Shares of the variance", lambda: VarianceDisplay.from_estimator(model)),
+            (
+                "Shares of the variance",
+                lambda: VarianceDisplay.from_estimator(model, scale=scale_of(model)),
+            ),
             ("Random effects", lambda: RandomEffectsDisplay.from_estimator(model)),
         ]
     found.append(

@@ -5,9 +5,10 @@ import pandas as pd
 
 from skmixed.estimators.input import read_table
 from skmixed.estimators.rows import Rows
+from skmixed.inference.diagnose.family_residuals import FamilyRows
 from skmixed.inference.opened.fitted import refuse_residual
 from skmixed.inspection.quantiles import draw_qq
-from skmixed.inspection.rows import choose_factor, group_codes, refuse_other_families
+from skmixed.inspection.rows import choose_factor, group_codes
 from skmixed.inspection.style import (
     BLACK,
     BLUE,
@@ -20,6 +21,7 @@ from skmixed.inspection.style import (
     fade,
     open_axes,
 )
+from skmixed.likelihood.result import is_linear
 
 PANELS = ("fitted", "scale", "qq", "groups")
 # Points of a scatter; more only darken it.
@@ -44,7 +46,7 @@ class ResidualsDisplay:
     labels : ndarray of shape (G,) or None
     group : str or None
         Name of the grouping factor.
-    kind : {"conditional", "marginal"}
+    kind : {"conditional", "marginal", "quantile"}
 
     Attributes
     ----------
@@ -102,8 +104,9 @@ class ResidualsDisplay:
 
         Parameters
         ----------
-        estimator : MixedLinearRegressor
-            Fitted.
+        estimator : MixedLinearRegressor, or estimator of another family
+            Fitted. Residuals of other families are randomised quantile residuals at the
+            conditional modes (Dunn and Smyth 1996): normal if the model is right.
         X : data frame or array-like of shape (n_samples, n_features)
             Rows of the fit, or new ones.
         y : array-like of shape (n_samples,), default=None
@@ -129,21 +132,17 @@ class ResidualsDisplay:
         ValueError
             For an unknown kind, panel or group.
         """
-        refuse_other_families(estimator, "ResidualsDisplay")
         if kind not in ("conditional", "marginal"):
             raise ValueError(f"kind={kind!r} should be 'conditional' or 'marginal'.")
         result = getattr(estimator, "result_", None)
         refuse_residual(result, "ResidualsDisplay")
         table = read_table(X)
         X = X if table is None else table
-        fitted = estimator.predict(X, random_effects=kind == "conditional")
-        rows = Rows.read(estimator, X)
-        y = rows.response(y)
-        weights = 1.0 if sample_weight is None else np.asarray(sample_weight, float)
-        sd = estimator.sigma_
-        if kind == "marginal":
-            sd = marginal_sd(estimator, rows.design, weights)
-        residuals = (y - fitted) * np.sqrt(weights) / sd
+        if result is not None and not is_linear(result):
+            fitted, residuals, kind = scores(estimator, X, y, sample_weight, kind)
+        else:
+            fitted = estimator.predict(X, random_effects=kind == "conditional")
+            residuals = standardised(estimator, X, y, sample_weight, kind, fitted)
         codes = labels = None
         if estimator.spec_.groups:
             group = choose_factor(estimator, group)
@@ -219,7 +218,7 @@ class ResidualsDisplay:
         n_bins = int(np.clip(len(self.fitted) // 25, 4, 12))
         means = binned_means(self.fitted, heights, n_bins)
         ax.plot(*means, color=VERMILLION, lw=2.2)
-        of = "" if self.kind == "conditional" else ", fixed effects only"
+        of = ", fixed effects only" if self.kind == "marginal" else ""
         ax.set_xlabel(f"fitted value{of}")
 
     def _draw_fitted(self, ax):
@@ -267,6 +266,57 @@ class ResidualsDisplay:
         else:
             ax.set_xticks([])
             ax.set_xlabel(f"{G:,} groups ({self.group}), sorted")
+
+
+def standardised(estimator, X, y, sample_weight, kind, fitted):
+    """Residuals of a linear model, divided by their standard deviation in it."""
+    rows = Rows.read(estimator, X)
+    y = rows.response(y)
+    weights = 1.0 if sample_weight is None else np.asarray(sample_weight, float)
+    sd = estimator.sigma_
+    if kind == "marginal":
+        sd = marginal_sd(estimator, rows.design, weights)
+    return (y - fitted) * np.sqrt(weights) / sd
+
+
+def scores(estimator, X, y, sample_weight, kind):
+    """Means and randomised quantile residuals of a generalised model.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y, sample_weight
+        As `ResidualsDisplay.from_estimator` takes them.
+    kind : {"conditional", "marginal"}
+
+    Returns
+    -------
+    fitted, residuals : ndarray of shape (n,)
+        NaN where something is missing.
+    kind : str
+        "quantile".
+
+    Raises
+    ------
+    ValueError
+        For ``kind="marginal"``.
+    """
+    if kind == "marginal":
+        raise ValueError(
+            "Marginal residuals are there for linear mixed models; simulated_residuals "
+            "compares the responses of generalised ones with their population."
+        )
+    rows = Rows.read(estimator, X)
+    y = rows.response(y)
+    w = estimator._trials_of(rows.frame, sample_weight, len(y))
+    fitted, residuals = np.full(len(y), np.nan), np.full(len(y), np.nan)
+    eta = estimator._predict_rows(rows)
+    known = ~np.isnan(eta) & ~np.isnan(y)
+    result = estimator.result_
+    found = FamilyRows.at(result, eta[known], y[known], w[known])
+    fitted[known] = found.mean
+    residuals[known] = found.quantile_residuals(np.random.default_rng(0))
+    return fitted, residuals, "quantile"
 
 
 def marginal_sd(estimator, design, weights):

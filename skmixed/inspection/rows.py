@@ -4,12 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.input import (
-    read_features,
-    read_response,
-    read_table,
-)
-from skmixed.estimators.rows import response_of
+from skmixed.estimators.input import read_features, read_table
 from skmixed.formula.text.parse import columns_of
 from skmixed.inference.opened.fitted import Fitted, fitted
 
@@ -98,6 +93,7 @@ def read_along(estimator, X, y, x, group):
     -------
     frame : DataFrame of n rows
     y : ndarray of shape (n,)
+        Of labels 0 and 1, of grades their places.
     codes : ndarray of shape (n,)
         -1 for groups that `fit` did not see.
     labels : ndarray of shape (G,)
@@ -109,9 +105,22 @@ def read_along(estimator, X, y, x, group):
     codes, labels = group_codes(estimator, frame, group)
     x = slope_column(estimator, frame, group, x)
     y_name = estimator.spec_.formula.response or getattr(y, "name", None) or "y"
-    y = response_of(estimator, frame) if y is None else read_response(y, len(frame))
+    y_name = mean_name(estimator, y_name)
+    y = estimator._observed(frame, y)
     names = {"x_name": x, "y_name": y_name, "group_name": group}
     return frame, y, codes, labels, names
+
+
+def mean_name(estimator, response):
+    """What a model's predictions are of: a response, or what its labels stand for."""
+    result = getattr(estimator, "result_", None)
+    family = getattr(result, "family", None)
+    if family is None or family.name not in ("binomial", "ordinal"):
+        return response
+    if family.name == "ordinal":
+        return f"grade of {response}, counted from 0"
+    classes = getattr(estimator, "classes_", None)
+    return response if classes is None else f"P({response} = {classes[1]})"
 
 
 def read_table_or_fail(data):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from skmixed.inference.diagnose.unshrunk import unshrunk_effects
-from skmixed.inspection.rows import choose_factor, refuse_other_families
+from skmixed.inspection.rows import choose_factor
 from skmixed.inspection.style import (
     BLACK,
     BLUE,
@@ -89,8 +89,10 @@ class ShrinkageDisplay:
 
         Parameters
         ----------
-        estimator : MixedLinearRegressor
-            Fitted.
+        estimator : MixedLinearRegressor, or estimator of another family
+            Fitted. Of other families a group's own regression is one Newton step of its
+            likelihood from the mode, on the scale of the linear predictor: it exists
+            where all answers of a group are the same, too.
         group : str, default=None
             Grouping factor; by default the first.
         effects : pair of str, default=None
@@ -113,7 +115,6 @@ class ShrinkageDisplay:
         ValueError
             Where the factor has fewer than two effects.
         """
-        refuse_other_families(estimator, "ShrinkageDisplay")
         group = choose_factor(estimator, group)
         result = estimator.result_
         factor = result.groups.index(group)

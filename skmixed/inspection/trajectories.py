@@ -7,7 +7,6 @@ from skmixed.inspection.rows import (
     factorize,
     read_along,
     read_table_or_fail,
-    refuse_other_families,
 )
 from skmixed.inspection.style import (
     BLACK,
@@ -166,8 +165,10 @@ class TrajectoriesDisplay:
 
         Parameters
         ----------
-        estimator : MixedLinearRegressor
-            Fitted.
+        estimator : MixedLinearRegressor, or estimator of another family
+            Fitted. Lines of other families are on the scale of the response: those of
+            groups at their conditional modes, that of the population averaged over the
+            random effects.
         X : data frame
             Rows to draw. Predictors that are not drawn are held at the group's own
             value, or at their mean or most frequent value if they vary within groups.
@@ -185,7 +186,6 @@ class TrajectoriesDisplay:
         -------
         TrajectoriesDisplay
         """
-        refuse_other_families(estimator, "TrajectoriesDisplay")
         frame, y, codes, labels, names = read_along(estimator, X, y, x, group)
         rows = TrajectoryRows(frame, names["x_name"], y, codes, labels, facet)
         options = (highlight, kind, max_groups, random_state)

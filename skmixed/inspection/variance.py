@@ -14,6 +14,7 @@ from skmixed.inspection.style import (
     legend_above,
     open_axes,
 )
+from skmixed.likelihood.result import is_linear
 
 FIXED, RESIDUAL = "Fixed effects", "Residual"
 COLOURS = (BLUE, ORANGE, PURPLE, SKY)
@@ -35,6 +36,8 @@ class VarianceDisplay:
     models : list of str
     icc : list of dict of str to float
         Intraclass correlations of every model by grouping factor.
+    of : {"response", "linear predictor"}
+        What the variance is of.
 
     Attributes
     ----------
@@ -60,11 +63,12 @@ class VarianceDisplay:
     (['Fixed effects', 'school', 'Residual'], array([[0.32, 0.1 , 0.58]]))
     """
 
-    def __init__(self, *, shares, parts, models, icc):
+    def __init__(self, *, shares, parts, models, icc, of="response"):
         self.shares, self.parts, self.models, self.icc = shares, parts, models, icc
+        self.of = of
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, bar_kw=None):
+    def from_estimator(cls, estimator, *, scale=None, ax=None, bar_kw=None):
         """Plot the variance shares of fitted models.
 
         Parameters
@@ -72,6 +76,9 @@ class VarianceDisplay:
         estimator : MixedLinearRegressor, list or dict of them
             Fitted, with random effects; the keys of a dict name the bars, else their
             formulas do.
+        scale : {"link", "response"}, default=None
+            Of generalised models: the scale of the linear predictor, which is the
+            default, or that of the responses.
         ax : matplotlib Axes, default=None
             Where to draw; by default on a new figure.
         bar_kw : dict, default=None
@@ -88,7 +95,8 @@ class VarianceDisplay:
         tables = {}
         for name, model in estimator.items():
             check_is_fitted(model)
-            tables[name] = model.variance_partition()
+            options = {} if scale is None else {"scale": scale}
+            tables[name] = model.variance_partition(**options)
         rows = list(dict.fromkeys(row for t in tables.values() for row in t.index))
         groups = [row for row in rows if row not in (FIXED, RESIDUAL)]
         parts = [FIXED, *groups, RESIDUAL]
@@ -100,9 +108,10 @@ class VarianceDisplay:
             {g: float(t.loc[g, "adjusted_share"]) for g in groups if g in t.index}
             for t in tables.values()
         ]
-        display = cls(
-            shares=np.array(shares), parts=parts, models=list(tables), icc=icc
-        )
+        families = [is_linear(model.result_) for model in estimator.values()]
+        of = "response" if scale == "response" or all(families) else "linear predictor"
+        names = {"parts": parts, "models": list(tables), "icc": icc, "of": of}
+        display = cls(shares=np.array(shares), **names)
         return display.plot(ax, bar_kw=bar_kw)
 
     def plot(self, ax=None, *, bar_kw=None):
@@ -144,7 +153,7 @@ class VarianceDisplay:
         ax.spines["left"].set_visible(False)
         ax.set_xlim(0.0, 1.0)
         ax.set_ylim(-0.4, n - 0.35)
-        ax.set_xlabel("share of the variance of the response")
+        ax.set_xlabel(f"share of the variance of the {self.of}")
         legend_above(axes, new=new, ncols=4)
         return self
 

@@ -519,17 +519,3 @@ def test_overdispersion_is_seen():
     found = skmixed.inspection.simulated_residuals(model, ticks, random_state=0)
     assert found.tests.loc["dispersion", "statistic"] > 5
     assert found.tests.loc["dispersion", "p_value"] < 0.05
-
-
-REFUSED = {
-    "cluster_robust": lambda m, X: skmixed.cluster_robust(m, X),
-    "ResidualsDisplay": lambda m, X: skmixed.inspection.ResidualsDisplay.from_estimator(
-        m, X
-    ),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_of_linear_models_is_refused_by_name(cbpp, herds, name):
-    with pytest.raises(ValueError, match="linear mixed models"):
-        REFUSED[name](cbpp, herds)

@@ -1,6 +1,9 @@
 """Every statement of every generalised model: it works, or is refused by name."""
 
+import os
+
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -143,6 +146,41 @@ STATEMENTS = {
     ),
     "influence": (lambda m, o, X: inspection.influence(o, X, level="g"), {}),
     "check_model": (lambda m, o, X: inspection.check_model(o, X), {}),
+    "report": (lambda m, o, X: o.report(os.devnull, X), {}),
+    "GroupLinesDisplay": (
+        lambda m, o, X: inspection.GroupLinesDisplay.from_estimator(m, X),
+        {},
+    ),
+    "TrajectoriesDisplay": (
+        lambda m, o, X: inspection.TrajectoriesDisplay.from_estimator(m, X),
+        {},
+    ),
+    "ShrinkageDisplay": (
+        lambda m, o, X: inspection.ShrinkageDisplay.from_estimator(m),
+        dict.fromkeys(NAMES, "two random effects"),
+    ),
+    "ResidualsDisplay": (
+        lambda m, o, X: inspection.ResidualsDisplay.from_estimator(m, X),
+        {},
+    ),
+    "ResidualsDisplay marginal": (
+        lambda m, o, X: inspection.ResidualsDisplay.from_estimator(
+            m, X, kind="marginal"
+        ),
+        dict.fromkeys(NAMES, "linear mixed models"),
+    ),
+    "VarianceDisplay": (
+        lambda m, o, X: inspection.VarianceDisplay.from_estimator(m),
+        SHARES,
+    ),
+    "VarianceDisplay response": (
+        lambda m, o, X: inspection.VarianceDisplay.from_estimator(m, scale="response"),
+        {GRADES: "Grades have no variance"},
+    ),
+    "InfluenceDisplay": (
+        lambda m, o, X: inspection.InfluenceDisplay.from_estimator(o, X, level="g"),
+        {},
+    ),
     "RandomEffectsDisplay": (
         lambda m, o, X: inspection.RandomEffectsDisplay.from_estimator(m),
         {},
@@ -166,6 +204,7 @@ def test_statements_work_or_are_refused_by_name(models, frame, name, statement):
             say(*models[name], frame)
         return
     found = say(*models[name], frame)
+    plt.close("all")
     if hasattr(found, "to_text"):
         assert max(map(len, str(found).splitlines())) <= 80
 

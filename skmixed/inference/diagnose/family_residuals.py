@@ -55,17 +55,35 @@ class FamilyRows:
         FamilyRows
         """
         result = fit.result
-        family, psi = result.family, result.psi
         eta = predictor_at_modes(result, design)
         w = 1.0 if design.weights is None else design.weights
-        W = family.terms(design.y, w, eta, psi).W
+        W = result.family.terms(design.y, w, eta, result.psi).W
+        amount = float(W @ random_variance(fit, design))
+        return cls.at(result, eta, design.y, w, len(result.coef) + amount)
+
+    @classmethod
+    def at(cls, result, eta, y, w, n_effective=np.nan):
+        """Rows at some linear predictors.
+
+        Parameters
+        ----------
+        result : GeneralizedResult
+        eta, y : ndarray of shape (n,)
+        w : ndarray of shape (n,) or float
+        n_effective : float, optional
+
+        Returns
+        -------
+        FamilyRows
+        """
+        family, psi = result.family, result.psi
         return cls(
             eta=eta,
-            y=design.y,
+            y=y,
             mean=family.mean(eta, psi),
             law=family.distribution(eta, psi, w),
             unit=family.unit(w),
-            n_effective=len(result.coef) + float(W @ random_variance(fit, design)),
+            n_effective=n_effective,
             discrete=family.discrete,
         )
 
