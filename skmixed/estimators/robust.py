@@ -14,7 +14,7 @@ from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.resample.row_draws import refuse_other_rows
 
 
-def cluster_robust(model, X, y=None, *, kind="CR2", cluster=None, sample_weight=None):
+def cluster_robust(model, X, y=None, *, sample_weight=None, kind="CR2", cluster=None):
     """Covariance of the fixed effects that holds where the random part is wrong.
 
     Parameters
@@ -25,13 +25,13 @@ def cluster_robust(model, X, y=None, *, kind="CR2", cluster=None, sample_weight=
         The rows of the fit.
     y : array-like of shape (n_samples,), default=None
         Their response; by default the left side of the formula is read from `X`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Of the fit.
     kind : {"CR2", "CR1", "CR0"}, default="CR2"
         CR2 is the one for few clusters.
     cluster : str, default=None
         Grouping factor of the model whose levels are the clusters; all others are
         nested in it. By default the one with the fewest levels.
-    sample_weight : array-like of shape (n_samples,), default=None
-        Of the fit.
 
     Returns
     -------

@@ -103,8 +103,8 @@ class StatementsMixin:
         parameters=None,
         *,
         method="wald",
-        confidence_level=0.95,
         ddf="auto",
+        confidence_level=0.95,
         n_resamples=1000,
         X=None,
         sample_weight=None,
@@ -127,9 +127,9 @@ class StatementsMixin:
             "profile" is exact as far as the likelihood ratio is, and goes up to the
             boundary; like lme4's it rests on maximum likelihood for REML fits too.
             "bootstrap" refits the model to responses drawn from it.
-        confidence_level : float, default=0.95
         ddf : str, default="auto"
             Degrees of freedom of the t intervals; see `summary`.
+        confidence_level : float, default=0.95
         vcov : ClusterRobust, default=None
             Robust standard errors of Wald's intervals; see `cluster_robust`.
         n_resamples, X, sample_weight, kind, n_jobs, random_state : optional

@@ -4,7 +4,15 @@ import numpy as np
 from scipy import stats
 
 from skmixed.inference.arguments import check_confidence_level
-from skmixed.inspection.style import BLACK, BLUE, GREY, grid, legend_above, open_axes
+from skmixed.inspection.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    grid,
+    legend_above,
+    open_axes,
+    styled,
+)
 
 # Columns of the table that are no estimates.
 OTHER_COLUMNS = {"n", "extra_df", "inference", "danger"}
@@ -68,7 +76,14 @@ class ApproachesDisplay:
 
     @classmethod
     def from_table(
-        cls, table, *, coefs=None, reference="mixed", confidence_level=0.95, ax=None
+        cls,
+        table,
+        *,
+        coefs=None,
+        reference="mixed",
+        confidence_level=0.95,
+        ax=None,
+        **style,
     ):
         """Plot a comparison.
 
@@ -85,6 +100,8 @@ class ApproachesDisplay:
             Of the intervals.
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -112,7 +129,7 @@ class ApproachesDisplay:
             coef_names=coefs,
             reference=reference if reference in frame.index else None,
             confidence_level=confidence_level,
-        ).plot(ax)
+        ).plot(ax, **style)
 
     @property
     def intervals(self):
@@ -121,13 +138,15 @@ class ApproachesDisplay:
         reach = stats.norm.ppf((1 + level) / 2) * self.std_errors
         return np.stack([self.estimates - reach, self.estimates + reach], axis=2)
 
-    def plot(self, ax=None, *, line_kw=None, scatter_kw=None):
+    def plot(self, ax=None, *, title=None, line_kw=None, scatter_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the coefficients.
+        title : str, default=None
+            Over the picture.
         line_kw, scatter_kw : dict, default=None
             Style of the intervals and of the estimates.
 
@@ -139,10 +158,10 @@ class ApproachesDisplay:
         columns = min(n, 2)
         shape = grid(n, columns, ax)
         size = (6.4, (0.36 * rows + 0.9) * shape[0] + 0.4)
-        axes = open_axes(self, ax, shape, figsize=size, sharey=True)
+        axes = open_axes(self, ax, shape, title=title, figsize=size, sharey=True)
         place = np.arange(rows)[::-1]
         for column, one in zip(range(n), axes.flat, strict=False):
-            self._draw(one, column, place, line_kw or {}, scatter_kw or {})
+            self._draw(one, column, place, line_kw, scatter_kw)
         for unused in axes.flat[n:]:
             unused.set_axis_off()
         axes[0, 0].set_yticks(place, self.approaches)
@@ -169,9 +188,9 @@ class ApproachesDisplay:
         colours = [BLUE if a == self.reference else BLACK for a in self.approaches]
         level = f"{100 * self.confidence_level:g} % interval"
         lines = {"colors": colours, "lw": 2.2, "label": level}
-        ax.hlines(place, low, high, **(lines | line_kw))
+        ax.hlines(place, low, high, **styled(lines, line_kw))
         ax.scatter(
-            estimate, place, **({"c": colours, "s": 36, "zorder": 3} | scatter_kw)
+            estimate, place, **styled({"c": colours, "s": 36, "zorder": 3}, scatter_kw)
         )
         ax.set_xlim(*self._limits(column))
         for row in np.flatnonzero(np.isnan(estimate)):

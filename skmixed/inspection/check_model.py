@@ -102,12 +102,12 @@ class ModelReport(Printed):
         return "\n".join(lines)
 
 
-def check_model(estimator, X, y=None, *, sample_weight=None, verbose=None):
+def check_model(model, X, y=None, *, sample_weight=None, verbose=None):
     """Ask a fitted model the usual questions, and answer in sentences.
 
     Parameters
     ----------
-    estimator : MixedLinearRegressor, or estimator of another family
+    model : MixedLinearRegressor, or estimator of another family
         Fitted.
     X : data frame
         The table that `fit` was given; a fitted model keeps no rows.
@@ -151,20 +151,20 @@ def check_model(estimator, X, y=None, *, sample_weight=None, verbose=None):
     stand this well; prediction intervals do not. Look for single rows, or transform the
     response.
     """
-    rows = Rows.read_fitted(estimator, X, y, sample_weight, generalized=True)
-    if is_linear(estimator.result_):
+    rows = Rows.read_fitted(model, X, y, sample_weight, generalized=True)
+    if is_linear(model.result_):
         found = [
-            *check_structure(estimator, rows, ask.check_influence, verbose),
-            *check_residuals(estimator, rows),
+            *check_structure(model, rows, ask.check_influence, verbose),
+            *check_residuals(model, rows),
         ]
     else:
         found = [
-            *check_structure(estimator, rows, family.check_family_influence, verbose),
-            *check_responses(estimator, rows, (X, y, sample_weight)),
+            *check_structure(model, rows, family.check_family_influence, verbose),
+            *check_responses(model, rows, (X, y, sample_weight)),
         ]
     found += [
         ask.check_normality(modes, f"effects `{effect}` of `{group}`", "random effects")
-        for group, effect, modes in standardised_modes(estimator.fitted_)
+        for group, effect, modes in standardised_modes(model.fitted_)
     ]
     return ModelReport(tuple(found))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmixed.inspection.style import BLUE, GREY, legend_above, open_axes
+from skmixed.inspection.style import BLUE, GREY, legend_above, open_axes, styled
 
 # Scores of which less is better.
 LOW = ("rmse", "mse", "mae", "median_ae", "fit_time")
@@ -61,7 +61,7 @@ class CrossValidationDisplay:
         self.models, self.score = models, score
 
     @classmethod
-    def from_table(cls, table, *, score=None, ax=None):
+    def from_table(cls, table, *, score=None, ax=None, **style):
         """Plot a comparison.
 
         Parameters
@@ -73,6 +73,8 @@ class CrossValidationDisplay:
             Column to show; by default the first.
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -109,15 +111,17 @@ class CrossValidationDisplay:
         display = cls(
             means=means, spread=spread, folds=folds, models=models, score=score
         )
-        return display.plot(ax)
+        return display.plot(ax, **style)
 
-    def plot(self, ax=None, *, line_kw=None, scatter_kw=None):
+    def plot(self, ax=None, *, title=None, line_kw=None, scatter_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the regimes.
+        title : str, default=None
+            Over the picture.
         line_kw, scatter_kw : dict, default=None
             Style of the ranges and of the means.
 
@@ -127,11 +131,13 @@ class CrossValidationDisplay:
         """
         n, rows = len(self.means), len(self.models)
         size = (6.4, (0.42 * rows + 0.9) * n + 0.3)
-        axes = open_axes(self, ax, (n, 1), figsize=size, sharex=True, sharey=True)
+        axes = open_axes(
+            self, ax, (n, 1), title=title, figsize=size, sharex=True, sharey=True
+        )
         place = np.arange(rows)[::-1]
         for regime, one in zip(self.means, axes.flat, strict=True):
             draw = self._draw_scores if self.differences is None else self._draw_paired
-            draw(one, regime, place, line_kw or {}, scatter_kw or {})
+            draw(one, regime, place, line_kw, scatter_kw)
             one.set_title(regime, loc="left", fontsize="medium")
             one.grid(axis="x", color="0.92")
             one.set_axisbelow(True)
@@ -158,18 +164,18 @@ class CrossValidationDisplay:
     def _draw_scores(self, ax, regime, place, line_kw, scatter_kw):
         mean, sd = self.means[regime], self.spread[regime]
         style = {"color": BLUE, "lw": 2.0, "alpha": 0.5, "label": "sd over folds"}
-        ax.hlines(place, mean - sd, mean + sd, **(style | line_kw))
+        ax.hlines(place, mean - sd, mean + sd, **styled(style, line_kw))
         style = {"s": 40, "color": BLUE, "zorder": 3, "label": "mean"}
-        ax.scatter(mean, place, **(style | scatter_kw))
+        ax.scatter(mean, place, **styled(style, scatter_kw))
 
     def _draw_paired(self, ax, regime, place, line_kw, scatter_kw):
         found = self.differences[regime]
         style = {"color": GREY, "lw": 0.8, "ls": "--", "zorder": 1}
         ax.axvline(0.0, **style)
         style = {"color": BLUE, "lw": 2.0, "alpha": 0.5, "label": "range of folds"}
-        ax.hlines(place, found.min(axis=1), found.max(axis=1), **(style | line_kw))
+        ax.hlines(place, found.min(axis=1), found.max(axis=1), **styled(style, line_kw))
         heights = np.repeat(place, found.shape[1])
         style = {"s": 14, "c": GREY, "lw": 0, "zorder": 2, "label": "fold"}
         ax.scatter(found.ravel(), heights, **style)
         style = {"s": 40, "color": BLUE, "zorder": 3, "label": "mean of folds"}
-        ax.scatter(found.mean(axis=1), place, **(style | scatter_kw))
+        ax.scatter(found.mean(axis=1), place, **styled(style, scatter_kw))

@@ -28,6 +28,7 @@ from skmixed.inspection.style import (
     grid,
     legend_above,
     open_axes,
+    styled,
 )
 from skmixed.warnings import SingularFitWarning
 
@@ -116,6 +117,7 @@ class GroupLinesDisplay:
         max_groups=200,
         random_state=0,
         ax=None,
+        **style,
     ):
         """Fit straight lines in four ways, and plot them.
 
@@ -133,6 +135,8 @@ class GroupLinesDisplay:
             Seed of that sample.
         ax : matplotlib Axes, or array of four, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -162,7 +166,7 @@ class GroupLinesDisplay:
             highlight=tuple(labels[keep].tolist()),
             points=some_rows(rows["x"], rows["y"], random_state),
             **names,
-        ).plot(ax)
+        ).plot(ax, **style)
 
     @classmethod
     def from_estimator(
@@ -177,6 +181,7 @@ class GroupLinesDisplay:
         max_groups=200,
         random_state=0,
         ax=None,
+        **style,
     ):
         """Plot the lines of a fitted model.
 
@@ -197,7 +202,7 @@ class GroupLinesDisplay:
             `group`, else the first numeric fixed effect.
         group : str, default=None
             Grouping factor; by default the first.
-        highlight, max_groups, random_state, ax
+        highlight, max_groups, random_state, ax, **style
             As in `from_data`.
 
         Returns
@@ -220,15 +225,17 @@ class GroupLinesDisplay:
             highlight=tuple(labels[keep].tolist()),
             points=some_rows(frame[x], y, random_state),
             **names,
-        ).plot(ax)
+        ).plot(ax, **style)
 
-    def plot(self, ax=None, *, line_kw=None, scatter_kw=None):
+    def plot(self, ax=None, *, title=None, line_kw=None, scatter_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the models.
+        title : str, default=None
+            Over the picture.
         line_kw, scatter_kw : dict, default=None
             Style of the groups' lines (of a `LineCollection`) and of the rows.
 
@@ -240,12 +247,14 @@ class GroupLinesDisplay:
         columns = min(n, 2)
         shape = grid(n, columns, ax)
         size = (6.4, 3.0 * shape[0] + 0.4) if n > 1 else (WIDTH, HEIGHT)
-        axes = open_axes(self, ax, shape, figsize=size, sharex=True, sharey=True)
-        for title, one in zip(self.lines, axes.flat, strict=False):
-            self._draw_rows(one, scatter_kw or {})
-            self._draw(one, title, line_kw or {})
+        axes = open_axes(
+            self, ax, shape, title=title, figsize=size, sharex=True, sharey=True
+        )
+        for model, one in zip(self.lines, axes.flat, strict=False):
+            self._draw_rows(one, scatter_kw)
+            self._draw(one, model, line_kw)
             if n > 1:
-                one.set_title(title, loc="left", fontsize="medium")
+                one.set_title(model, loc="left", fontsize="medium")
         for unused in axes.flat[n:]:
             unused.set_axis_off()
         for bottom in axes[-1]:
@@ -262,7 +271,7 @@ class GroupLinesDisplay:
         style = {"s": 5, "lw": 0, "color": GREY, "zorder": 0, "label": "rows"}
         style["alpha"] = fade(len(self.points), most=0.5, at=300)
         style["rasterized"] = len(self.points) > RASTERISED
-        ax.scatter(*self.points.T, **(style | scatter_kw))
+        ax.scatter(*self.points.T, **styled(style, scatter_kw))
 
     def _vertical_range(self):
         shown = [lines for title, lines in self.lines.items() if title != SEPARATE]
@@ -279,7 +288,7 @@ class GroupLinesDisplay:
             style = {"colors": BLUE, "linewidths": 0.9, "rasterized": n > RASTERISED}
             style |= {"alpha": fade(n, least=0.2)}
             style["label"] = f"line per {self.group_name}"
-            ax.add_collection(LineCollection(list(lines), **(style | line_kw)))
+            ax.add_collection(LineCollection(list(lines), **styled(style, line_kw)))
         if title in self.population:
             style = {"color": BLACK, "lw": 2.2, "zorder": 5, "label": "population"}
             ax.plot(*self.population[title].T, **style)

@@ -84,7 +84,7 @@ class Influence(Printed):
 
 
 def influence(
-    estimator,
+    model,
     X,
     y=None,
     *,
@@ -97,7 +97,7 @@ def influence(
 
     Parameters
     ----------
-    estimator : MixedLinearRegressor, or estimator of another family
+    model : MixedLinearRegressor, or estimator of another family
         Fitted.
     X : data frame
         The table that `fit` was given; a fitted model keeps no rows.
@@ -149,10 +149,10 @@ def influence(
     >>> found.dfbetas.loc[28].round(2).to_dict()
     {'Intercept': -0.32, 'lrt': -0.22}
     """
-    rows = Rows.read_fitted(estimator, X, y, sample_weight, generalized=True)
-    result = estimator.result_
-    codes, index = units_of(estimator, rows, level)
-    deletion = delete_units(estimator, rows.design, codes, level, refit, verbose)
+    rows = Rows.read_fitted(model, X, y, sample_weight, generalized=True)
+    result = model.result_
+    codes, index = units_of(model, rows, level)
+    deletion = delete_units(model, rows.design, codes, level, refit, verbose)
     linear = is_linear(result)
     table = {
         "n_rows": np.bincount(codes, minlength=len(index)),
@@ -163,7 +163,7 @@ def influence(
     if deletion.hat is not None:
         table["hat"] = deletion.hat
     table = {name: own for name, own in table.items() if not np.isnan(own).all()}
-    names = list(estimator.fixed_effects_.index)
+    names = list(model.fixed_effects_.index)
     return Influence(
         table=pd.DataFrame(table, index=index),
         dfbetas=pd.DataFrame(deletion.dfbetas(result), index=index, columns=names),

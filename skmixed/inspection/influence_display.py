@@ -11,6 +11,7 @@ from skmixed.inspection.style import (
     VERMILLION,
     WIDTH,
     open_axes,
+    styled,
 )
 
 # Distances from which a unit deserves a look, and from which it is a problem.
@@ -74,6 +75,7 @@ class InfluenceDisplay:
         n_named=3,
         verbose=None,
         ax=None,
+        **style,
     ):
         """Measure influence, and plot it.
 
@@ -85,6 +87,8 @@ class InfluenceDisplay:
             The largest that are named.
         ax : matplotlib Axes, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -92,10 +96,10 @@ class InfluenceDisplay:
         """
         options = {"sample_weight": sample_weight, "level": level, "refit": refit}
         found = influence(estimator, X, y, verbose=verbose, **options)
-        return cls.from_influence(found, n_named=n_named, ax=ax)
+        return cls.from_influence(found, n_named=n_named, ax=ax, **style)
 
     @classmethod
-    def from_influence(cls, found, *, n_named=3, ax=None):
+    def from_influence(cls, found, *, n_named=3, ax=None, **style):
         """Plot influence that is known.
 
         Parameters
@@ -106,6 +110,8 @@ class InfluenceDisplay:
             The largest that are named.
         ax : matplotlib Axes, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -118,15 +124,17 @@ class InfluenceDisplay:
             level=found.level,
             refitted=found.random_sd is not None,
         )
-        return display.plot(ax, n_named=n_named)
+        return display.plot(ax, n_named=n_named, **style)
 
-    def plot(self, ax=None, *, n_named=3, line_kw=None, scatter_kw=None):
+    def plot(self, ax=None, *, title=None, n_named=3, line_kw=None, scatter_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; by default on a new figure.
+        title : str, default=None
+            Over the picture.
         n_named : int, default=3
             The largest that are named.
         line_kw, scatter_kw : dict, default=None
@@ -136,13 +144,13 @@ class InfluenceDisplay:
         -------
         InfluenceDisplay
         """
-        (ax,) = open_axes(self, ax, figsize=(WIDTH, HEIGHT)).flat
+        (ax,) = open_axes(self, ax, title=title, figsize=(WIDTH, HEIGHT)).flat
         place, n = np.arange(len(self.distances)), len(self.distances)
         style = {"color": BLUE, "lw": 1.0 if n <= 300 else 0.3}
         style["rasterized"] = n > RASTERISED
-        ax.vlines(place, 0.0, self.distances, **(style | (line_kw or {})))
+        ax.vlines(place, 0.0, self.distances, **styled(style, line_kw))
         style = {"s": 14 if n <= 300 else 4, "color": BLUE, "lw": 0, "zorder": 3}
-        ax.scatter(place, self.distances, **(style | (scatter_kw or {})))
+        ax.scatter(place, self.distances, **styled(style, scatter_kw))
         for row in range(max(n - n_named, 0), n):
             at = (place[row], self.distances[row])
             style = {"textcoords": "offset points", "xytext": (-6, 0), "va": "center"}

@@ -68,15 +68,19 @@ class Occasions(Printed):
         yield from self.notes
 
 
-def describe_occasions(data, response, time, group, *, bins=None):
+def describe_occasions(
+    data, response=None, time=None, group=None, *, x=None, y=None, bins=None
+):
     """Describe repeated measurements: mean, spread and correlation over time.
 
     Parameters
     ----------
     data : data frame
         One row per measurement.
-    response, time, group : str
-        Columns: what was measured, when, and on whom.
+    x, y, group : str
+        Columns: when it was measured, what, and on whom; as in pictures of data.
+    time, response : str
+        Other words for `x` and `y`.
     bins : int or sequence of float, default=None
         Number of equal intervals of time, or their edges. By default every distinct
         time is an occasion, unless the times look irregular (more than 20, or more than
@@ -90,6 +94,8 @@ def describe_occasions(data, response, time, group, *, bins=None):
 
     Raises
     ------
+    TypeError
+        Where a column is not named, or twice.
     ValueError
         If a column is absent, or a response or a time to be binned is not numeric.
 
@@ -107,7 +113,8 @@ def describe_occasions(data, response, time, group, *, bins=None):
     >>> from skmixed import describe_occasions
     >>> from skmixed.datasets import load_sleepstudy
     >>> sleep = load_sleepstudy().frame
-    >>> occasions = describe_occasions(sleep, "Reaction", "Days", "Subject")
+    >>> columns = {"x": "Days", "y": "Reaction", "group": "Subject"}
+    >>> occasions = describe_occasions(sleep, **columns)
     >>> occasions.table.loc[[0, 4, 9]].round(1)
            n  missing   mean    sd
     Days
@@ -115,6 +122,10 @@ def describe_occasions(data, response, time, group, *, bins=None):
     4     18        0  288.6  42.5
     9     18        0  350.9  67.0
     """
+    response = one_name("y", y, "response", response)
+    time = one_name("x", x, "time", time)
+    if group is None:
+        raise TypeError("Name the column of groups: group='...'.")
     frame = nw.from_native(data, eager_only=True).to_pandas()
     for column in (response, time, group):
         if column not in frame.columns:
@@ -140,6 +151,25 @@ def describe_occasions(data, response, time, group, *, bins=None):
         response, group, time, aggfunc="mean", dropna=False, observed=True
     ).astype(float)
     return describe_wide(wide, f"{response} by {time}, {len(wide)} {group}", notes)
+
+
+def one_name(keyword, given, other, also):
+    """Take the column that one of two keywords names.
+
+    Parameters
+    ----------
+    keyword, other : str
+        The keywords.
+    given, also : str or None
+        What they were given.
+
+    Returns
+    -------
+    str
+    """
+    if (given is None) == (also is None):
+        raise TypeError(f"Name one column by {keyword}= (or {other}=), once.")
+    return also if given is None else given
 
 
 def find_occasions(times, bins, most_rows, notes):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from skmixed.inspection.occasion_table import describe_occasions
-from skmixed.inspection.style import BLACK, BLUE, GREY, PALE, open_axes
+from skmixed.inspection.style import BLACK, BLUE, GREY, PALE, open_axes, styled
 
 # More occasions than this have no room for their correlations.
 MOST_NUMBERS = 12
@@ -80,6 +80,7 @@ class OccasionsDisplay:
         y=None,
         bins=None,
         ax=None,
+        **style,
     ):
         """Describe repeated measurements, and plot what is found.
 
@@ -96,6 +97,8 @@ class OccasionsDisplay:
             As in `describe_occasions`.
         ax : matplotlib Axes, or array of three, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -106,15 +109,13 @@ class OccasionsDisplay:
         TypeError
             Where a column is not named, or twice.
         """
-        response = one_name("y", y, "response", response)
-        time = one_name("x", x, "time", time)
-        if group is None:
-            raise TypeError("Name the column of groups: group='...'.")
-        occasions = describe_occasions(data, response, time, group, bins=bins)
-        return cls.from_occasions(occasions, response_name=response, ax=ax)
+        options = {"x": x, "y": y, "bins": bins}
+        occasions = describe_occasions(data, response, time, group, **options)
+        response = y if response is None else response
+        return cls.from_occasions(occasions, response_name=response, ax=ax, **style)
 
     @classmethod
-    def from_occasions(cls, occasions, *, response_name="response", ax=None):
+    def from_occasions(cls, occasions, *, response_name="response", ax=None, **style):
         """Plot a description that is there already.
 
         Parameters
@@ -125,6 +126,8 @@ class OccasionsDisplay:
             Name of what was measured.
         ax : matplotlib Axes, or array of three, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -142,15 +145,17 @@ class OccasionsDisplay:
             correlation=occasions.correlation.to_numpy(dtype=float),
             time_name=str(table.index.name or "time"),
             response_name=response_name,
-        ).plot(ax)
+        ).plot(ax, **style)
 
-    def plot(self, ax=None, *, line_kw=None):
+    def plot(self, ax=None, *, title=None, line_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of three, default=None
             Where to draw; one axes is divided.
+        title : str, default=None
+            Over the picture.
         line_kw : dict, default=None
             Style of the lines of means and of standard deviations.
 
@@ -159,9 +164,9 @@ class OccasionsDisplay:
         OccasionsDisplay
         """
         share = {"height_ratios": (1.0, 0.8, 1.7)} if ax is None else {}
-        axes = open_axes(self, ax, (3, 1), figsize=(5.6, 8.6), **share)
-        self._draw_mean(axes[0, 0], line_kw or {})
-        self._draw_sd(axes[1, 0], line_kw or {})
+        axes = open_axes(self, ax, (3, 1), title=title, figsize=(5.6, 8.6), **share)
+        self._draw_mean(axes[0, 0], line_kw)
+        self._draw_sd(axes[1, 0], line_kw)
         self._draw_correlation(axes[2, 0])
         return self
 
@@ -169,14 +174,14 @@ class OccasionsDisplay:
         x, mean, sd = self.positions, self.mean, self.sd
         ax.fill_between(x, mean - sd, mean + sd, color=PALE, alpha=0.6, lw=0)
         style = {"marker": "o", "color": BLACK, "lw": 2.0, "ms": 4}
-        ax.plot(x, mean, **(style | line_kw))
+        ax.plot(x, mean, **styled(style, line_kw))
         title = "Mean, and one standard deviation around it"
         self._name(ax, title, self.response_name)
 
     def _draw_sd(self, ax, line_kw):
         x, sd = self.positions, self.sd
         style = {"marker": "o", "color": BLUE, "lw": 2.0, "ms": 4}
-        ax.plot(x, sd, **(style | line_kw))
+        ax.plot(x, sd, **styled(style, line_kw))
         style = {"textcoords": "offset points", "xytext": (0, 5), "ha": "center"}
         for i in range(0, len(x), -(-len(x) // MOST_NUMBERS)):
             text, place = f"{sd[i]:.3g}", (x[i], sd[i])
@@ -222,22 +227,3 @@ class OccasionsDisplay:
         ax.set_xlabel(self.time_name)
         ax.set_ylabel(self.time_name)
         ax.set_title("Correlation of occasions", loc="left", fontsize="medium")
-
-
-def one_name(keyword, given, other, also):
-    """Take the column that one of two keywords names.
-
-    Parameters
-    ----------
-    keyword, other : str
-        The keywords.
-    given, also : str or None
-        What they were given.
-
-    Returns
-    -------
-    str
-    """
-    if (given is None) == (also is None):
-        raise TypeError(f"Name one column by {keyword}= (or {other}=), once.")
-    return also if given is None else given

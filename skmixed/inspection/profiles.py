@@ -14,6 +14,7 @@ from skmixed.inspection.style import (
     grid,
     legend_above,
     open_axes,
+    styled,
 )
 
 # Points of a smooth curve, and zeta at which it ends: beyond there is next to nothing.
@@ -80,6 +81,7 @@ class ProfileDisplay:
         confidence_level=0.95,
         kind="zeta",
         ax=None,
+        **style,
     ):
         """Plot profiles that are there already.
 
@@ -95,6 +97,8 @@ class ProfileDisplay:
             Which picture.
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -112,11 +116,18 @@ class ProfileDisplay:
             reml_estimates=reml_estimates,
             confidence_level=confidence_level,
         )
-        return display.plot(ax, kind=kind)
+        return display.plot(ax, kind=kind, **style)
 
     @classmethod
     def from_estimator(
-        cls, estimator, parameters=None, *, confidence_level=0.95, kind="zeta", ax=None
+        cls,
+        estimator,
+        parameters=None,
+        *,
+        confidence_level=0.95,
+        kind="zeta",
+        ax=None,
+        **style,
     ):
         """Follow the profiles of a fitted model, and plot them.
 
@@ -129,7 +140,7 @@ class ProfileDisplay:
             and correlations, or the fixed effects where there are no random ones.
         confidence_level : float, default=0.95
             Of the intervals. The profiles are followed farther.
-        kind, ax
+        kind, ax, **style
             As in `from_profile`.
 
         Returns
@@ -149,7 +160,7 @@ class ProfileDisplay:
             names = list(profile.estimates.index)
             estimates = estimator.conf_int(names)["estimate"]
             options["reml_estimates"] = estimates.to_dict()
-        return cls.from_profile(profile, **options)
+        return cls.from_profile(profile, **options, **style)
 
     def smooth(self, name):
         """Zeta of a parameter as a smooth rising function.
@@ -173,15 +184,19 @@ class ProfileDisplay:
         x = x[np.abs(smooth(x)) <= FARTHEST]
         return np.linspace(x[0], x[-1], CURVE)
 
-    def plot(self, ax=None, *, kind="zeta"):
+    def plot(self, ax=None, *, title=None, kind="zeta", line_kw=None, band_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the parameters.
+        title : str, default=None
+            Over the picture.
         kind : {"zeta", "density"}, default="zeta"
             Signed root deviances, or densities.
+        line_kw, band_kw : dict, default=None
+            Style of the profiles and of the intervals.
 
         Returns
         -------
@@ -193,10 +208,12 @@ class ProfileDisplay:
         columns = min(n, 2)
         shape = grid(n, columns, ax)
         size = (5.6, 4.2) if n == 1 else (3.2 * columns, 2.3 * shape[0] + 0.6)
-        axes = open_axes(self, ax, shape, figsize=size, sharey=kind == "zeta")
+        axes = open_axes(
+            self, ax, shape, title=title, figsize=size, sharey=kind == "zeta"
+        )
         for name, one in zip(self.curves, axes.flat, strict=False):
             draw = self._draw_zeta if kind == "zeta" else self._draw_density
-            draw(one, name)
+            draw(one, name, line_kw, band_kw)
             one.set_xlabel(name)
         for unused in axes.flat[n:]:
             unused.set_axis_off()
@@ -205,33 +222,35 @@ class ProfileDisplay:
         legend_above(axes, new=ax is None, ncols=3)
         return self
 
-    def _draw_zeta(self, ax, name):
+    def _draw_zeta(self, ax, name, line_kw, band_kw):
         smooth, x = self.smooth(name), self.points(name)
         slope = float(smooth.derivative()(self.estimates[name]))
         straight = slope * (x - self.estimates[name])
         inside = np.abs(straight) <= FARTHEST
         level = f"{100 * self.confidence_level:g} % interval"
-        self._shade(ax, name, level)
+        band = {"color": PALE, "alpha": 0.5, "lw": 0, "label": level}
+        ax.axvspan(*self._ends(name), **styled(band, band_kw))
         ax.axhline(0.0, color=BLACK, lw=0.8)
         style = {"color": GREY, "lw": 1.2, "ls": "--"}
         ax.plot(x[inside], straight[inside], label="if quadratic (Wald)", **style)
-        ax.plot(x, smooth(x), color=BLUE, lw=2.0, label="profile")
+        style = {"color": BLUE, "lw": 2.0, "label": "profile"}
+        ax.plot(x, smooth(x), **styled(style, line_kw))
         ax.plot(self.estimates[name], 0.0, "o", color=VERMILLION, label="ML estimate")
         if name in self.reml_estimates:
             hollow = {"mfc": "white", "mec": VERMILLION, "label": "REML estimate"}
             at = self.reml_estimates[name]
             ax.plot(at, 0.0, "D", ls="none", ms=5, zorder=4, **hollow)
 
-    def _draw_density(self, ax, name):
+    def _draw_density(self, ax, name, line_kw, band_kw):
         smooth, x = self.smooth(name), self.points(name)
         density = stats.norm.pdf(smooth(x)) * smooth.derivative()(x)
-        low, high = self.intervals[name]
-        low = x[0] if np.isnan(low) else low
-        high = x[-1] if np.isnan(high) else high
+        low, high = self._ends(name)
         inside = (x >= low) & (x <= high)
         level = f"{100 * self.confidence_level:g} % interval"
-        ax.fill_between(x[inside], density[inside], color=PALE, lw=0, label=level)
-        ax.plot(x, density, color=BLUE, lw=2.0, label="profile")
+        band = {"color": PALE, "lw": 0, "label": level}
+        ax.fill_between(x[inside], density[inside], **styled(band, band_kw))
+        style = {"color": BLUE, "lw": 2.0, "label": "profile"}
+        ax.plot(x, density, **styled(style, line_kw))
         at = self.estimates[name]
         ax.axvline(at, color=VERMILLION, lw=1.2, label="ML estimate")
         if name in self.reml_estimates:
@@ -240,9 +259,7 @@ class ProfileDisplay:
         ax.set_ylim(bottom=0.0)
         ax.set_yticks([])
 
-    def _shade(self, ax, name, label):
-        low, high = self.intervals[name]
-        value = self.curves[name][:, 0]
-        low = value[0] if np.isnan(low) else low
-        high = value[-1] if np.isnan(high) else high
-        ax.axvspan(low, high, color=PALE, alpha=0.5, lw=0, label=label)
+    def _ends(self, name):
+        """Ends of the interval, or of the curve where it has none."""
+        ends = zip(self.intervals[name], self.curves[name][[0, -1], 0], strict=True)
+        return [other if np.isnan(end) else end for end, other in ends]

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from skmixed.inspection.style import BLACK, BLUE, PALE, RASTERISED
+from skmixed.inspection.style import BLACK, BLUE, PALE, RASTERISED, styled
 
 
 def normal_scores(n):
@@ -11,7 +11,7 @@ def normal_scores(n):
     return stats.norm.ppf((np.arange(1, n + 1) - 0.5) / n)
 
 
-def draw_qq(ax, values, *, name, color=BLUE):
+def draw_qq(ax, values, name, scatter_kw=None):
     """Draw a normal Q-Q plot with a 95 % band for every order statistic.
 
     Parameters
@@ -21,7 +21,8 @@ def draw_qq(ax, values, *, name, color=BLUE):
         Of unit variance if the model is right.
     name : str
         Of the points, in the legend.
-    color : str, optional
+    scatter_kw : dict, optional
+        Style of the points.
     """
     values = np.sort(values[np.isfinite(values)])
     n = len(values)
@@ -33,9 +34,9 @@ def draw_qq(ax, values, *, name, color=BLUE):
     band = "95 % if normal"
     ax.fill_between(x, low, high, color=PALE, alpha=0.5, lw=0, label=band)
     ax.plot(x[[0, -1]], x[[0, -1]], color=BLACK, lw=1.0)
-    style = {"s": 14 if n <= 300 else 6, "lw": 0, "c": color}
-    many = len(shown) > RASTERISED
-    ax.scatter(x, values[shown], label=name, zorder=3, rasterized=many, **style)
+    style = {"s": 14 if n <= 300 else 6, "lw": 0, "c": BLUE, "label": name}
+    style |= {"zorder": 3, "rasterized": len(shown) > RASTERISED}
+    ax.scatter(x, values[shown], **styled(style, scatter_kw))
     ax.set_xlabel("normal quantile")
 
 

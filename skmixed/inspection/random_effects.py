@@ -18,6 +18,7 @@ from skmixed.inspection.style import (
     find_groups,
     legend_above,
     open_axes,
+    styled,
 )
 
 # More groups than this have no room for their names.
@@ -96,10 +97,11 @@ class RandomEffectsDisplay:
         *,
         group=None,
         effects=None,
-        kind="caterpillar",
-        confidence_level=0.95,
         highlight=(),
+        confidence_level=0.95,
+        kind="caterpillar",
         ax=None,
+        **style,
     ):
         """Plot the random effects of a fitted model.
 
@@ -111,14 +113,16 @@ class RandomEffectsDisplay:
             Grouping factor; by default the first.
         effects : str or list of str, default=None
             Effects to show; by default all of the factor.
-        kind : {"caterpillar", "qq"}, default="caterpillar"
-            Which picture.
-        confidence_level : float, default=0.95
-            Of the intervals.
         highlight : label or sequence of labels, default=()
             Groups drawn in colour.
+        confidence_level : float, default=0.95
+            Of the intervals.
+        kind : {"caterpillar", "qq"}, default="caterpillar"
+            Which picture.
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -151,7 +155,7 @@ class RandomEffectsDisplay:
             group=group,
             confidence_level=confidence_level,
         )
-        return display.plot(ax, kind=kind, highlight=highlight)
+        return display.plot(ax, kind=kind, highlight=highlight, **style)
 
     @property
     def intervals(self):
@@ -170,17 +174,30 @@ class RandomEffectsDisplay:
         """
         return standardise_modes(self.estimates, self.sd**2, self.std_errors**2)
 
-    def plot(self, ax=None, *, kind="caterpillar", highlight=()):
+    def plot(
+        self,
+        ax=None,
+        *,
+        title=None,
+        highlight=(),
+        kind="caterpillar",
+        line_kw=None,
+        scatter_kw=None,
+    ):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the effects.
+        title : str, default=None
+            Over the picture.
         kind : {"caterpillar", "qq"}, default="caterpillar"
             Sorted intervals, or a normal Q-Q plot of standardised modes.
         highlight : label or sequence of labels, default=()
             Groups drawn in colour.
+        line_kw, scatter_kw : dict, default=None
+            Style of the intervals and of the modes.
 
         Returns
         -------
@@ -196,18 +213,19 @@ class RandomEffectsDisplay:
             self,
             ax,
             (1, k),
+            title=title,
             figsize=size if caterpillar else (WIDTH if k == 1 else 4.2 * k, HEIGHT),
             sharey=caterpillar,
         )
         for column, one in enumerate(axes.flat):
             draw = self._draw_caterpillar if caterpillar else self._draw_qq
-            draw(one, column, marked)
+            draw(one, column, marked, line_kw, scatter_kw)
         if caterpillar:
             self._name_groups(axes[0, 0])
         legend_above(axes, new=ax is None, ncols=2 if k == 1 else 3)
         return self
 
-    def _draw_caterpillar(self, ax, column, marked):
+    def _draw_caterpillar(self, ax, column, marked, line_kw, scatter_kw):
         G = len(self.labels)
         low, high = self.intervals[:, column].T
         clear = (low > 0) | (high < 0)
@@ -221,14 +239,14 @@ class RandomEffectsDisplay:
         dot = {"lw": 0, "zorder": 3, "rasterized": RASTERISED < G}
         for colour, which in ((GREY, drawn & ~clear), (BLUE, drawn & clear)):
             style = {"color": colour, "lw": thick, "rasterized": RASTERISED < G}
-            alpha = 0.35 if many else 0.8
+            style["alpha"] = 0.35 if many else 0.8
             rows = place[which]
-            ax.hlines(rows, low[which], high[which], alpha=alpha, **style)
-            size = 14 if not many else 3
+            ax.hlines(rows, low[which], high[which], **styled(style, line_kw))
             level = f"{100 * self.confidence_level:g} % interval"
-            label = f"{level} {'without' if colour == BLUE else 'with'} 0"
+            dot |= {"s": 14 if not many else 3, "c": colour}
+            dot["label"] = f"{level} {'without' if colour == BLUE else 'with'} 0"
             at = (self.estimates[which, column], rows)
-            ax.scatter(*at, s=size, c=colour, label=label, **dot)
+            ax.scatter(*at, **styled(dot, scatter_kw))
         for row, colour in zip(marked, HIGHLIGHTS * 20, strict=False):
             label = f"{self.group} {self.labels[row]}"
             at = (self.estimates[row, column], place[row])
@@ -250,13 +268,13 @@ class RandomEffectsDisplay:
             ax.set_yticks([])
             ax.set_ylabel(f"{G:,} groups ({self.group}), sorted")
 
-    def _draw_qq(self, ax, column, marked):
+    def _draw_qq(self, ax, column, marked, line_kw, scatter_kw):
         values = self.standardised[:, column]
         if np.isnan(values).all():
             note = f"The variance of `{self.effects[column]}` is 0:\nall modes are 0."
             ax.text(0.5, 0.5, note, ha="center", va="center", transform=ax.transAxes)
             return
-        draw_qq(ax, values, name=f"{self.group}")
+        draw_qq(ax, values, self.group, scatter_kw)
         rank = np.argsort(np.argsort(values))
         scores = normal_scores(int(np.isfinite(values).sum()))
         marked = marked[np.isfinite(values[marked])]

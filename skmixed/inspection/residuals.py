@@ -20,6 +20,7 @@ from skmixed.inspection.style import (
     choose_rows,
     fade,
     open_axes,
+    styled,
 )
 from skmixed.likelihood.result import is_linear
 
@@ -95,10 +96,11 @@ class ResidualsDisplay:
         y=None,
         *,
         sample_weight=None,
-        kind="conditional",
         group=None,
+        kind="conditional",
         panels=PANELS,
         ax=None,
+        **style,
     ):
         """Plot the residuals of a fitted model on some rows.
 
@@ -114,14 +116,16 @@ class ResidualsDisplay:
         sample_weight : array-like of shape (n_samples,), default=None
             Precision weights; residuals are divided by the standard deviation that
             they imply.
-        kind : {"conditional", "marginal"}, default="conditional"
-            Residuals of fixed and random effects, or of the fixed effects alone.
         group : str, default=None
             Grouping factor of the last panel; by default the first.
+        kind : {"conditional", "marginal"}, default="conditional"
+            Residuals of fixed and random effects, or of the fixed effects alone.
         panels : list of {"fitted", "scale", "qq", "groups"}
             Which panels; by default all that there are data for.
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -152,7 +156,9 @@ class ResidualsDisplay:
             fitted, residuals = fitted[known], residuals[known]
             codes = None if codes is None else codes[known]
         names = {"codes": codes, "labels": labels, "group": group, "kind": kind}
-        return cls(fitted=fitted, residuals=residuals, **names).plot(ax, panels=panels)
+        return cls(fitted=fitted, residuals=residuals, **names).plot(
+            ax, panels=panels, **style
+        )
 
     def group_quartiles(self):
         """Quartiles of the residuals of every group.
@@ -179,15 +185,21 @@ class ResidualsDisplay:
         index = pd.Index(self.labels[present], name=self.group)
         return pd.DataFrame(columns, index=index).sort_values("q50", kind="stable")
 
-    def plot(self, ax=None, *, panels=PANELS):
+    def plot(
+        self, ax=None, *, title=None, panels=PANELS, line_kw=None, scatter_kw=None
+    ):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the panels.
+        title : str, default=None
+            Over the picture.
         panels : list of {"fitted", "scale", "qq", "groups"}
             Which panels; by default all that there are data for.
+        line_kw, scatter_kw : dict, default=None
+            Style of the means over residuals, and of the residuals.
 
         Returns
         -------
@@ -201,29 +213,29 @@ class ResidualsDisplay:
         n = len(panels)
         shape = (1, 1) if n == 1 else (-(-n // 2), 2)
         size = (6.4, 4.6) if n == 1 else (9.6, 3.7 * shape[0])
-        axes = open_axes(self, ax, shape, figsize=size)
+        axes = open_axes(self, ax, shape, title=title, figsize=size)
         for panel, one in zip(panels, axes.flat, strict=False):
-            getattr(self, f"_draw_{panel}")(one)
+            getattr(self, f"_draw_{panel}")(one, line_kw, scatter_kw)
         for unused in axes.flat[n:]:
             unused.set_axis_off()
         return self
 
-    def _scatter(self, ax, heights):
+    def _scatter(self, ax, heights, line_kw, scatter_kw):
         shown = choose_rows(len(self.fitted), MOST_POINTS, 0)
         many = len(shown) > RASTERISED
         style = {"s": 14 if len(shown) <= 500 else 6, "lw": 0, "c": BLUE}
-        alpha = fade(len(shown), at=300, least=0.2)
+        style |= {"alpha": fade(len(shown), at=300, least=0.2), "rasterized": many}
         points = (self.fitted[shown], heights[shown])
-        ax.scatter(*points, alpha=alpha, rasterized=many, **style)
+        ax.scatter(*points, **styled(style, scatter_kw))
         n_bins = int(np.clip(len(self.fitted) // 25, 4, 12))
         means = binned_means(self.fitted, heights, n_bins)
-        ax.plot(*means, color=VERMILLION, lw=2.2)
+        ax.plot(*means, **styled({"color": VERMILLION, "lw": 2.2}, line_kw))
         of = ", fixed effects only" if self.kind == "marginal" else ""
         ax.set_xlabel(f"fitted value{of}")
 
-    def _draw_fitted(self, ax):
+    def _draw_fitted(self, ax, line_kw, scatter_kw):
         ax.axhline(0.0, color=BLACK, lw=0.8)
-        self._scatter(ax, self.residuals)
+        self._scatter(ax, self.residuals, line_kw, scatter_kw)
         ax.set_ylabel("standardised residual")
         ax.set_title(
             f"{self.kind.capitalize()} residuals: around 0",
@@ -231,20 +243,20 @@ class ResidualsDisplay:
             fontsize="medium",
         )
 
-    def _draw_scale(self, ax):
-        self._scatter(ax, np.sqrt(np.abs(self.residuals)))
+    def _draw_scale(self, ax, line_kw, scatter_kw):
+        self._scatter(ax, np.sqrt(np.abs(self.residuals)), line_kw, scatter_kw)
         ax.set_ylim(bottom=0.0)
         ax.set_ylabel("sqrt |standardised residual|")
         ax.set_title("Spread: level if constant", loc="left", fontsize="medium")
 
-    def _draw_qq(self, ax):
+    def _draw_qq(self, ax, line_kw, scatter_kw):
         # shrinkage leaves conditional residuals less spread than sigma: look at shape
         spread = np.sqrt(np.mean(self.residuals**2))
-        draw_qq(ax, self.residuals / spread, name="residual")
+        draw_qq(ax, self.residuals / spread, "residual", scatter_kw)
         ax.set_ylabel("residual / its sd")
         ax.set_title("Normality: on the line", loc="left", fontsize="medium")
 
-    def _draw_groups(self, ax):
+    def _draw_groups(self, ax, line_kw, scatter_kw):
         table = self.group_quartiles()
         G, place = len(table), np.arange(len(table))
         low, middle, high = table.to_numpy().T
@@ -255,7 +267,8 @@ class ResidualsDisplay:
         else:
             thick = float(np.clip(170 / G, 0.8, 5.0))
             ax.vlines(place, low, high, color=GREY, lw=thick, alpha=0.6)
-            ax.scatter(place, middle, s=14, color=BLUE, lw=0, zorder=3)
+            style = {"s": 14, "color": BLUE, "lw": 0, "zorder": 3}
+            ax.scatter(place, middle, **styled(style, scatter_kw))
         ax.set_ylabel("median and quartiles")
         ax.set_title(f"By {self.group}: around 0", loc="left", fontsize="medium")
         if G <= MOST_NAMES:

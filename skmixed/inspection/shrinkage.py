@@ -17,6 +17,7 @@ from skmixed.inspection.style import (
     find_groups,
     legend_above,
     open_axes,
+    styled,
 )
 
 # Own estimates farther out than this many interquartile ranges are left off the axes.
@@ -84,6 +85,7 @@ class ShrinkageDisplay:
         max_groups=150,
         random_state=0,
         ax=None,
+        **style,
     ):
         """Plot the shrinkage of a fitted model; no data are needed.
 
@@ -105,6 +107,8 @@ class ShrinkageDisplay:
             Seed of that sample.
         ax : matplotlib Axes, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -138,28 +142,42 @@ class ShrinkageDisplay:
             group=group,
         )
         options = {"max_groups": max_groups, "random_state": random_state}
-        return display.plot(ax, highlight=highlight, **options)
+        return display.plot(ax, highlight=highlight, **options, **style)
 
-    def plot(self, ax=None, *, highlight=(), max_groups=150, random_state=0):
+    def plot(
+        self,
+        ax=None,
+        *,
+        title=None,
+        highlight=(),
+        max_groups=150,
+        random_state=0,
+        line_kw=None,
+        scatter_kw=None,
+    ):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; by default on a new figure.
+        title : str, default=None
+            Over the picture.
         highlight : label or sequence of labels, default=()
             Groups drawn in colour, with their names.
         max_groups : int, default=150
             Of more groups a random sample gets arrows; the others are dots.
         random_state : int, RandomState instance or None, default=0
             Seed of that sample.
+        line_kw, scatter_kw : dict, default=None
+            Style of the arrows and of the groups in the model.
 
         Returns
         -------
         ShrinkageDisplay
         """
         marked = find_groups(self.labels, highlight, self.group)
-        (ax,) = open_axes(self, ax, figsize=(6.4, 5.2)).flat
+        (ax,) = open_axes(self, ax, title=title, figsize=(6.4, 5.2)).flat
         limits = self._limits()
         G = len(self.labels)
         drawn = choose_groups(G, max_groups, marked, random_state)
@@ -167,15 +185,16 @@ class ShrinkageDisplay:
         if len(drawn) < G:
             style = {"s": 3, "lw": 0, "c": BLUE, "rasterized": G > RASTERISED}
             ax.scatter(*self.shrunk.T, alpha=fade(G, at=200), **style)
-        self._draw_arrows(ax, drawn, GREY, fade(len(drawn), least=0.25), 1.0)
-        dots = {"lw": 0, "zorder": 3}
+        alpha = fade(len(drawn), least=0.25)
+        self._draw_arrows(ax, drawn, GREY, alpha, 1.0, line_kw)
         own = {"facecolors": "white", "edgecolors": GREY, "linewidths": 0.8}
         size = 16 if len(drawn) <= 80 else 9
         count = f" ({len(drawn)} of {G:,})" if len(drawn) < G else ""
         label = f"own regression of a {self.group}{count}"
         ax.scatter(*self.own[drawn].T, s=size, zorder=2.5, label=label, **own)
-        label = f"{self.group} in the model"
-        ax.scatter(*self.shrunk[drawn].T, s=size, c=BLUE, label=label, **dots)
+        dots = {"s": size, "c": BLUE, "lw": 0, "zorder": 3}
+        dots["label"] = f"{self.group} in the model"
+        ax.scatter(*self.shrunk[drawn].T, **styled(dots, scatter_kw))
         for row, colour in zip(marked, HIGHLIGHTS * 20, strict=False):
             self._draw_arrows(ax, [row], colour, 1.0, 2.0)
             label = f"{self.group} {self.labels[row]}"
@@ -198,25 +217,15 @@ class ShrinkageDisplay:
             label = "50 % and 95 % of the population" if share == 0.5 else None
             ax.plot(*outline, color=PALE, lw=1.4, zorder=1, label=label)
 
-    def _draw_arrows(self, ax, rows, colour, alpha, width):
+    def _draw_arrows(self, ax, rows, colour, alpha, width, line_kw=None):
         start, end = self.own[rows], self.shrunk[rows]
         known = ~np.isnan(start).any(axis=1)
         start, move = start[known], (end - start)[known]
-        ax.quiver(
-            *start.T,
-            *move.T,
-            angles="xy",
-            scale_units="xy",
-            scale=1,
-            units="dots",
-            width=1.3 * width,
-            headwidth=4,
-            headlength=5,
-            headaxislength=4.5,
-            color=colour,
-            alpha=alpha,
-            zorder=2 if width == 1.0 else 4,
-        )
+        head = {"headwidth": 4, "headlength": 5, "headaxislength": 4.5}
+        style = {"color": colour, "alpha": alpha, "width": 1.3 * width, **head}
+        style["zorder"] = 2 if width == 1.0 else 4
+        units = {"angles": "xy", "scale_units": "xy", "scale": 1, "units": "dots"}
+        ax.quiver(*start.T, *move.T, **units, **styled(style, line_kw))
 
     def _limits(self):
         """Axes that leave out far-out estimates of single groups, of shape (2, 2)."""

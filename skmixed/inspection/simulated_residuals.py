@@ -67,7 +67,7 @@ class SimulatedResiduals(Printed):
 
 
 def simulated_residuals(
-    estimator,
+    model,
     X,
     y=None,
     *,
@@ -80,7 +80,7 @@ def simulated_residuals(
 
     Parameters
     ----------
-    estimator : MixedLinearRegressor or estimator of another family
+    model : MixedLinearRegressor or estimator of another family
         Fitted.
     X : data frame
         The table that `fit` was given; a fitted model keeps no rows.
@@ -137,11 +137,11 @@ def simulated_residuals(
     if not isinstance(n_simulations, Integral) or n_simulations < 20:
         raise ValueError(f"n_simulations={n_simulations!r} should be at least 20.")
     generator = check_random_state(random_state)
-    if not is_linear(fitted(estimator, generalized=True).result):
-        return of_family(estimator, X, y, sample_weight, n_simulations, generator)
-    rows = Rows.read_fitted(estimator, X, y, sample_weight)
-    result, design = estimator.result_, rows.design
-    residuals, basis = rotate_residuals(estimator.fitted_, design)
+    if not is_linear(fitted(model, generalized=True).result):
+        return of_family(model, X, y, sample_weight, n_simulations, generator)
+    rows = Rows.read_fitted(model, X, y, sample_weight)
+    result, design = model.result_, rows.design
+    residuals, basis = rotate_residuals(model.fitted_, design)
     found = scale_by_simulation(residuals, basis, n_simulations, generator, verbose)
     means = design.X[:, result.kept] @ result.coef
     if design.offset is not None:

@@ -18,6 +18,7 @@ from skmixed.inspection.style import (
     VERMILLION,
     legend_above,
     open_axes,
+    styled,
 )
 from skmixed.likelihood.result import is_linear
 
@@ -92,8 +93,7 @@ class SlopesDisplay:
         confidence_level=0.95,
         vcov=None,
         ax=None,
-        line_kw=None,
-        band_kw=None,
+        **style,
     ):
         """Plot the simple slopes of a fitted model.
 
@@ -116,8 +116,8 @@ class SlopesDisplay:
             As in `emtrends`.
         ax : matplotlib Axes, or array of two, default=None
             Where to draw; one axes is divided.
-        line_kw, band_kw : dict, default=None
-            Style of the lines and of the bands.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -153,15 +153,17 @@ class SlopesDisplay:
             var=var,
             moderator=moderator,
             response=what_is_modelled(estimator),
-        ).plot(ax, line_kw=line_kw, band_kw=band_kw)
+        ).plot(ax, **style)
 
-    def plot(self, ax=None, *, line_kw=None, band_kw=None):
+    def plot(self, ax=None, *, title=None, line_kw=None, band_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of two, default=None
             Where to draw; one axes is divided.
+        title : str, default=None
+            Over the picture.
         line_kw, band_kw : dict, default=None
             Style of the lines and of the bands.
 
@@ -170,13 +172,13 @@ class SlopesDisplay:
         SlopesDisplay
         """
         new = ax is None
-        axes = open_axes(self, ax, (2, 1), figsize=(5.6, 6.4))
+        axes = open_axes(self, ax, (2, 1), title=title, figsize=(5.6, 6.4))
         upper, lower = axes[:, 0]
-        self._draw_lines(upper, line_kw or {}, band_kw or {})
+        self._draw_lines(upper, line_kw, band_kw)
         if self.region is None:
-            self._draw_points(lower, line_kw or {})
+            self._draw_points(lower, line_kw)
         else:
-            self._draw_curve(lower, line_kw or {}, band_kw or {})
+            self._draw_curve(lower, line_kw, band_kw)
         lower.axhline(0.0, color=BLACK, lw=0.8, zorder=0)
         upper.set(xlabel=self.var, ylabel=self.response)
         lower.set(xlabel=self.moderator, ylabel=f"slope of {self.var}")
@@ -189,10 +191,10 @@ class SlopesDisplay:
             own = self.lines[self.lines[self.moderator] == level]
             x = own[self.var].to_numpy(dtype=float)
             band = {"color": colour, "alpha": 0.12, "lw": 0}
-            ax.fill_between(x, own["lower"], own["upper"], **(band | band_kw))
+            ax.fill_between(x, own["lower"], own["upper"], **styled(band, band_kw))
             style = {"color": colour, "lw": 2.0}
             style["label"] = f"{self.moderator} {say_value(level)}"
-            ax.plot(x, own["estimate"], **(style | line_kw))
+            ax.plot(x, own["estimate"], **styled(style, line_kw))
 
     def _draw_curve(self, ax, line_kw, band_kw):
         z = self.slopes[self.moderator].to_numpy(dtype=float)
@@ -205,8 +207,8 @@ class SlopesDisplay:
             colour = GREEN if sign else GREY
             band = {"color": colour, "alpha": 0.2, "lw": 0}
             band["label"] = "interval without zero" if sign else "interval with zero"
-            ax.fill_between(inside, low_edge, high_edge, **(band | band_kw))
-            ax.plot(inside, middle, **({"color": colour, "lw": 2.0} | line_kw))
+            ax.fill_between(inside, low_edge, high_edge, **styled(band, band_kw))
+            ax.plot(inside, middle, **styled({"color": colour, "lw": 2.0}, line_kw))
         for edge in self.region["from"].iloc[1:]:
             ax.axvline(edge, color=GREY, lw=1.0, ls="--")
             style = {"xytext": (3, 3), "textcoords": "offset points", "va": "bottom"}
@@ -219,7 +221,7 @@ class SlopesDisplay:
         error = [middle - self.slopes["lower"], self.slopes["upper"] - middle]
         place = np.arange(len(names))
         style = {"fmt": "o", "color": BLUE, "capsize": 0, "lw": 1.6}
-        ax.errorbar(place, middle, error, **(style | line_kw))
+        ax.errorbar(place, middle, error, **styled(style, line_kw))
         ax.set_xticks(place, names)
         ax.set_xlim(-0.5, len(names) - 0.5)
 

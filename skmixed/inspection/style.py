@@ -16,6 +16,20 @@ SCARCE = 0.05
 # Area of a dot in a legend, in square points: those of a scatter may be too small.
 LEGEND_DOT = 22
 
+# Points between axes that were given and their title, and for each line of a legend
+# that stands between.
+TITLE_PAD, LEGEND_LINE = 24, 13
+# Names of one property of an artist.
+SYNONYMS = {
+    "c": "color",
+    "colors": "color",
+    "lw": "linewidth",
+    "linewidths": "linewidth",
+    "ls": "linestyle",
+    "linestyles": "linestyle",
+    "ms": "markersize",
+}
+
 # Inches of one panel.
 WIDTH, HEIGHT = 6.4, 4.6
 # From this many artists on, a vector file would be larger than its picture.
@@ -49,7 +63,7 @@ def require_matplotlib(caller):
     return plt
 
 
-def open_axes(display, ax, shape=(1, 1), *, figsize=None, **share):
+def open_axes(display, ax, shape=(1, 1), *, title=None, figsize=None, **share):
     """Make the axes that a display draws on, and publish them.
 
     Parameters
@@ -60,6 +74,8 @@ def open_axes(display, ax, shape=(1, 1), *, figsize=None, **share):
         A single axes is divided where several panels are needed.
     shape : tuple of int, default=(1, 1)
         Rows and columns of panels.
+    title : str, optional
+        Over the picture.
     figsize : tuple of float, optional
         Inches of a new figure.
     **share
@@ -79,7 +95,9 @@ def open_axes(display, ax, shape=(1, 1), *, figsize=None, **share):
     if ax is None:
         figsize = figsize or (WIDTH, HEIGHT)
         options = {"squeeze": False, "layout": "constrained", **share}
-        _, axes = plt.subplots(*shape, figsize=figsize, **options)
+        figure, axes = plt.subplots(*shape, figsize=figsize, **options)
+        if title:
+            figure.suptitle(title)
     elif n_panels > 1 and np.size(ax) == 1:
         axes = divide(np.ravel(ax)[0], shape, share)
     elif np.size(ax) == n_panels:
@@ -91,9 +109,40 @@ def open_axes(display, ax, shape=(1, 1), *, figsize=None, **share):
         )
     for one in axes.flat:
         one.spines[["top", "right"]].set_visible(False)
+    if title and ax is not None:
+        name_given(axes, title)
     display.ax_ = axes[0, 0] if n_panels == 1 else axes
     display.figure_ = axes[0, 0].figure
     return axes
+
+
+def name_given(axes, title):
+    """Put a title over axes that were given; several may have titles of their own."""
+    first = axes[0, 0]
+    if axes.size == 1:
+        first.set_title(title, pad=TITLE_PAD)
+        return
+    style = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    style |= {"xytext": (0, TITLE_PAD), "va": "bottom", "fontsize": "large"}
+    first.annotate(title, (0.0, 1.0), gid="title", **style)
+
+
+def styled(own, given):
+    """Style of a picture with what the user gives instead, by any of its names.
+
+    Parameters
+    ----------
+    own : dict
+    given : dict or None
+
+    Returns
+    -------
+    dict
+    """
+    given = given or {}
+    named = {SYNONYMS.get(name, name) for name in given}
+    kept = {k: v for k, v in own.items() if SYNONYMS.get(k, k) not in named}
+    return kept | given
 
 
 def grid(n, columns, ax=None):
@@ -135,20 +184,34 @@ def legend_above(axes, *, new, ncols=3):
             found.setdefault(label, handle)
     if not found:
         return
-    style = {"ncols": ncols, "frameon": False, "handlelength": 1.6, "fontsize": "small"}
+    first = axes.flat[0]
+    # wider than its panel, a legend would squeeze the others
+    columns = ncols if new or axes.size == 1 else 1
     if new and axes.size > 1:
-        owner, place = axes.flat[0].figure, {"loc": "outside upper left"}
+        owner = first.figure
+        side = "lower" if owner.get_suptitle() else "upper"
+        place = {"loc": f"outside {side} left"}
     else:
-        owner, place = axes.flat[0], {"loc": "lower left", "borderaxespad": 0.2}
+        owner, place = first, {"loc": "lower left", "borderaxespad": 0.2}
         place["bbox_to_anchor"] = (0.0, 1.0)
-        if axes.size > 1:
-            # wider than its panel, it would squeeze the others
-            style["ncols"] = 1
+        raise_title(first, -(-len(found) // columns))
+    style = {"ncols": columns, "frameon": False, "handlelength": 1.6}
+    style["fontsize"] = "small"
     legend = owner.legend(found.values(), found.keys(), **place, **style)
     for handle in legend.legend_handles:
         handle.set_alpha(1.0)
         if hasattr(handle, "set_sizes"):
             handle.set_sizes([LEGEND_DOT])
+
+
+def raise_title(ax, lines):
+    """Put the title of axes that were given over some lines of a legend."""
+    height = TITLE_PAD + LEGEND_LINE * (lines - 1)
+    if ax.get_title():
+        ax.set_title(ax.get_title(), pad=height)
+    for text in ax.texts:
+        if text.get_gid() == "title":
+            text.set_position((0, height))
 
 
 def fade(n, *, least=0.08, most=0.85, at=20):

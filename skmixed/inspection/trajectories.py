@@ -22,6 +22,7 @@ from skmixed.inspection.style import (
     grid,
     legend_above,
     open_axes,
+    styled,
 )
 from skmixed.inspection.trajectory_panels import (
     TrajectoryRows,
@@ -107,6 +108,7 @@ class TrajectoriesDisplay:
         max_groups=70,
         random_state=0,
         ax=None,
+        **style,
     ):
         """Plot the rows of a table.
 
@@ -129,6 +131,8 @@ class TrajectoriesDisplay:
             Seed of that sample.
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; by default on a new figure.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -143,7 +147,7 @@ class TrajectoriesDisplay:
         rows = TrajectoryRows(frame, x, y, *factorize(frame, group, "group"), facet)
         names = {"x_name": x, "y_name": y, "group_name": group}
         options = (highlight, kind, max_groups, random_state)
-        return cls._compute(rows, names, None, *options).plot(ax)
+        return cls._compute(rows, names, None, *options).plot(ax, **style)
 
     @classmethod
     def from_estimator(
@@ -160,6 +164,7 @@ class TrajectoriesDisplay:
         max_groups=70,
         random_state=0,
         ax=None,
+        **style,
     ):
         """Plot the rows of a table, with the lines of a model.
 
@@ -179,7 +184,7 @@ class TrajectoriesDisplay:
             `group`, else the first numeric fixed effect.
         group : str, default=None
             Grouping factor; by default the first.
-        facet, highlight, kind, max_groups, random_state, ax
+        facet, highlight, kind, max_groups, random_state, ax, **style
             As in `from_data`.
 
         Returns
@@ -189,7 +194,7 @@ class TrajectoriesDisplay:
         frame, y, codes, labels, names = read_along(estimator, X, y, x, group)
         rows = TrajectoryRows(frame, names["x_name"], y, codes, labels, facet)
         options = (highlight, kind, max_groups, random_state)
-        return cls._compute(rows, names, estimator, *options).plot(ax)
+        return cls._compute(rows, names, estimator, *options).plot(ax, **style)
 
     @classmethod
     def _compute(
@@ -209,13 +214,15 @@ class TrajectoriesDisplay:
         names = {**names, "facet_name": rows.facet}
         return cls(panels=panels, kind=kind, highlight=shown, **names)
 
-    def plot(self, ax=None, *, line_kw=None, scatter_kw=None):
+    def plot(self, ax=None, *, title=None, line_kw=None, scatter_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
             Where to draw; one axes is divided among the facets.
+        title : str, default=None
+            Over the picture.
         line_kw, scatter_kw : dict, default=None
             Style of the rows: of a `LineCollection`, or of points.
 
@@ -230,7 +237,9 @@ class TrajectoriesDisplay:
         size = (WIDTH, HEIGHT)
         if n > 1:
             size = (wide * columns, high * shape[0] + 0.5)
-        axes = open_axes(self, ax, shape, figsize=size, sharex=True, sharey=True)
+        axes = open_axes(
+            self, ax, shape, title=title, figsize=size, sharex=True, sharey=True
+        )
         for panel, panel_axes in zip(self.panels, axes.flat, strict=False):
             self._draw_rows(panel, panel_axes, line_kw, scatter_kw)
             self._draw_summary(panel, panel_axes)
@@ -269,7 +278,7 @@ class TrajectoriesDisplay:
             points = np.concatenate(panel.lines)
             style = {"s": 7, "lw": 0, "color": GREY, "rasterized": many}
             style |= {"alpha": fade(len(points), at=400), "label": f"rows of {label}"}
-            ax.scatter(*points.T, **(style | (scatter_kw or {})))
+            ax.scatter(*points.T, **styled(style, scatter_kw))
             return
         width = 1.2 if n == 1 else 0.7
         style = {"colors": GREY, "linewidths": width, "rasterized": many}
@@ -281,7 +290,7 @@ class TrajectoriesDisplay:
             ax.scatter(*np.concatenate(alone).T, **dots)
         lines = [line for line in lines if len(line) > 1]
         alpha = fade(n) if panel.fitted is None or n == 1 else 0.6 * fade(n)
-        style |= {"alpha": alpha, "label": label} | (line_kw or {})
+        style = styled(style | {"alpha": alpha, "label": label}, line_kw)
         ax.add_collection(LineCollection(lines, **style))
         ax.autoscale_view()
 

@@ -13,6 +13,7 @@ from skmixed.inspection.style import (
     SKY,
     legend_above,
     open_axes,
+    styled,
 )
 from skmixed.likelihood.result import is_linear
 
@@ -68,7 +69,7 @@ class VarianceDisplay:
         self.of = of
 
     @classmethod
-    def from_estimator(cls, estimator, *, scale=None, ax=None, bar_kw=None):
+    def from_estimator(cls, estimator, *, scale=None, ax=None, **style):
         """Plot the variance shares of fitted models.
 
         Parameters
@@ -81,8 +82,8 @@ class VarianceDisplay:
             default, or that of the responses.
         ax : matplotlib Axes, default=None
             Where to draw; by default on a new figure.
-        bar_kw : dict, default=None
-            Style of the bars.
+        **style
+            Title and styles, as of `plot`.
 
         Returns
         -------
@@ -112,15 +113,17 @@ class VarianceDisplay:
         of = "response" if scale == "response" or all(families) else "linear predictor"
         names = {"parts": parts, "models": list(tables), "icc": icc, "of": of}
         display = cls(shares=np.array(shares), **names)
-        return display.plot(ax, bar_kw=bar_kw)
+        return display.plot(ax, **style)
 
-    def plot(self, ax=None, *, bar_kw=None):
+    def plot(self, ax=None, *, title=None, bar_kw=None):
         """Draw the picture.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; by default on a new figure.
+        title : str, default=None
+            Over the picture.
         bar_kw : dict, default=None
             Style of the bars.
 
@@ -129,12 +132,12 @@ class VarianceDisplay:
         VarianceDisplay
         """
         n, new = len(self.models), ax is None
-        axes = open_axes(self, ax, figsize=(6.4, 0.75 * n + 1.2))
+        axes = open_axes(self, ax, title=title, figsize=(6.4, 0.75 * n + 1.2))
         (ax,) = axes.flat
         place, left = np.arange(n)[::-1], np.zeros(n)
         for part, share in zip(self.parts, self.shares.T, strict=True):
             style = {"height": 0.42, "color": self._colour(part), "label": part}
-            ax.barh(place, share, left=left, **(style | (bar_kw or {})))
+            ax.barh(place, share, left=left, **styled(style, bar_kw))
             for row in np.flatnonzero(share > 0.06):
                 at = left[row] + share[row] / 2
                 dark = part != RESIDUAL
