@@ -5,13 +5,19 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.base import clone
 
 from skmixed.formula.table.terms import fixed_terms
 from skmixed.formula.text.operators import RandomTerm, write_term
-from skmixed.inference.compare.likelihood_ratio import describe, ratio_test
+from skmixed.inference.compare.likelihood_ratio import (
+    by_maximum_likelihood,
+    describe,
+    ratio_test,
+)
 from skmixed.inference.compare.nesting import difference
 from skmixed.inference.compare.refusals import refuse_worse
+from skmixed.inference.compare.without_columns import deviance_without
 from skmixed.inference.fixed.anova import wald_table
 from skmixed.inference.fixed.contrasts import joint_test
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
@@ -41,8 +47,10 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
     -------
     PrintedTable
         Its ``frame`` has a row per term: ``num_df``, ``den_df``, ``F`` and ``p`` of the
-        hypothesis that none of its columns counts; of generalised models ``chi2``,
-        ``df`` and ``p``.
+        hypothesis that none of its columns counts; ``aic`` of the model without it by
+        maximum likelihood, and of the ratio test ``chi2`` and ``p_ratio``. Of
+        generalised models ``chi2``, ``df`` and ``p`` of Wald's test; of adapted ones
+        the F test alone.
 
     See Also
     --------
@@ -54,10 +62,10 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
     >>> from skmixed import MixedLinearRegressor, drop_fixed_terms
     >>> from skmixed.datasets import load_cake
     >>> model = MixedLinearRegressor("angle ~ recipe + temp + (1 | recipe:replicate)")
-    >>> drop_fixed_terms(model.fit(load_cake().frame)).round(3)
-            num_df  den_df       F     p
-    recipe       2    42.0   0.249  0.78...
-    temp         1   224.0  94.976  0.00...
+    >>> drop_fixed_terms(model.fit(load_cake().frame)).round(2)
+            num_df  den_df      F     p      aic   chi2  p_ratio
+    recipe       2    42.0   0.25  0.78  1704.69   0.53     0.77
+    temp         1   224.0  94.98  0.00  1785.69  79.53     0.00
     """
     fit = fitted(model, "drop_fixed_terms", generalized=True)
     method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
@@ -72,8 +80,44 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
         rows[term.name] = row | {"F": test.statistic, "p": test.p}
     columns = ["num_df", "den_df", "F", "p"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    table = table if is_linear(fit.result) else wald_table(table)
-    return PrintedTable(table, "Each fixed term left out by itself", [reason])
+    notes = [reason]
+    if not is_linear(fit.result):
+        table = wald_table(table)
+    elif fit.result.held_from is None:
+        left_out = [positions[name] for name in table.index]
+        ratios, aic = ratio_columns(fit.result, left_out)
+        table = table.assign(**ratios)
+        notes.append(
+            f"AIC and ratio tests by maximum likelihood; AIC of the model: {aic:.1f}."
+        )
+    title = "Each fixed term left out by itself"
+    return PrintedTable(table, title, notes, headings={"p_ratio": "p of chi2"})
+
+
+def ratio_columns(result, left_out):
+    """AIC and ratio tests of the models without some fixed effects each.
+
+    Parameters
+    ----------
+    result : FitResult
+    left_out : list of ndarray of int
+
+    Returns
+    -------
+    columns : dict of str to ndarray
+    aic : float
+        Of the model itself, by maximum likelihood.
+    """
+    whole = by_maximum_likelihood(result)
+    df = np.array([len(own) for own in left_out], dtype=float)
+    deviance = np.array([deviance_without(whole, own) for own in left_out])
+    chi2 = np.maximum(deviance - whole.deviance, 0.0)
+    columns = {
+        "aic": deviance + 2.0 * (whole.n_parameters - df),
+        "chi2": chi2,
+        "p_ratio": stats.chi2.sf(chi2, df),
+    }
+    return columns, whole.aic
 
 
 def within(term, other):

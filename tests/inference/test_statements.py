@@ -228,6 +228,57 @@ def test_fixed_terms_are_left_out_as_drop1_does(fixed):
     np.testing.assert_allclose(found, wanted, rtol=ROUGHLY_AS_IN_R)
 
 
+# lme4 1.1: drop1(test="Chisq") of fits by maximum likelihood
+RATIOS = {
+    "cake": (
+        "angle ~ recipe + temp + (1 | recipe:replicate)",
+        lambda: load_cake().frame.reset_index(drop=True).query("index % 11 != 3"),
+        1559.77234630,
+        {
+            "recipe": (1556.21365092, 0.441304614051, 0.801995480013),
+            "temp": (1621.86618967, 64.093843367977, 1.18631680906e-15),
+        },
+    ),
+    "sleepstudy": (
+        "Reaction ~ Days + I(Days^2) + (Days | Subject)",
+        lambda: load_sleepstudy().frame,
+        1764.28159456,
+        {
+            "Days": (1769.18451553, 6.90292097128, 0.0086055036743),
+            "I(Days ** 2)": (1763.93934446, 1.65774990580, 0.1979074010866),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RATIOS)
+def test_ratio_tests_of_fixed_terms_are_those_of_drop1(name):
+    formula, frame, aic, wanted = RATIOS[name]
+    model = MixedLinearRegressor(formula).fit(frame())
+    table = drop_fixed_terms(model)
+    assert f"{aic:.1f}" in str(table)
+    assert table.index.tolist() == list(wanted)
+    found = table[["aic", "chi2", "p_ratio"]].to_numpy()
+    np.testing.assert_allclose(found, list(wanted.values()), rtol=AS_IN_R)
+
+
+@pytest.mark.filterwarnings("ignore:The random slope")
+def test_ratio_tests_of_fixed_terms_are_those_of_refits():
+    frame = load_sleepstudy().frame.assign(weight=np.arange(180) % 3 + 1.0)
+    large, small = (
+        MixedLinearRegressor(f"Reaction ~ {fixed} + (Days | Subject)").fit(
+            frame, sample_weight=frame["weight"]
+        )
+        for fixed in ("Days", "1")
+    )
+    ratio = likelihood_ratio_test(small, large).frame.iloc[-1]
+    row = drop_fixed_terms(large).frame.loc["Days"]
+    assert row["chi2"] == pytest.approx(ratio["chi2"], rel=AS_IN_R)
+    smaller = MixedLinearRegressor(small.formula, reml=False)
+    smaller = smaller.fit(frame, sample_weight=frame["weight"])
+    assert row["aic"] == pytest.approx(smaller.aic_, rel=AS_IN_R)
+
+
 @pytest.fixture(scope="module")
 def baked():
     formula = "angle ~ recipe * temp + (1 | recipe:replicate)"
