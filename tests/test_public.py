@@ -56,8 +56,6 @@ def test_public_names_are_those_of_the_list(package):
 def public_docstrings():
     """Docstrings of public functions, classes and methods of the estimator, by name."""
     for package, names in PUBLIC.items():
-        if package == "skmixed.datasets":
-            continue
         for name in names.split():
             found = getattr(import_module(package), name)
             if not (isinstance(found, type) and issubclass(found, Exception)):

@@ -83,6 +83,10 @@ def make_mixed_regression(  # noqa: PLR0913 - one keyword per part of the model
     ValueError
         If a number is out of range or an array does not have the right shape.
 
+    See Also
+    --------
+    make_mixed_classification : The same with classes.
+
     Notes
     -----
     Row j of group i, with a second intercept :math:`w` if asked for:

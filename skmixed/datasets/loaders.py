@@ -54,6 +54,11 @@ def load_london_schools(*, return_X_y=False, as_frame=True):
 
     {parameters}
 
+    See Also
+    --------
+    load_scots_schools : Schools crossed with primary schools.
+    skmixed.compare_approaches : What these data are for.
+
     Examples
     --------
     >>> from skmixed.datasets import load_london_schools
@@ -73,6 +78,10 @@ def load_sleepstudy(*, return_X_y=False, as_frame=True):
 
     {parameters}
 
+    See Also
+    --------
+    load_oxboys : Growth curves of boys.
+
     Examples
     --------
     >>> from skmixed.datasets import load_sleepstudy
@@ -91,6 +100,10 @@ def load_penicillin(*, return_X_y=False, as_frame=True):
 
     {parameters}
 
+    See Also
+    --------
+    load_pastes : Nested factors instead.
+
     Examples
     --------
     >>> from skmixed.datasets import load_penicillin
@@ -106,6 +119,10 @@ def load_pastes(*, return_X_y=False, as_frame=True):
     """Load the strength of a chemical paste: 3 casks nested in each of 10 batches.
 
     {parameters}
+
+    See Also
+    --------
+    load_penicillin : Crossed factors instead.
 
     Examples
     --------
@@ -123,6 +140,10 @@ def load_dyestuff(*, return_X_y=False, as_frame=True):
 
     {parameters}
 
+    See Also
+    --------
+    load_pastes : Two levels of batches.
+
     Examples
     --------
     >>> from skmixed.datasets import load_dyestuff
@@ -139,6 +160,10 @@ def load_cake(*, return_X_y=False, as_frame=True):
 
     {parameters}
 
+    See Also
+    --------
+    skmixed.joint_tests : Tests within recipes.
+
     Examples
     --------
     >>> from skmixed.datasets import load_cake
@@ -154,6 +179,10 @@ def load_machines(*, return_X_y=False, as_frame=True):
     """Load productivity scores of 6 workers on 3 machines: a categorical slope.
 
     {parameters}
+
+    See Also
+    --------
+    skmixed.emmeans : Means of the machines.
 
     Examples
     --------
@@ -175,6 +204,11 @@ def load_oxboys(*, return_X_y=False, as_frame=True):
 
     {parameters}
 
+    See Also
+    --------
+    load_sleepstudy : Other lines over time.
+    skmixed.describe_occasions : Spread over time.
+
     Examples
     --------
     >>> from skmixed.datasets import load_oxboys
@@ -190,6 +224,10 @@ def load_scots_schools(*, return_X_y=False, as_frame=True):
     """Load attainment of 3435 pupils, crossed by 148 primary and 19 secondary schools.
 
     {parameters}
+
+    See Also
+    --------
+    load_london_schools : Pupils in schools alone.
 
     Examples
     --------
@@ -207,6 +245,10 @@ def load_chem97(*, return_X_y=False, as_frame=True):
 
     {parameters}
 
+    See Also
+    --------
+    load_london_schools : A smaller table of pupils.
+
     Examples
     --------
     >>> from skmixed.datasets import load_chem97
@@ -223,6 +265,10 @@ def load_insteval(*, return_X_y=False, as_frame=True):
 
     {parameters}
 
+    See Also
+    --------
+    load_penicillin : Crossed factors, small.
+
     Examples
     --------
     >>> from skmixed.datasets import load_insteval
@@ -238,6 +284,10 @@ def load_cbpp(*, return_X_y=False, as_frame=True):
     """Load cases of lung disease in 15 herds of cattle: k of n.
 
     {parameters}
+
+    See Also
+    --------
+    skmixed.MixedBinomialRegressor : Models of such counts.
 
     Examples
     --------
@@ -257,6 +307,10 @@ def load_contraception(*, return_X_y=False, as_frame=True):
 
     {parameters}
 
+    See Also
+    --------
+    skmixed.MixedLogisticClassifier : Models of such answers.
+
     Examples
     --------
     >>> from skmixed.datasets import load_contraception
@@ -272,6 +326,10 @@ def load_grouseticks(*, return_X_y=False, as_frame=True):
     """Load ticks on 403 grouse chicks, in broods in places: overdispersed counts.
 
     {parameters}
+
+    See Also
+    --------
+    skmixed.MixedPoissonRegressor : Models of such counts.
 
     Examples
     --------
@@ -289,6 +347,10 @@ def load_verbagg(*, return_X_y=False, as_frame=True):
 
     {parameters}
 
+    See Also
+    --------
+    skmixed.MixedLogisticClassifier : Models of such answers.
+
     Examples
     --------
     >>> from skmixed.datasets import load_verbagg
@@ -304,6 +366,10 @@ def load_wine(*, return_X_y=False, as_frame=True):
     """Load the bitterness of wine, rated from 1 to 5 by nine judges: ordered grades.
 
     {parameters}
+
+    See Also
+    --------
+    skmixed.MixedOrdinalClassifier : Models of such ratings.
 
     Examples
     --------

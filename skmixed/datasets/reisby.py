@@ -62,6 +62,10 @@ def fetch_reisby(
         If the data are absent and may not be downloaded, if the download fails, or if
         the file is not the expected one.
 
+    See Also
+    --------
+    load_sleepstudy : A table over time that the package carries.
+
     Examples
     --------
     >>> from skmixed.datasets import fetch_reisby

@@ -5,12 +5,21 @@ from importlib import import_module
 from skmixed.estimators.sentences import describe_fit
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
+from skmixed.printing.sentences import Words
 
 
 class DescriptionMixin:
     """Sentences about the fit, and a page about everything."""
 
-    def describe(self, *, ddf="auto", confidence_level=0.95):
+    def describe(
+        self,
+        *,
+        ddf="auto",
+        confidence_level=0.95,
+        vcov=None,
+        labels=None,
+        units=None,
+    ):
         """Say in sentences what was estimated.
 
         Parameters
@@ -19,6 +28,12 @@ class DescriptionMixin:
             Degrees of freedom of the t tests of fixed effects; see `summary`.
         confidence_level : float, default=0.95
             Of the intervals.
+        vcov : ClusterRobust, default=None
+            Robust standard errors; see `cluster_robust`.
+        labels, units : dict of str to str, default=None
+            What columns are called in the sentences on fixed effects, and their units:
+            ``labels={"Reaction": "the reaction time"}, units={"Reaction": "ms",
+            "Days": "day"}``.
 
         Returns
         -------
@@ -69,6 +84,8 @@ class DescriptionMixin:
             n_dropped=self.n_dropped_,
             ddf=ddf,
             confidence_level=check_confidence_level(confidence_level),
+            vcov=vcov,
+            words=Words(labels or {}, units or {}),
         )
 
     def report(self, path, X, y=None, *, sample_weight=None):

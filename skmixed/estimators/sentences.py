@@ -18,7 +18,7 @@ from skmixed.inference.variance.variance_partition import (
 from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.printing.numbers import format_number, say_p
 from skmixed.printing.render import dropped_line
-from skmixed.printing.sentences import Sentences, say_estimates
+from skmixed.printing.sentences import PLAIN, Sentences, say_estimates
 
 # Half of what holds 95 % of a normal law, in standard deviations.
 MOST = stats.norm.ppf(0.975)
@@ -34,7 +34,8 @@ def describe(model, **options):
     model : estimator
         A fitted MixedLinearRegressor, or one of the other four approaches.
     **options
-        Of the model's ``describe``: ``confidence_level``, and ``ddf`` of mixed models.
+        Of the model's ``describe``: ``confidence_level``; of linear mixed models also
+        ``ddf``, ``vcov``, ``labels`` and ``units``.
 
     Returns
     -------
@@ -68,7 +69,9 @@ def describe(model, **options):
     return model.describe(**options)
 
 
-def describe_fit(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95):
+def describe_fit(
+    fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None, words=PLAIN
+):
     """Describe a fitted mixed model.
 
     Parameters
@@ -77,16 +80,19 @@ def describe_fit(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95):
     n_dropped : int, default=0
     ddf : str, default="auto"
     confidence_level : float, default=0.95
+    vcov : ClusterRobust, optional
+    words : Words, optional
 
     Returns
     -------
     Sentences
     """
-    fixed, reason = fixed_effects_table(fit, ddf, confidence_level)
+    fixed, reason = fixed_effects_table(fit, ddf, confidence_level, vcov)
     response = fit.spec.formula.response
+    told = say_estimates(fixed, response, confidence_level, words)
     sentences = [
         " ".join([say_fit(fit), *dropped_line(n_dropped)]),
-        " ".join([*say_estimates(fixed, response, confidence_level), reason]),
+        " ".join([*told, reason]),
         " ".join([*say_ranges(fit), *say_correlations(fit.result)]),
         " ".join(say_ratio_tests(fit)),
         " ".join(say_shares(fit, confidence_level)),

@@ -1,6 +1,7 @@
 """Results in sentences: text, LaTeX and HTML of what was estimated."""
 
 import re
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -49,7 +50,47 @@ class Sentences(Printed):
         return "\n\n".join(map(latex_text, self.sentences))
 
 
-def say_estimates(fixed, response, confidence_level):
+@dataclass(frozen=True)
+class Words:
+    """What columns are called in sentences, and their units.
+
+    Parameters
+    ----------
+    labels, units : dict of str to str
+        By column; columns without a label are called by their names.
+
+    Examples
+    --------
+    >>> from skmixed.printing.sentences import Words, say_effect
+    >>> words = Words({"Reaction": "the reaction time"}, {"Reaction": "ms"})
+    >>> say_effect("Days", "Reaction", 10.47, "10.47", words=words)
+    'Per unit of Days, the reaction time rises by 10.47 ms'
+    """
+
+    labels: dict = field(default_factory=dict)
+    units: dict = field(default_factory=dict)
+
+    def name(self, column):
+        """What a column is called."""
+        return self.labels.get(column, column)
+
+    def per(self, column):
+        """Per unit of a column."""
+        return f"Per {self.units.get(column, 'unit')} of {self.name(column)}"
+
+    def amount(self, size, column):
+        """A size in the units of a column."""
+        return f"{size} {self.units[column]}" if column in self.units else size
+
+    def level(self, found):
+        """A column and one of its levels."""
+        return f"{self.name(found['column'])} {found['level']}"
+
+
+PLAIN = Words()
+
+
+def say_estimates(fixed, response, confidence_level, words=PLAIN):
     """Yield a sentence for every coefficient.
 
     Parameters
@@ -58,6 +99,7 @@ def say_estimates(fixed, response, confidence_level):
         ``estimate``, ``df``, ``t``, ``p``, ``lower`` and ``upper`` by coefficient.
     response : str
     confidence_level : float
+    words : Words, optional
 
     Yields
     ------
@@ -71,11 +113,12 @@ def say_estimates(fixed, response, confidence_level):
         letter = "z" if np.isinf(row.df) else f"t({format_df(row.df)})"
         test = f"{letter} = {row.t:.2f}, {say_p(row.p)}"
         around = f"({level} {lower} to {upper}; {test})"
-        size, where = estimate.lstrip("-"), say_condition(name, fixed.index)
-        yield f"{say_effect(name, response, row.estimate, size, where)} {around}."
+        size, where = estimate.lstrip("-"), say_condition(name, fixed.index, words)
+        told = say_effect(name, response, row.estimate, size, where, words)
+        yield f"{told[0].upper()}{told[1:]} {around}."
 
 
-def say_effect(name, response, value, size, where=""):
+def say_effect(name, response, value, size, where="", words=PLAIN):
     """Say what a coefficient means.
 
     Parameters
@@ -89,6 +132,7 @@ def say_effect(name, response, value, size, where=""):
         Its absolute value, written.
     where : str, default=""
         Where it means that, of :func:`say_condition`.
+    words : Words, optional
 
     Returns
     -------
@@ -108,25 +152,28 @@ def say_effect(name, response, value, size, where=""):
     parts = factors_of(name)
     if name == "Intercept":
         origin = "Where all predictors are 0 or at their reference level"
-        return f"{origin}, {response} is expected to be {sign}{size}"
+        amount = words.amount(f"{sign}{size}", response)
+        return f"{origin}, {words.name(response)} is expected to be {amount}"
     numeric = [part for part in parts if part.isidentifier()]
     levels = [found for part in parts if (found := AGAINST_REFERENCE.fullmatch(part))]
     if len(parts) > 2 or len(numeric) + len(levels) < len(parts):
         return f"The coefficient of {name} is {sign}{size}"
-    subject, compared = response, "lower" if sign else "higher"
+    subject, compared = words.name(response), "lower" if sign else "higher"
     if len(parts) == 2 and numeric:
-        subject = f"the slope of {numeric.pop(0)}"
+        subject = f"the slope of {words.name(numeric.pop(0))}"
         compared = "less steep" if sign else "steeper"
-    elif len(parts) == 2:
-        subject = f"the difference of {' '.join(levels.pop(0).groups())}"
+    else:
+        size = words.amount(size, response)
+    if len(parts) == 2 and len(levels) == 2:
+        subject = f"the difference of {words.level(levels.pop(0))}"
     if numeric:
         moves = "falls" if sign else "rises"
-        return f"Per unit of {numeric[0]}{where}, {subject} {moves} by {size}"
-    told = f"For {' '.join(levels[0].groups())}{where}, {subject} is {size} {compared}"
+        return f"{words.per(numeric[0])}{where}, {subject} {moves} by {size}"
+    told = f"For {words.level(levels[0])}{where}, {subject} is {size} {compared}"
     return f"{told} than for the reference level"
 
 
-def say_condition(name, names):
+def say_condition(name, names, words=PLAIN):
     """Say where an effect holds that interactions change; nothing if everywhere."""
     own = set(factors_of(name))
     if name == "Intercept":
@@ -135,9 +182,9 @@ def say_condition(name, names):
     partners = set().union(*(other - own for other in others if own < other))
     found = {partner: AGAINST_REFERENCE.fullmatch(partner) for partner in partners}
     where = {
-        f"{partner} = 0"
+        f"{words.name(partner)} = 0"
         if level is None
-        else f"the reference level of {level['column']}"
+        else f"the reference level of {words.name(level['column'])}"
         for partner, level in found.items()
     }
     return f" (at {' and '.join(sorted(where))})" if where else ""

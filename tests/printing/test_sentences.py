@@ -6,6 +6,7 @@ from conftest import SAME_DEVIANCE, SAME_THETA
 
 from skmixed import (
     MixedLinearRegressor,
+    cluster_robust,
     describe,
     five_approaches,
     likelihood_ratio_test,
@@ -118,3 +119,17 @@ def test_other_estimators_are_refused():
     plain = LinearRegression().fit(SLEEP[["Days"]], SLEEP["Reaction"])
     with pytest.raises(ValueError, match="LinearRegression is none"):
         describe(plain)
+
+
+def test_labels_units_and_robust_errors_are_taken_into_sentences():
+    model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(SLEEP)
+    robust = cluster_robust(model, SLEEP)
+    labels = {"Reaction": "the reaction time", "Days": "lost sleep"}
+    units = {"Reaction": "ms", "Days": "day"}
+    told = describe(model, vcov=robust, labels=labels, units=units)
+    assert (
+        "Per day of lost sleep, the reaction time rises by 10.47 ms ("
+        in told.sentences[1]
+    )
+    assert "is expected to be 251.4 ms (" in told.sentences[1]
+    assert robust.label in told.sentences[1]
