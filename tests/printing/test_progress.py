@@ -117,3 +117,15 @@ def test_importing_says_nothing_in_a_notebook():
 def test_a_notebook_is_watched():
     stream = type("OutStream", (), {"__module__": "ipykernel.iostream"})()
     assert progress.watched(stream)
+
+
+def test_refits_of_many_groups_are_announced(model, monkeypatch):
+    monkeypatch.setattr(progress, "LONG", 0.0)
+
+    def work(m, **options):
+        influence(m, SLEEP, level="Subject", **options)
+
+    text = shown_on(Terminal(), monkeypatch, work, model)
+    assert "Influence of 18 groups of `Subject`, each with a fit" in text
+    assert shown_on(Terminal(), monkeypatch, work, model, verbose=0) == ""
+    assert shown_on(io.StringIO(), monkeypatch, work, model) == ""

@@ -1,6 +1,7 @@
 """What the estimates would be without one group: refitted, or at the same variances."""
 
 from dataclasses import replace
+from time import perf_counter
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from skmixed.likelihood.products.rows import GroupedRows, without_offset
 from skmixed.likelihood.search.boundary import thin_directions
 from skmixed.likelihood.search.optimize import minimise
 from skmixed.likelihood.search.search import search
-from skmixed.printing.progress import count_done
+from skmixed.printing.progress import announce, count_done
 
 # Refits are compared with each other: they go farther than a fit does.
 TOLERANCE = 1e-11
@@ -57,12 +58,20 @@ def delete_groups(fit, design, factor, *, refit=True, verbose=None):
         return replace(deletion, leverage=group_leverage(fit, design, codes))
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=result.n_levels[factor])
-    found = []
+    found, started = [], perf_counter()
     threads = blas_threads(bid_for(result.A).columns)
     with threads, count_done(len(counts), "influence", "groups", verbose) as done:
         for level, rows in enumerate(np.split(order, np.cumsum(counts)[:-1])):
             A = without(result.A, design, rows, factor, level)
             found.append(estimates(replace(result, A=A)))
+            if level == 0 and verbose != 0:
+                seconds = (perf_counter() - started) * len(counts)
+                groups = f"{len(counts):,} groups of `{result.groups[factor]}`"
+                announce(
+                    seconds,
+                    f"Influence of {groups}, each with a fit (refit=False has none)",
+                    verbose or 0,
+                )
             done()
     coef, std_error, sigma, covariances = zip(*found, strict=True)
     return Deletion(
