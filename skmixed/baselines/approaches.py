@@ -7,6 +7,12 @@ import numpy as np
 import pandas as pd
 
 from skmixed.baselines.aggregated import AggregatedLinearRegressor
+from skmixed.baselines.family_approaches import DANGERS as FAMILY_DANGERS
+from skmixed.baselines.family_approaches import INFERENCE as FAMILY_INFERENCE
+from skmixed.baselines.family_approaches import (
+    describe_family_approach,
+    fit_family_approaches,
+)
 from skmixed.baselines.interaction import InteractionLinearRegressor
 from skmixed.baselines.pooled import PooledLinearRegressor
 from skmixed.baselines.separate import SeparateLinearRegressor
@@ -115,7 +121,7 @@ def five_approaches(
     }
 
 
-def compare_approaches(formula, data, *, reml=True, na_action="raise"):
+def compare_approaches(formula, data, *, model=None, reml=True, na_action="raise"):
     """Fit the five approaches to the same data, and put them in one table.
 
     Parameters
@@ -123,6 +129,11 @@ def compare_approaches(formula, data, *, reml=True, na_action="raise"):
     formula : str
         The formula of the mixed model, with its response and one grouping factor.
     data : data frame
+    model : estimator, default=None
+        Of a generalised model, for answers, counts and shares:
+        ``MixedLogisticClassifier()``. The approaches then are ``aggregated`` (totals of
+        the groups, of successes and counts), ``pooled`` (a generalised linear model),
+        ``dummies`` (a parameter per group; up to 300 groups) and ``mixed``.
     reml : bool, default=True
         Whether the mixed model is fitted by restricted maximum likelihood.
     na_action : {"raise", "drop"}, default="raise"
@@ -160,31 +171,55 @@ def compare_approaches(formula, data, *, reml=True, na_action="raise"):
     interaction  4059       128  0.548   0.014
     mixed        4059         3  0.557   0.020
     """
-    models = five_approaches(formula, reml=reml, na_action=na_action)
     group = find_group(formula)
-    with warnings.catch_warnings():
-        # columns that an approach cannot estimate are empty cells of the table
-        warnings.simplefilter("ignore", RankDeficiencyWarning)
-        for name in models:
-            models[name].fit(data)
-    names = list(models["pooled"].fixed_effects_.index)
-    rows = {
-        name: describe_approach(name, model, names) for name, model in models.items()
-    }
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    for column, texts in (("inference", INFERENCE), ("danger", DANGERS)):
-        frame[column] = [texts[name].format(group=group) for name in frame.index]
+    if model is not None:
+        models = fit_family_approaches(formula, data, model, na_action)
+        names = list(models["mixed"].fixed_effects_.index)
+        describe, texts = describe_family_approach, (FAMILY_INFERENCE, FAMILY_DANGERS)
+    else:
+        models = five_approaches(formula, reml=reml, na_action=na_action)
+        with warnings.catch_warnings():
+            # columns that an approach cannot estimate are empty cells of the table
+            warnings.simplefilter("ignore", RankDeficiencyWarning)
+            for name in models:
+                models[name].fit(data)
+        names = list(models["pooled"].fixed_effects_.index)
+        describe, texts = describe_approach, (INFERENCE, DANGERS)
+    rows = {name: describe(name, own, names) for name, own in models.items()}
+    return tabulate(models, pd.DataFrame.from_dict(rows, orient="index"), group, texts)
+
+
+def tabulate(models, frame, group, texts):
+    """Put approaches in one table, with what to beware of.
+
+    Parameters
+    ----------
+    models : dict of str to estimator
+    frame : DataFrame
+        A row per approach.
+    group : str
+    texts : tuple of two dict
+        What the inference of every approach is about, and its danger.
+
+    Returns
+    -------
+    ApproachTable
+    """
+    names = [c for c in frame if f"{c}_se" in frame]
+    for column, own in zip(("inference", "danger"), texts, strict=True):
+        frame[column] = [own[name].format(group=group) for name in frame.index]
     shown = frame[["n", "extra_df"]].copy()
     for name in names:
         shown[f"{name} (SE)"] = write_pairs(frame[name], frame[f"{name}_se"])
     shown["inference about"] = frame["inference"]
     notes = [f"{i}. {text}." for i, text in enumerate(frame["danger"], 1)]
+    many = ("", "One", "Two", "Three", "Four", "Five")[len(frame)]
     return ApproachTable(
         frame=frame,
         models=models,
         shown=Table(
             shown,
-            f"Five approaches to {models['mixed'].formula_}",
+            f"{many} approaches to {models['mixed'].formula_}",
             labels=tuple(f"{i}. {name}" for i, name in enumerate(frame.index, 1)),
             right=tuple(shown.columns[2:-1]),
         ),
@@ -194,8 +229,10 @@ def compare_approaches(formula, data, *, reml=True, na_action="raise"):
 
 def find_group(formula):
     """Name the grouping factor of a formula; raise unless there is exactly one."""
+    # the left side may be of two columns: successes / trials
+    right = "~" + formula.partition("~")[2] if "~" in formula else formula
     groups = list(
-        dict.fromkeys(term.group_name for term in parse_formula(formula).random)
+        dict.fromkeys(term.group_name for term in parse_formula(right).random)
     )
     if len(groups) != 1:
         raise ValueError(

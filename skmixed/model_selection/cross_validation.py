@@ -1,6 +1,5 @@
 """Cross-validation of several models, for new groups and for known ones."""
 
-import time
 import warnings
 from itertools import product
 from numbers import Integral
@@ -8,28 +7,24 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from sklearn.base import clone
-from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import GroupKFold, KFold, check_cv
 
 from skmixed.baselines.approaches import five_approaches
 from skmixed.estimators import MixedLinearRegressor
 from skmixed.estimators.input import array_names, read_table
+from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.text.parse import parse_formula
-from skmixed.printing.numbers import fixed_decimals
+from skmixed.formula.text.trials import read_trials
+from skmixed.model_selection.scoring import (
+    RULES,
+    last_step,
+    read_scoring,
+    reads_trials,
+    score_fold,
+)
 from skmixed.printing.printed import PrintedTable
 from skmixed.printing.progress import count_done
 from skmixed.warnings import cause_of, warn
-
-# Errors are shown as such: positive, under the name that people use.
-ERRORS = {
-    "neg_root_mean_squared_error": "rmse",
-    "neg_mean_squared_error": "mse",
-    "neg_mean_absolute_error": "mae",
-    "neg_median_absolute_error": "median_ae",
-}
-
-RULES = dict.fromkeys(("r2", "r2_sd", "fit_time"), fixed_decimals(3))
 
 
 def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
@@ -39,7 +34,7 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     *,
     cv=5,
     groups=None,
-    scoring=("neg_root_mean_squared_error", "r2"),
+    scoring="auto",
     n_jobs=None,
     per_fold=False,
     random_state=0,
@@ -66,8 +61,9 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
         without a response are left out first.
     groups : str or array-like of shape (n_samples,), default=None
         Column of `X`, or labels. By default the first grouping factor of the formulas.
-    scoring : str, callable, list or dict, default=(RMSE, R2)
+    scoring : str, callable, list or dict, default="auto"
         As in scikit-learn's `cross_validate`. Errors are shown positive: ``rmse``.
+        "auto" is RMSE and R2, of classifiers the log loss and the accuracy.
     n_jobs : int, default=None
         Fits to run at a time.
     per_fold : bool, default=False
@@ -114,8 +110,12 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     """
     models, X = name_models(models), read_columns(X)
     texts = [getattr(last_step(model), "formula", None) for model in models.values()]
-    formulas = [parse_formula(text, tuple(X.columns)) for text in texts if text]
-    X, y = take_out_response(X, y, formulas)
+    formulas = [parse_formula(plain(text), tuple(X.columns)) for text in texts if text]
+    if y is None and any(map(reads_trials, models.values())):
+        # such models read successes and trials from the table
+        y = pd.Series(DesignSpec(str(formulas[0])).read_response(X))
+    else:
+        X, y = take_out_response(X, y, formulas)
     groups = read_groups(groups, X, formulas)
     if y.isna().any() and isinstance(cv, Integral):
         groups = groups if groups is None else groups[y.notna()]
@@ -202,11 +202,6 @@ def short_name(model):
     return type(last).__name__ + ("" if formula is None else f"({formula!r})")
 
 
-def last_step(model):
-    """Last step of a pipeline; another estimator is its own."""
-    return model.steps[-1][1] if hasattr(model, "steps") else model
-
-
 def read_columns(X):
     """Read a table, or an array under scikit-learn's names.
 
@@ -245,8 +240,14 @@ def take_out_response(frame, y, formulas):
             )
         y = frame[columns[0]]
     name = getattr(y, "name", None) or (columns[0] if columns else None)
-    y = pd.Series(np.asarray(y), name=name)
+    y = y.reset_index(drop=True) if isinstance(y, pd.Series) else np.asarray(y)
+    y = pd.Series(y, name=name)
     return frame.drop(columns=[c for c in {name, *columns} if c in frame.columns]), y
+
+
+def plain(text):
+    """A formula with one response: ``I(k / n)`` for successes and trials."""
+    return read_trials(text).formula
 
 
 def read_groups(groups, X, formulas):
@@ -304,47 +305,6 @@ def label_regime(folds, groups):
         return "new rows"
     shared = any(np.isin(groups[test], groups[train]).any() for train, test in folds)
     return "known groups" if shared else "new groups"
-
-
-def read_scoring(scoring, model):
-    """Turn `scoring` into named scorers.
-
-    Returns
-    -------
-    dict of str to (callable, sign)
-    """
-    if scoring is None or callable(scoring):
-        scoring = {"score": check_scoring(model, scoring=scoring)}
-    elif isinstance(scoring, str):
-        scoring = [scoring]
-    if not isinstance(scoring, dict):
-        scoring = {name: name for name in scoring}
-    return {
-        ERRORS.get(name, name): (
-            get_scorer(scorer) if isinstance(scorer, str) else scorer,
-            -1.0 if name in ERRORS else 1.0,
-        )
-        for name, scorer in scoring.items()
-    }
-
-
-def score_fold(model, X, y, train, test, scorers):
-    """Fit a copy of a model to some rows, and score it on others.
-
-    Returns
-    -------
-    scores : dict of str to float
-    caught : list of tuple
-        Category and text of every warning.
-    """
-    model = clone(model)
-    with warnings.catch_warnings(record=True) as caught:
-        start = time.perf_counter()
-        model.fit(X.iloc[train], y.iloc[train])
-        scores = {"fit_time": time.perf_counter() - start}
-        for name, (scorer, sign) in scorers.items():
-            scores[name] = sign * scorer(model, X.iloc[test], y.iloc[test])
-    return scores, [(one.category, str(one.message)) for one in caught]
 
 
 def warn_of_folds(heard, n_folds):

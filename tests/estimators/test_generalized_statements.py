@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 import skmixed
 from skmixed import inspection
@@ -146,6 +147,19 @@ STATEMENTS = {
     ),
     "influence": (lambda m, o, X: inspection.influence(o, X, level="g"), {}),
     "check_model": (lambda m, o, X: inspection.check_model(o, X), {}),
+    "compare_approaches": (
+        lambda m, o, X: skmixed.compare_approaches(o.formula, X, model=clone(o)),
+        {},
+    ),
+    "compare_models": (lambda m, o, X: skmixed.compare_models([o], X, cv=2), {}),
+    "as_marginaleffects": (
+        lambda m, o, X: skmixed.as_marginaleffects(m, X),
+        {GRADES: "a probability"},
+    ),
+    "johnson_neyman": (
+        lambda m, o, X: skmixed.johnson_neyman(o, "x", "x:x", (0, 1)),
+        dict.fromkeys(NAMES, "numeric column|column"),
+    ),
     "report": (lambda m, o, X: o.report(os.devnull, X), {}),
     "GroupLinesDisplay": (
         lambda m, o, X: inspection.GroupLinesDisplay.from_estimator(m, X),
@@ -197,8 +211,11 @@ STATEMENTS = {
 @pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
 @pytest.mark.parametrize("statement", STATEMENTS)
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.filterwarnings("ignore:.*missing values")
 def test_statements_work_or_are_refused_by_name(models, frame, name, statement):
     say, refused = STATEMENTS[statement]
+    if statement == "as_marginaleffects" and name not in refused:
+        pytest.importorskip("marginaleffects")
     if name in refused:
         with pytest.raises(ValueError, match=refused[name]):
             say(*models[name], frame)

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from conftest import SAME_DENSE, SAME_THETA
 
-from skmixed import MixedLinearRegressor, as_marginaleffects
+from skmixed import (
+    MixedLinearRegressor,
+    MixedLogisticClassifier,
+    as_marginaleffects,
+)
 from skmixed.datasets import load_london_schools
 from skmixed.interop.marginaleffects import FixedEffectsAdapter, plain_formula
 
@@ -45,6 +49,19 @@ def test_predictions_are_those_for_the_population(adapter, model, frame):
     np.testing.assert_allclose(
         adapter.predict_design(model.result_.coef, columns),
         model.predict(frame, random_effects=False),
+        rtol=SAME_DENSE,
+    )
+
+
+def test_predictions_of_other_families_are_means(frame):
+    frame = frame.assign(good=frame["exam"] > 0)
+    model = MixedLogisticClassifier("good ~ lrt * gender + (1 | school)").fit(frame)
+    adapter = FixedEffectsAdapter()
+    adapter.model = model
+    columns = adapter.get_exog(Table(frame[["lrt", "gender"]]))
+    np.testing.assert_allclose(
+        adapter.predict_design(model.result_.coef, columns),
+        model.predict_proba(frame, random_effects=False, averaged=False)[:, 1],
         rtol=SAME_DENSE,
     )
 
