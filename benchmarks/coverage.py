@@ -1,10 +1,10 @@
 """How often 95 % intervals hold the truth: simulation of every method.
 
-    python benchmarks/coverage.py [--replications 180] [--resamples 199]
+    python benchmarks/coverage.py [--replications 500] [--resamples 199]
                                   [--output docs/coverage.md]
 
 Data come from known models; every interval that the package offers is asked whether it
-holds what it is for. The default takes about four minutes on one core.
+holds what it is for. The default takes 20 minutes on one core.
 """
 
 import argparse
@@ -265,7 +265,7 @@ def write_report(table, seconds, replications, resamples):
 def main():
     """Run the study, print it, and write it where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--replications", type=int, default=180)
+    parser.add_argument("--replications", type=int, default=500)
     parser.add_argument("--resamples", type=int, default=199)
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()

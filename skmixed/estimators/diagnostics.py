@@ -44,7 +44,7 @@ def warn_about_design(formula, design):
     for random, block in zip(formula.random, design.random, strict=True):
         for term in random.terms:
             if not set(columns_of([term])) <= fixed:
-                slope = write_term(term)
+                slope = _as_term(write_term(term))
                 warn(
                     f"The random slope `{slope}` of `{block.group}` has no fixed "
                     f"effect: the mean of the slopes is held at 0. Add `{slope}` to "
@@ -268,12 +268,17 @@ def _describe_term(result, place, effects, zeros):
     return f"correlation of {between} of `{group}`: {sign:+.0f}"
 
 
-def _simplify(random, effects, zero):
+def _as_term(effect):
+    """The term that an effect is of, as formulas write it but for back-ticks."""
+    return _EFFECT_LEVEL.sub("", effect).replace("`", "")
+
+
+def _simplify(random, names, zero):
     """Write a random term without its zero effects, or without its correlations."""
     terms = [write_term(t) for t in random.terms]
-    lost = {_EFFECT_LEVEL.sub("", e) for e in effects if e in zero}
-    lost = {"1" if e == "Intercept" else e for e in lost}
-    kept = [t for t in terms if t not in lost]
+    effects = ["1" if e == "Intercept" else _as_term(e) for e in names]
+    lost = {e for e, name in zip(effects, names, strict=True) if name in zero}
+    kept = [t for t in terms if _as_term(t) not in lost]
     if not kept:
         return ""
     inside = " + ".join(kept if "1" in kept else ["0", *kept])
@@ -281,7 +286,8 @@ def _simplify(random, effects, zero):
     if zero:
         return f"({inside} | {group})"
     # `||` would leave the levels of a factor correlated
-    numeric = all(e in ("Intercept", *kept) for e in effects)
+    plain = {name.replace("`", "") for name in names}
+    numeric = plain <= {"Intercept", *map(_as_term, kept)}
     split = numeric and len(kept) > 1
     return f"({inside} || {group})" if split else f"diag({inside} | {group})"
 

@@ -1,8 +1,10 @@
 """What common mistakes are answered with: one line per mistake."""
 
+import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GroupKFold, cross_val_score
@@ -374,3 +376,41 @@ def test_several_responses_are_sent_to_fit_many(schools):
     Y = schools[["exam", "lrt"]]
     with pytest.raises(ValueError, match=r"shape \(\d+, 2\).*fit_many"):
         MixedLinearRegressor("~ gender + (1 | school)").fit(schools, Y)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "y ~ x + (1 + `a b` | g)",
+        "y ~ x + (x + `a b` || g)",
+        "y ~ 1 + (0 + `a b` | g)",
+        "y ~ f + (f | g)",
+        "y ~ f + (x + f | g) + (1 | h)",
+        "y ~ f + diag(1 + f | g)",
+        "y ~ x + (1 | g/h) + (0 + x | g)",
+        "y ~ x + (log(w) + x:`a b` | g)",
+    ],
+)
+def test_the_simpler_formulas_end_in_one_that_is_not_singular(formula):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        frame = pd.DataFrame(rng.normal(size=(90, 3)), columns=["y", "x", "a b"])
+        frame["w"] = rng.integers(1, 9, 90)
+        for name, labels in {"g": range(7), "h": range(3), "f": list("abc")}.items():
+            frame[name] = rng.choice(labels, 90)
+        text = formula
+        for _ in range(8):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                MixedLinearRegressor(text).fit(frame)
+            said = [str(w.message) for w in caught if "Singular" in str(w.message)]
+            if not said:
+                break
+            text = re.search("try the simpler `(.*)`[.]$", said[0])[1]
+        assert not said
+
+
+def test_a_slope_in_back_ticks_is_named_once(schools):
+    schools["a b"] = np.arange(len(schools)) % 5.0
+    with pytest.warns(UserWarning, match="random slope `a b` of `school` has no fixed"):
+        fit("exam ~ lrt + (0 + `a b` | school)", schools)

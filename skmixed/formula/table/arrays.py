@@ -199,6 +199,10 @@ def check_magnitudes(design, names):
     refuse_beyond(y, "the response")
     refuse_beyond(heavy, "the root of sample_weight")
     refuse_beyond(y + heavy, "the response times the root of sample_weight")
+    if design.offset is not None:
+        own = power_of(design.offset)
+        refuse_beyond(own, "the offset")
+        refuse_beyond(own + heavy, "the offset times the root of sample_weight")
     for name, own in power.items():
         refuse_beyond(own, name)
         refuse_beyond(own + heavy, f"{name} times the root of sample_weight")

@@ -17,7 +17,7 @@ from skmixed.formula.table.coding import (
 from skmixed.formula.table.frame import FrameColumns
 from skmixed.formula.text.errors import CallError
 from skmixed.formula.text.functions import INTERNAL_FUNCTIONS
-from skmixed.formula.text.scanner import column_alias, column_of_alias
+from skmixed.formula.text.scanner import R_CONSTANTS, column_alias, column_of_alias
 
 __all__ = ["ColumnTable", "check_columns", "missing_rows"]
 
@@ -200,6 +200,12 @@ def hint_for_missing(missing, have):
             "another estimator hands arrays on (bagging, boosting, RFE, RANSAC), write "
             "the formula with x0, x1, ... in the order of the columns."
         )
+    for name in missing:
+        if name in R_CONSTANTS:
+            return (
+                f" `{name}` is a number, the same in every row: the intercept stands "
+                f"for it; in a call it is understood, as in I(x * {name})."
+            )
     spelt = {str(name).lower(): name for name in have}
     close = [
         spelt[match]
