@@ -49,9 +49,9 @@ pytestmark = pytest.mark.filterwarnings(
 # ------------------------------------------------------------------ new groups
 def patients():
     """Visits of patients that differ much, as in the toenail trial."""
-    X, y, truth = make_mixed_classification(
+    X, y = make_mixed_classification(
         200, 7, n_features=2, n_random_slopes=0, covariance=[[16.0]], intercept=-2.0,
-        random_state=1, return_truth=True,
+        random_state=1,
     )  # fmt: skip
     return X.assign(y=y), "y", "group", "y ~ x0 + x1 + (1 | group)"
 
