@@ -189,7 +189,7 @@ class FormulaEstimator:
                 "in fixed_effects_."
             )
         coef = pd.Series(self._population_coef(), index=self._kept_names())
-        return coef.reindex(self._linear_columns_, fill_value=0.0).to_numpy()
+        return coef.reindex(self._linear_columns_, fill_value=0.0).to_numpy(copy=True)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

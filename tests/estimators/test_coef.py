@@ -52,6 +52,7 @@ def test_coef_predicts_from_the_columns_in_order(name):
     model, X = LINEAR[name]
     model.fit(X, Y)
     assert model.coef_.shape == (model.n_features_in_,)
+    assert model.coef_.flags.writeable  # clients scale it in place
     linear = np.asarray(X, dtype=float) @ model.coef_ + model.intercept_
     np.testing.assert_allclose(model.predict(X), linear, rtol=SAME_ALGEBRA)
 
