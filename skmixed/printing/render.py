@@ -13,12 +13,20 @@ STYLE = (
     "background:none}"
     ".skmixed td{white-space:nowrap}"
     ".skmixed th.l,.skmixed td.l{text-align:left;white-space:normal}"
+    ".skmixed th.s,.skmixed td.s{white-space:nowrap}"
     ".skmixed thead th{border-bottom:1px solid;font-weight:600}"
-    ".skmixed caption{text-align:left;font-weight:600;caption-side:top;"
-    "white-space:nowrap}"
-    ".skmixed p{margin:.2em 0}"
+    ".skmixed p{margin:.2em 0}.skmixed p.c{font-weight:600;margin-top:.5em}"
+    ".skmixed p.c+table{margin-top:0}"
+    "@media(max-width:600px){.skmixed{font-size:.87em}"
+    ".skmixed th,.skmixed td{padding:.1em .3em}"
+    ".skmixed th.l,.skmixed td.l{overflow-wrap:anywhere;min-width:5.5em}"
+    ".skmixed td.w{min-width:13em}"
+    ".skmixed p{overflow-wrap:anywhere}}"
     "</style>"
 )
+# Text up to this long stays on one line of a table; from the other on it is a sentence,
+# or a formula, and has room on narrow screens too.
+SHORT, LONG = 15, 40
 
 
 def html_table(head, rows, *, left=(0,), caption=""):
@@ -39,16 +47,27 @@ def html_table(head, rows, *, left=(0,), caption=""):
 
     def line(cells, tag):
         return "".join(
-            f"<{tag}{' class=l' if j in left else ''}>{html.escape(str(cell))}</{tag}>"
+            f"<{tag}{cell_class(cell, j in left)}>{html.escape(str(cell))}</{tag}>"
             for j, cell in enumerate(cells)
         )
 
     body = "\n".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    # a caption would be as narrow as its table, or as wide as its text
+    title = f"<p class=c>{html.escape(caption)}</p>" if caption else ""
     return (
-        f"<table>{title}<thead><tr>{line(head, 'th')}</tr></thead>\n"
+        f"{title}<table><thead><tr>{line(head, 'th')}</tr></thead>\n"
         f"<tbody>\n{body}\n</tbody></table>"
     )
+
+
+def cell_class(cell, is_left):
+    """Attribute of a cell: text starts at the left, and is not broken where short."""
+    if not is_left:
+        return ""
+    length = len(str(cell))
+    if length <= SHORT:
+        return ' class="l s"'
+    return ' class="l w"' if length >= LONG else " class=l"
 
 
 def markdown_table(head, rows, *, left=(0,)):
