@@ -1,7 +1,6 @@
 """Elimination of crossed factors: one in batches, the others in a dense complement."""
 
 import copy
-import itertools
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +8,7 @@ from scipy import sparse
 from scipy.linalg import blas, lapack
 
 from skmixed.likelihood.elimination.complement import Complement
+from skmixed.likelihood.elimination.crossed_between import relative_covariances
 from skmixed.likelihood.elimination.crossed_sums import pair_sums
 from skmixed.likelihood.elimination.factored import Factorisation, Regime, Workspace
 from skmixed.likelihood.elimination.reweighting import (
@@ -48,8 +48,6 @@ FILLED = 0.2
 ROUGH_FROM = 1000
 # Entries of a matrix of m2 columns, of which an exact Hessian takes some: 200 MB.
 MOST_CURVED = 2.5e7
-# Entries of A12 that are gathered at a time for covariances between levels.
-MOST_ENTRIES = 2_000_000
 
 
 class CrossedElimination(Regime):
@@ -192,34 +190,6 @@ class CrossedElimination(Regime):
         """List by factor from the leading block and the m2 rows of the others."""
         blocks = {self.leading: leading, **self.rest.cut(stacked)}
         return [blocks[j] for j in range(len(blocks))]
-
-    def met_levels(self, rows):
-        """Yield the entries of some rows of A12, a bounded number at a time.
-
-        Parameters
-        ----------
-        rows : ndarray of int of shape (n,)
-
-        Yields
-        ------
-        part : slice
-            Of `rows`.
-        owner, index, value : ndarray
-            Which row of the part an entry is in, its column, and its value.
-        """
-        starts = self.A12.indptr[rows].astype(np.intp)
-        counts = self.A12.indptr[rows + 1] - starts
-        chunk = np.cumsum(counts) // MOST_ENTRIES
-        edges = np.flatnonzero(np.diff(chunk)) + 1
-        for first, stop in itertools.pairwise([0, *edges, len(rows)]):
-            part = slice(int(first), int(stop))
-            owner = np.repeat(np.arange(part.stop - part.start), counts[part])
-            ends = np.cumsum(counts[part])
-            within = np.arange(len(owner)) - np.repeat(
-                ends - counts[part], counts[part]
-            )
-            place = starts[part][owner] + within
-            yield part, owner, self.A12.indices[place], self.A12.data[place]
 
 
 class CrossedFactored(Factorisation):
@@ -380,50 +350,8 @@ class CrossedFactored(Factorisation):
         return met_covariances(self, pairs)
 
     def known_between(self, j, h, levels_j, levels_h):
-        """Relative covariances of b given the data, between levels of two factors.
-
-        Parameters
-        ----------
-        j, h : int
-            Factors.
-        levels_j, levels_h : ndarray of int of shape (n,)
-
-        Returns
-        -------
-        ndarray of shape (k_j, k_h, n)
-            Off-diagonal blocks of ``(Z'Z + Psi^-1)^-1 = [[., -W1 A12 W2], [., W2]]``.
-            For the leading factor O(levels that each of its levels meets).
-        """
-        e, W2 = self.elimination, self.W2
-        if h == e.leading:
-            return self.known_between(h, j, levels_h, levels_j).transpose(1, 0, 2)
-        starts_h = self.first_rows(h, levels_h)
-        columns = range(e.rest.shapes[h][1])
-        if j != e.leading:
-            starts_j = self.first_rows(j, levels_j)
-            rows = range(e.rest.shapes[j][1])
-            return np.array(
-                [
-                    [W2.entries(starts_j + a, starts_h + b) for b in columns]
-                    for a in rows
-                ]
-            )
-        k = len(e.A11)
-        met = np.empty((k, len(columns), len(levels_j)))
-        for a in range(k):
-            for part, owner, index, value in e.met_levels(levels_j * k + a):
-                for b in columns:
-                    far = W2.entries(index, starts_h[part][owner] + b)
-                    met[a, b, part] = np.bincount(
-                        owner, value * far, minlength=part.stop - part.start
-                    )
-        return -multiply(self.W1[:, :, levels_j], met)
-
-    def first_rows(self, j, levels):
-        """Positions in W2 of the first effects of some levels of a factor."""
-        rest = self.elimination.rest
-        first, (_, k) = rest.spans[j].start, rest.shapes[j]
-        return first + levels.astype(np.intp) * k
+        """Relative covariances of b given the data, between levels of two factors."""
+        return relative_covariances(self, j, h, levels_j, levels_h)
 
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) ff' over pairs of levels, and all others where it is exact."""
