@@ -158,12 +158,10 @@ class ApproachesDisplay:
         columns = min(n, 2)
         shape = grid(n, columns, ax)
         size = (6.4, (0.36 * rows + 0.9) * shape[0] + 0.4)
-        axes = open_axes(self, ax, shape, title=title, figsize=size, sharey=True)
+        axes = open_axes(self, ax, shape, n, title=title, figsize=size, sharey=True)
         place = np.arange(rows)[::-1]
         for column, one in zip(range(n), axes.flat, strict=False):
             self._draw(one, column, place, line_kw, scatter_kw)
-        for unused in axes.flat[n:]:
-            unused.set_axis_off()
         axes[0, 0].set_yticks(place, self.approaches)
         axes[0, 0].set_ylim(-0.6, rows - 0.4)
         legend_above(axes, new=ax is None, ncols=3)

@@ -248,15 +248,13 @@ class GroupLinesDisplay:
         shape = grid(n, columns, ax)
         size = (6.4, 3.0 * shape[0] + 0.4) if n > 1 else (WIDTH, HEIGHT)
         axes = open_axes(
-            self, ax, shape, title=title, figsize=size, sharex=True, sharey=True
+            self, ax, shape, n, title=title, figsize=size, sharex=True, sharey=True
         )
         for model, one in zip(self.lines, axes.flat, strict=False):
             self._draw_rows(one, scatter_kw)
             self._draw(one, model, line_kw)
             if n > 1:
                 one.set_title(model, loc="left", fontsize="medium")
-        for unused in axes.flat[n:]:
-            unused.set_axis_off()
         for bottom in axes[-1]:
             bottom.set_xlabel(self.x_name)
         for left in axes[:, 0]:

@@ -209,14 +209,12 @@ class ProfileDisplay:
         shape = grid(n, columns, ax)
         size = (5.6, 4.2) if n == 1 else (3.2 * columns, 2.3 * shape[0] + 0.6)
         axes = open_axes(
-            self, ax, shape, title=title, figsize=size, sharey=kind == "zeta"
+            self, ax, shape, n, title=title, figsize=size, sharey=kind == "zeta"
         )
         for name, one in zip(self.curves, axes.flat, strict=False):
             draw = self._draw_zeta if kind == "zeta" else self._draw_density
             draw(one, name, line_kw, band_kw)
             one.set_xlabel(name)
-        for unused in axes.flat[n:]:
-            unused.set_axis_off()
         for left in axes[:, 0]:
             left.set_ylabel("zeta" if kind == "zeta" else "profile density")
         legend_above(axes, new=ax is None, ncols=3)

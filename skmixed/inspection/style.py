@@ -63,7 +63,7 @@ def require_matplotlib(caller):
     return plt
 
 
-def open_axes(display, ax, shape=(1, 1), *, title=None, figsize=None, **share):
+def open_axes(display, ax, shape=(1, 1), n=None, *, title=None, figsize=None, **share):
     """Make the axes that a display draws on, and publish them.
 
     Parameters
@@ -74,6 +74,8 @@ def open_axes(display, ax, shape=(1, 1), *, title=None, figsize=None, **share):
         A single axes is divided where several panels are needed.
     shape : tuple of int, default=(1, 1)
         Rows and columns of panels.
+    n : int, optional
+        How many panels are drawn on; by default all.
     title : str, optional
         Over the picture.
     figsize : tuple of float, optional
@@ -107,6 +109,8 @@ def open_axes(display, ax, shape=(1, 1), *, title=None, figsize=None, **share):
             f"The picture has {n_panels} panels and ax has {np.size(ax)} axes. Pass "
             "one axes, which is divided, or as many as there are panels."
         )
+    for unused in axes.flat[n_panels if n is None else n :]:
+        unused.set_axis_off()
     for one in axes.flat:
         one.spines[["top", "right"]].set_visible(False)
     if title and ax is not None:

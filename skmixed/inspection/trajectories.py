@@ -238,7 +238,7 @@ class TrajectoriesDisplay:
         if n > 1:
             size = (wide * columns, high * shape[0] + 0.5)
         axes = open_axes(
-            self, ax, shape, title=title, figsize=size, sharex=True, sharey=True
+            self, ax, shape, n, title=title, figsize=size, sharex=True, sharey=True
         )
         for panel, panel_axes in zip(self.panels, axes.flat, strict=False):
             self._draw_rows(panel, panel_axes, line_kw, scatter_kw)
@@ -248,8 +248,6 @@ class TrajectoriesDisplay:
                 title = panel.title if n > FEW else f"{self.facet_name} {panel.title}"
                 size = "small" if n > FEW else "medium"
                 panel_axes.set_title(title, loc="left", fontsize=size)
-        for unused in axes.flat[n:]:
-            unused.set_axis_off()
         if n > FEW:
             self.figure_.supxlabel(self.x_name, fontsize="medium")
             self.figure_.supylabel(self.y_name, fontsize="medium")

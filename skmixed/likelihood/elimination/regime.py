@@ -47,10 +47,16 @@ class Elimination(Protocol):
     exact : bool
         Whether ``kronecker_sums`` gives all that the exact Hessian needs; otherwise the
         curvature is the average information.
+    plain : Elimination
+        The one that takes steps, where this one is ``curved``.
     """
 
     name: str
     exact: bool
+    plain: "Elimination"
+
+    def curved(self, Lambdas):
+        """Give one with an exact Hessian near some Lambdas, at more cost, or itself."""
 
     @classmethod
     def bid(cls, sizes):
