@@ -519,3 +519,20 @@ def test_overdispersion_is_seen():
     found = skmixed.inspection.simulated_residuals(model, ticks, random_state=0)
     assert found.tests.loc["dispersion", "statistic"] > 5
     assert found.tests.loc["dispersion", "p_value"] < 0.05
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", [0, 11, 16])
+@pytest.mark.parametrize("bars", ["(1 + x | g)", "(1 + x || g)"])
+def test_very_skewed_responses_end_finite(seed, bars):
+    """Observed weights of the inverse Gaussian family may be negative."""
+    rng = np.random.default_rng(seed)
+    n, g = 120, np.arange(120) // 5
+    X = pd.DataFrame({"x": rng.normal(size=n), "a": rng.normal(size=n), "g": g})
+    mean = 0.3 + 0.5 * X["x"] + 0.5 * rng.normal(size=24)[g]
+    mean = np.exp(mean + 0.2 * rng.normal(size=24)[g] * X["x"])
+    formula = f"~ x * a + {bars}"
+    model = MixedInverseGaussianRegressor(formula, tol=1e-6, max_iter=2000)
+    model.fit(X, rng.wald(mean, 0.7))
+    assert np.isfinite(model.loglik_)
+    assert np.isfinite(model.fixed_effects_).all()

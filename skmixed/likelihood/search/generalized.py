@@ -155,6 +155,12 @@ def moments_theta(deviance, state):
     flats = [s.units.reshape(-1, s.n_effects**2) for s in structures]
     M, right = moment_equations(A, flats)
     M, right = M[:-1, :-1], right[:-1] - M[:-1, -1]
+    if not np.isfinite(M).all() or not np.isfinite(right).all():
+        # observed weights may be negative, and sums of groups then have no inverse
+        plain = FURTHER_VARIANCES[0]
+        return np.concatenate(
+            [s.nearest(plain * np.eye(s.n_effects)) for s in structures]
+        )
     scale = np.sqrt(np.abs(np.diag(M)))
     scale[scale == 0] = 1.0
     phi = np.linalg.lstsq(M / np.outer(scale, scale), right / scale, rcond=None)[0]

@@ -22,6 +22,8 @@ LAST = 0.1
 SLOW = 0.05
 # The deviance is a sum that is known to this relative error.
 ROUNDING = 2e-14
+# A trust region of a smaller radius holds no other point: the border of a likelihood.
+NO_ROOM = 1e-100
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +145,7 @@ class Descent:
     @property
     def arrived(self):
         """Whether no further step is worth taking."""
-        return self.ended or (
+        return (self.ended or self.radius < NO_ROOM) or (
             self.decrement < LAST * self.tol and not self.model.saddle.any()
         )
 
