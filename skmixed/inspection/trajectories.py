@@ -278,26 +278,30 @@ class TrajectoriesDisplay:
             style |= {"alpha": fade(len(points), at=400), "label": f"rows of {label}"}
             ax.scatter(*points.T, **styled(style, scatter_kw))
             return
-        width = 1.2 if n == 1 else 0.7
-        style = {"colors": GREY, "linewidths": width, "rasterized": many}
-        lines, occasions = panel.lines, find_occasions(panel.lines)
+        alone = n == 1 and panel.fitted is None
+        style = {"colors": BLACK if alone else GREY, "rasterized": many}
+        style["linewidths"] = 1.2 if n == 1 else 0.7
+        lines, occasions = panel.lines, self._occasions()
         if occasions is not None:
             lines = [with_gaps(line, occasions) for line in lines]
-            alone = [isolated(line) for line in lines]
-            dots = {"s": 5, "lw": 0, "color": GREY, "alpha": fade(n)}
-            ax.scatter(*np.concatenate(alone).T, **dots)
+            single = np.concatenate([isolated(line) for line in lines])
+            ax.scatter(*single.T, s=5, lw=0, color=GREY, alpha=fade(n))
         lines = [line for line in lines if len(line) > 1]
         alpha = fade(n) if panel.fitted is None or n == 1 else 0.6 * fade(n)
         style = styled(style | {"alpha": alpha, "label": label}, line_kw)
         ax.add_collection(LineCollection(lines, **style))
         ax.autoscale_view()
 
+    def _occasions(self):
+        """Visits of everybody: a panel of one group cannot tell what it lacks."""
+        return find_occasions([line for one in self.panels for line in one.lines])
+
     def _draw_summary(self, panel, ax):
         from matplotlib.collections import LineCollection
 
-        if panel.fitted is None:
+        if panel.fitted is None and panel.n_groups > 1:
             ax.plot(*panel.mean.T, color=BLACK, lw=2.4, label="mean")
-        else:
+        elif panel.fitted is not None:
             n, label = len(panel.fitted), "fitted line per " + self.group_name
             style = {"colors": BLUE, "linewidths": 1.0, "alpha": fade(n, least=0.2)}
             ax.add_collection(LineCollection(panel.fitted, label=label, **style))

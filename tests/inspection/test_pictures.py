@@ -214,3 +214,13 @@ def test_slopes_are_drawn_with_the_region_where_they_differ_from_zero():
     model, schools = london()
     with pytest.raises(ValueError, match="not columns of the fixed effects"):
         SlopesDisplay.from_estimator(model, schools, "lrt", "gender")
+
+
+def test_a_panel_of_one_person_leaves_gaps_and_has_no_mean():
+    _, sleep = sleepstudy()
+    missing = (sleep["Subject"].astype(str) == "308") & (sleep["Days"] == 4)
+    names = {"x": "Days", "y": "Reaction", "group": "Subject", "facet": "Subject"}
+    display = TrajectoriesDisplay.from_data(sleep[~missing], **names)
+    assert "mean" not in legends(display)
+    (path,) = display.ax_[0, 0].collections[-1].get_paths()
+    assert np.isnan(path.vertices).any()
