@@ -8,8 +8,61 @@ from skmixed.inference.opened.fitted import fitted
 from skmixed.printing.sentences import Words
 
 
-class DescriptionMixin:
-    """Sentences about the fit, and a page about everything."""
+class ReportMixin:
+    """A page about everything."""
+
+    def report(self, path, X, y=None, *, sample_weight=None):
+        """Write all about the fit to one HTML file, pictures and all.
+
+        Sentences, tables, equations, pictures and checks; the file needs nothing else.
+
+        Parameters
+        ----------
+        path : str or path
+            Of the file, for example ``"report.html"``.
+        X : data frame
+            The table that `fit` was given; a fitted model keeps no rows.
+        y, sample_weight : array-like of shape (n_samples,), default=None
+            As they were given to `fit`.
+
+        Returns
+        -------
+        Path
+            Of the file.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            Where `X` is not the table of the fit.
+
+        See Also
+        --------
+        describe : The sentences alone.
+        summary : The tables alone.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> sleep = load_sleepstudy().frame
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(sleep)
+        >>> with TemporaryDirectory() as folder:
+        ...     path = model.report(Path(folder) / "report.html", sleep)
+        ...     path.name
+        'report.html'
+        """
+        fitted(self, "report", generalized=True)
+        # pictures are of a higher floor, and matplotlib may be absent
+        page = import_module("skmixed.inspection.page")
+        return page.write_page(self, path, X, y, sample_weight=sample_weight)
+
+
+class DescriptionMixin(ReportMixin):
+    """Sentences about the fit."""
 
     def describe(
         self,
@@ -87,52 +140,3 @@ class DescriptionMixin:
             vcov=vcov,
             words=Words(labels or {}, units or {}),
         )
-
-    def report(self, path, X, y=None, *, sample_weight=None):
-        """Write all about the fit to one HTML file, pictures and all.
-
-        Sentences, tables, equations, pictures and checks; the file needs nothing else.
-
-        Parameters
-        ----------
-        path : str or path
-            Of the file, for example ``"report.html"``.
-        X : data frame
-            The table that `fit` was given; a fitted model keeps no rows.
-        y, sample_weight : array-like of shape (n_samples,), default=None
-            As they were given to `fit`.
-
-        Returns
-        -------
-        Path
-            Of the file.
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib.
-        ValueError
-            Where `X` is not the table of the fit.
-
-        See Also
-        --------
-        describe : The sentences alone.
-        summary : The tables alone.
-
-        Examples
-        --------
-        >>> from pathlib import Path
-        >>> from tempfile import TemporaryDirectory
-        >>> from skmixed import MixedLinearRegressor
-        >>> from skmixed.datasets import load_sleepstudy
-        >>> sleep = load_sleepstudy().frame
-        >>> model = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(sleep)
-        >>> with TemporaryDirectory() as folder:
-        ...     path = model.report(Path(folder) / "report.html", sleep)
-        ...     path.name
-        'report.html'
-        """
-        fitted(self, "report")
-        # pictures are of a higher floor, and matplotlib may be absent
-        page = import_module("skmixed.inspection.page")
-        return page.write_page(self, path, X, y, sample_weight=sample_weight)

@@ -25,6 +25,31 @@ from skmixed.likelihood.families.names import family_of
 from skmixed.likelihood.generalized import fit_generalized
 
 
+class LogitLink:
+    """Parameters of estimators whose link is the logit, unless another is chosen."""
+
+    def __init__(
+        self,
+        formula=None,
+        *,
+        link="logit",
+        n_quadrature=1,
+        na_action="raise",
+        unseen_groups="population",
+        tol=1e-8,
+        max_iter=200,
+        verbose=0,
+    ):
+        self.formula = formula
+        self.link = link
+        self.n_quadrature = n_quadrature
+        self.na_action = na_action
+        self.unseen_groups = unseen_groups
+        self.tol = tol
+        self.max_iter = max_iter
+        self.verbose = verbose
+
+
 class GeneralizedEstimator(
     EffectsMixin,
     PredictionMixin,

@@ -7,38 +7,17 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.generalized import GeneralizedEstimator
+from skmixed.estimators.generalized import GeneralizedEstimator, LogitLink
 from skmixed.estimators.input import read_features, read_table
 from skmixed.estimators.labels import grade_labels, grades_of, response_column
 from skmixed.estimators.rows import response_of
 from skmixed.warnings import warn
 
 
-class GeneralizedClassifier(ClassifierMixin, GeneralizedEstimator):
+class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
     """Labels to grades and back; probabilities, averaged over the random effects."""
 
     _ordered = False
-
-    def __init__(
-        self,
-        formula=None,
-        *,
-        link="logit",
-        n_quadrature=1,
-        na_action="raise",
-        unseen_groups="population",
-        tol=1e-8,
-        max_iter=200,
-        verbose=0,
-    ):
-        self.formula = formula
-        self.link = link
-        self.n_quadrature = n_quadrature
-        self.na_action = na_action
-        self.unseen_groups = unseen_groups
-        self.tol = tol
-        self.max_iter = max_iter
-        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):

@@ -1,7 +1,6 @@
 """A generalised model in sentences, in equations and on a page."""
 
-from importlib import import_module
-
+from skmixed.estimators.description import ReportMixin
 from skmixed.estimators.equations import Equations
 from skmixed.estimators.generalized_equations import FamilyWriter
 from skmixed.estimators.generalized_sentences import describe_generalized
@@ -9,8 +8,8 @@ from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
 
 
-class GeneralizedDescriptionMixin:
-    """Sentences, equations, and a page about everything."""
+class GeneralizedDescriptionMixin(ReportMixin):
+    """Sentences and equations."""
 
     def _outcome(self):
         """What the mean is of, in words."""
@@ -93,37 +92,3 @@ class GeneralizedDescriptionMixin:
         fitted(self, generalized=True)
         writer = FamilyWriter(self, estimates, digits)
         return Equations(tuple(writer.blocks()), writer.values)
-
-    def report(self, path, X, y=None, *, sample_weight=None):
-        """Write all about the fit to one HTML file, pictures and all.
-
-        Parameters
-        ----------
-        path : str or path
-            Of the file, for example ``"report.html"``.
-        X : data frame
-            The table that `fit` was given; a fitted model keeps no rows.
-        y, sample_weight : array-like of shape (n_samples,), default=None
-            As they were given to `fit`.
-
-        Returns
-        -------
-        Path
-            Of the file.
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib.
-        ValueError
-            Where `X` is not the table of the fit.
-
-        See Also
-        --------
-        describe : The sentences alone.
-        summary : The tables alone.
-        """
-        fitted(self, "report", generalized=True)
-        # pictures are of a higher floor, and matplotlib may be absent
-        page = import_module("skmixed.inspection.page")
-        return page.write_page(self, path, X, y, sample_weight=sample_weight)

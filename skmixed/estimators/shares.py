@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from skmixed.estimators.generalized import GeneralizedEstimator
+from skmixed.estimators.generalized import GeneralizedEstimator, LogitLink
 from skmixed.estimators.generalized_docs import documented
 from skmixed.estimators.generalized_regressor import LinkedRegressor
 from skmixed.estimators.input import read_table
@@ -13,31 +13,10 @@ from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.text.trials import read_trials
 
 
-class ShareRegressor(LinkedRegressor):
+class ShareRegressor(LogitLink, LinkedRegressor):
     """What responses between 0 and 1 have in common."""
 
     _positive_only = False
-
-    def __init__(
-        self,
-        formula=None,
-        *,
-        link="logit",
-        n_quadrature=1,
-        na_action="raise",
-        unseen_groups="population",
-        tol=1e-8,
-        max_iter=200,
-        verbose=0,
-    ):
-        self.formula = formula
-        self.link = link
-        self.n_quadrature = n_quadrature
-        self.na_action = na_action
-        self.unseen_groups = unseen_groups
-        self.tol = tol
-        self.max_iter = max_iter
-        self.verbose = verbose
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
