@@ -111,4 +111,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_PACKAGES, *_NAMES})
+    return sorted({"__version__", *__all__, *_PACKAGES})

@@ -84,29 +84,48 @@ def canonical_name(name, options=()):
     return name, (("hom", hom),)
 
 
-def chosen(name, options):
-    """Name in the table, and whether variances are equal (None for ``us``)."""
-    written = name
-    if name in ALIASES:
-        name, hom = ALIASES[name]
-        known: tuple = ()
-    elif name in SHAPES:
-        hom = SHAPES[name][1]
-        known = () if hom is None else ("hom",)
-    else:
+def chosen(written, options, residual=False):
+    """Name in the table, and whether variances are equal (None: no such option).
+
+    Parameters
+    ----------
+    written : str
+    options : dict
+    residual : bool, default=False
+        Whether it is of residuals.
+
+    Returns
+    -------
+    name : str
+    hom : bool or None
+
+    Raises
+    ------
+    ValueError
+        If the name or an option is not known.
+    """
+    table, spellings = (RESIDUALS, SPELLINGS) if residual else (SHAPES, ALIASES)
+    name, hom = spellings.get(written, (written, None))
+    if name not in table:
+        what, bar = "covariance structure", "... | group"
+        if residual:
+            what, bar = "residual covariance", "time | subject"
         raise ValueError(
-            f"The covariance structure `{name}(... | group)` is not known; there are: "
-            f"{', '.join([*SHAPES, *ALIASES])}."
+            f"The {what} `{written}({bar})` is not known; there are: "
+            f"{', '.join([*table, *spellings])}."
         )
+    default = table[name][1]
+    known = ["hom"] if default is not None and written not in spellings else []
     for key, value in options.items():
         if key not in known:
+            has = " and ".join([*known, "by"] if residual else known)
             raise ValueError(
                 f"`{written}()` has no option `{key}`"
-                + (f"; it has: {', '.join(known)}." if known else ".")
+                + (f"; it has: {has}." if has else ".")
             )
         if not isinstance(value, bool):
             raise ValueError(f"`{written}({key}=...)` should be True or False.")
-    return name, options.get("hom", hom)
+    return name, options.get("hom", default if hom is None else hom)
 
 
 def structure_of(name, options, effects, group):

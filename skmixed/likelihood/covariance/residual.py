@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skmixed.likelihood.covariance.free import Unstructured
-from skmixed.likelihood.covariance.names import RESIDUALS, SPELLINGS
+from skmixed.likelihood.covariance.names import RESIDUALS, chosen
 from skmixed.likelihood.covariance.scaled import Scaled
 from skmixed.likelihood.covariance.structure import OnlyFields
 
@@ -43,25 +43,9 @@ def canonical_residual(name, options=()):
     >>> canonical_residual("csh"), canonical_residual("exp")
     (('cs', (('hom', False),)), ('car1', ()))
     """
-    written, given = name, dict(options)
-    name, hom = SPELLINGS.get(name, (name, None))
-    if name not in RESIDUALS:
-        known = ", ".join([*RESIDUALS, *SPELLINGS])
-        raise ValueError(
-            f"The residual covariance `{written}(time | subject)` is not known; there "
-            f"are: {known}."
-        )
-    default = RESIDUALS[name][1]
-    takes = default is not None and written not in SPELLINGS
-    for key, value in given.items():
-        if key != "hom" or not takes:
-            also = "hom and by" if takes else "by"
-            raise ValueError(f"`{written}()` has no option `{key}`; it has: {also}.")
-        if not isinstance(value, bool):
-            raise ValueError(f"`{written}(hom=...)` should be True or False.")
-    if default is None:
+    name, hom = chosen(name, dict(options), residual=True)
+    if hom is None:
         return name, ()
-    hom = given.get("hom", default if hom is None else hom)
     return ("id", ()) if (name, hom) == ("diag", True) else (name, (("hom", hom),))
 
 
