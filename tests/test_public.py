@@ -45,6 +45,16 @@ PUBLIC["skmixed.inspection"] += " ".join(
 )
 
 
+# Estimators whose methods say what else to look at, and show how they are called.
+ESTIMATORS = (
+    "MixedLinearRegressor",
+    "MixedLogisticClassifier",
+    "MixedOrdinalClassifier",
+    "MixedBinomialRegressor",
+    "MixedPoissonRegressor",
+)
+
+
 @pytest.mark.parametrize("package", PUBLIC)
 def test_public_names_are_those_of_the_list(package):
     module = import_module(package)
@@ -60,16 +70,26 @@ def public_docstrings():
             found = getattr(import_module(package), name)
             if not (isinstance(found, type) and issubclass(found, Exception)):
                 yield pytest.param(found.__doc__, id=name)
-    for name in dir(skmixed.MixedLinearRegressor):
-        method = getattr(skmixed.MixedLinearRegressor, name)
-        own = str(getattr(method, "__module__", "")).startswith("skmixed.")
-        if own and callable(method) and not name.startswith("_"):
-            yield pytest.param(method.__doc__, id=f"MixedLinearRegressor.{name}")
+    for estimator in ESTIMATORS:
+        kind = getattr(skmixed, estimator)
+        for name in dir(kind):
+            # what is there for linear models alone is no attribute of others
+            method = getattr(kind, name, None)
+            own = str(getattr(method, "__module__", "")).startswith("skmixed.")
+            if own and callable(method) and not name.startswith("_"):
+                yield pytest.param(method.__doc__, id=f"{estimator}.{name}")
 
 
 @pytest.mark.parametrize("text", list(public_docstrings()))
 def test_public_docstrings_say_what_else_to_look_at(text):
     assert "See Also\n" in text
+
+
+@pytest.mark.parametrize(
+    "text", [p for p in public_docstrings() if "Classifier." in p.id]
+)
+def test_methods_of_other_families_have_an_example(text):
+    assert ">>> " in text
 
 
 def test_packages_are_reached_after_import_skmixed():

@@ -67,8 +67,8 @@ class MixedLogisticClassifier(GeneralizedClassifier):
         if len(classes) > 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
-                f"multiclass: {list(classes[:5])}. Ordered grades are for "
-                "MixedOrdinalClassifier."
+                f"multiclass: {np.asarray(classes[:5]).tolist()}. Ordered grades are "
+                "for MixedOrdinalClassifier."
             )
 
     def _outcome(self):
@@ -89,6 +89,20 @@ class MixedLogisticClassifier(GeneralizedClassifier):
         -------
         ndarray of shape (n_samples,)
             Positive where `predict` gives ``classes_[1]``, for every link.
+
+        See Also
+        --------
+        predict_proba : The probabilities.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import load_contraception
+        >>> women = load_contraception().frame
+        >>> model = MixedLogisticClassifier("use ~ age + urban + (1 | district)")
+        >>> model = model.fit(women)
+        >>> model.decision_function(women.head(2)).round(2)
+        array([-0.49, -0.7 ])
         """
         check_is_fitted(self)
         p = self._mean_response(X, True, True)

@@ -13,6 +13,7 @@ from skmixed.estimators.absent import Absent
 from skmixed.estimators.base import FormulaEstimator
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
+from skmixed.estimators.generalized_bootstrap import GeneralizedBootstrapMixin
 from skmixed.estimators.generalized_description import GeneralizedDescriptionMixin
 from skmixed.estimators.generalized_statements import GeneralizedStatementsMixin
 from skmixed.estimators.prediction import PredictionMixin, check_simulate
@@ -54,6 +55,7 @@ class GeneralizedEstimator(
     EffectsMixin,
     PredictionMixin,
     GeneralizedStatementsMixin,
+    GeneralizedBootstrapMixin,
     GeneralizedDescriptionMixin,
     FormulaEstimator,
     BaseEstimator,
@@ -140,6 +142,21 @@ class GeneralizedEstimator(
         Raises
         ------
         ValueError
+
+        See Also
+        --------
+        predict : Labels, or means of other estimators.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import load_contraception
+        >>> women = load_contraception().frame
+        >>> model = MixedLogisticClassifier("use ~ age + (1 | district)").fit(women)
+        >>> model.predict_interval(women)
+        Traceback (most recent call last):
+            ...
+        ValueError: MixedLogisticClassifier predicts labels, which have no interval; ...
         """
         raise ValueError(
             f"{type(self).__name__} predicts labels, which have no interval; "
@@ -215,6 +232,21 @@ class GeneralizedEstimator(
         -------
         ndarray of shape (n_rows, n_samples)
             NaN where ``predict(X)`` is NaN.
+
+        See Also
+        --------
+        bootstrap : Refits to what is drawn.
+        predict : Expected responses.
+
+        Examples
+        --------
+        >>> from skmixed import MixedPoissonRegressor
+        >>> from skmixed.datasets import load_grouseticks
+        >>> ticks = load_grouseticks().frame
+        >>> model = MixedPoissonRegressor("TICKS ~ YEAR + cHEIGHT + (1 | BROOD)")
+        >>> model = model.fit(ticks)
+        >>> model.simulate(ticks, n_samples=10, random_state=0).shape
+        (403, 10)
         """
         check_simulate(n_samples, random_effects)
         random = check_random_state(random_state)

@@ -50,6 +50,21 @@ class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
         -----
         SeparationWarning, LaplaceAccuracyWarning, SingularFitWarning
         RankDeficiencyWarning, RedundantTermWarning, ConvergenceWarning, UserWarning
+
+        See Also
+        --------
+        predict_proba : Probabilities, for new groups too.
+        summary : What was estimated.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import load_contraception
+        >>> women = load_contraception().frame
+        >>> model = MixedLogisticClassifier("use ~ age + urban + (1 | district)")
+        >>> model = model.fit(women)
+        >>> model.fixed_effects_.round(2).tolist()
+        [-0.7, 0.01, 0.65]
         """
         X, y, classes, sorted_text = grade_labels(
             self.formula, X, y, ordered=self._ordered
@@ -75,7 +90,7 @@ class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
         if len(classes) < 2:
             raise ValueError(
                 "Classifier can't train when only one class is present: "
-                f"{list(classes)}."
+                f"{np.asarray(classes).tolist()}."
             )
 
     def _probabilities(self, X, random_effects, averaged):
@@ -103,11 +118,29 @@ class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
             In the order of ``classes_``; NaN where a needed column is missing
             (``na_action="drop"``).
 
+        See Also
+        --------
+        decision_function : Log odds, of two classes.
+        simulate : Labels drawn at random.
+
         Notes
         -----
         With a link that bends, the probability in a new group is not that of the
         average group: averaged probabilities are calibrated, plugged-in ones too far
         from one half.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import load_contraception
+        >>> women = load_contraception().frame
+        >>> model = MixedLogisticClassifier("use ~ age + urban + (1 | district)")
+        >>> model = model.fit(women)
+        >>> new = women.head(1).assign(district=999)
+        >>> model.predict_proba(new).round(3)
+        array([[0.472, 0.528]])
+        >>> model.predict_proba(new, averaged=False).round(3)
+        array([[0.471, 0.529]])
         """
         check_is_fitted(self)
         return self._probabilities(X, random_effects, averaged)
@@ -122,6 +155,20 @@ class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        See Also
+        --------
+        predict_proba : The probabilities.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import load_contraception
+        >>> women = load_contraception().frame
+        >>> model = MixedLogisticClassifier("use ~ age + urban + (1 | district)")
+        >>> model = model.fit(women)
+        >>> model.predict_log_proba(women.head(1)).round(2)
+        array([[-0.48, -0.97]])
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
@@ -137,6 +184,20 @@ class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
         -------
         ndarray of shape (n_samples,)
             None where a needed column is missing (``na_action="drop"``).
+
+        See Also
+        --------
+        predict_proba : How probable all classes are.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import load_contraception
+        >>> women = load_contraception().frame
+        >>> model = MixedLogisticClassifier("use ~ age + urban + (1 | district)")
+        >>> model = model.fit(women)
+        >>> model.predict(women.head(2)).tolist()
+        ['N', 'N']
         """
         probabilities = self.predict_proba(X)
         missing = np.isnan(probabilities[:, 0])
@@ -160,6 +221,20 @@ class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
         Returns
         -------
         float
+
+        See Also
+        --------
+        predict_proba : Probabilities, whose log loss says more.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import load_contraception
+        >>> women = load_contraception().frame
+        >>> model = MixedLogisticClassifier("use ~ age + urban + (1 | district)")
+        >>> model = model.fit(women)
+        >>> round(model.score(women), 2)
+        0.63
         """
         check_is_fitted(self)
         table = read_table(X)
@@ -200,6 +275,20 @@ class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
         -------
         ndarray of shape (n_rows, n_samples)
             None where ``predict(X)`` is None.
+
+        See Also
+        --------
+        bootstrap : Refits to what is drawn.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import load_contraception
+        >>> women = load_contraception().frame
+        >>> model = MixedLogisticClassifier("use ~ age + urban + (1 | district)")
+        >>> model = model.fit(women)
+        >>> model.simulate(women, n_samples=10, random_state=0).shape
+        (1934, 10)
         """
         grades = super().simulate(
             X,

@@ -71,6 +71,21 @@ class GeneralizedRegressor(RegressorMixin, GeneralizedEstimator):
         -----
         SeparationWarning, LaplaceAccuracyWarning, SingularFitWarning
         RankDeficiencyWarning, RedundantTermWarning, ConvergenceWarning, UserWarning
+
+        See Also
+        --------
+        predict : Means, for new groups too.
+        summary : What was estimated.
+
+        Examples
+        --------
+        >>> from skmixed import MixedPoissonRegressor
+        >>> from skmixed.datasets import load_grouseticks
+        >>> ticks = load_grouseticks().frame
+        >>> model = MixedPoissonRegressor("TICKS ~ YEAR + cHEIGHT + (1 | BROOD)")
+        >>> model = model.fit(ticks)
+        >>> model.n_groups_
+        {'BROOD': 118}
         """
         return self._fit_design(self._learn_design(X, y, sample_weight))
 
@@ -95,11 +110,27 @@ class GeneralizedRegressor(RegressorMixin, GeneralizedEstimator):
         ndarray of shape (n_samples,)
             NaN where a needed column is missing (``na_action="drop"``).
 
+        See Also
+        --------
+        predict_interval : With bounds.
+        simulate : Responses drawn at random.
+
         Notes
         -----
         With a link that bends, the mean response of a new group is not that of the
         average group. Known groups are averaged over the normal distribution around
         their posterior mean, by the link's closed form (log, probit) or by 25 nodes.
+
+        Examples
+        --------
+        >>> from skmixed import MixedPoissonRegressor
+        >>> from skmixed.datasets import load_grouseticks
+        >>> ticks = load_grouseticks().frame
+        >>> model = MixedPoissonRegressor("TICKS ~ YEAR + cHEIGHT + (1 | BROOD)")
+        >>> model = model.fit(ticks)
+        >>> new = ticks.head(1).assign(BROOD=999)
+        >>> model.predict(new).round(2), model.predict(new, averaged=False).round(2)
+        (array([2.45]), array([1.56]))
         """
         return self._mean_response(X, random_effects, averaged)
 
@@ -118,12 +149,28 @@ class GeneralizedRegressor(RegressorMixin, GeneralizedEstimator):
         -------
         ndarray of shape (n_samples, 2)
 
+        See Also
+        --------
+        predict : The means alone.
+        conf_int : Intervals of parameters.
+
         Notes
         -----
         The linear predictor is normal with the variance of fixed effects and of the
         random effects given the data (all of it for new groups). "mean" transforms the
         ends of its interval; "prediction" takes quantiles of the family's distribution
         mixed over it.
+
+        Examples
+        --------
+        >>> from skmixed import MixedPoissonRegressor
+        >>> from skmixed.datasets import load_grouseticks
+        >>> ticks = load_grouseticks().frame
+        >>> model = MixedPoissonRegressor("TICKS ~ YEAR + cHEIGHT + (1 | BROOD)")
+        >>> model = model.fit(ticks)
+        >>> model.predict_interval(ticks.head(2))
+        array([[0., 3.],
+               [0., 3.]])
         """
         check_is_fitted(self)
         check_interval(confidence_level, kind)
@@ -156,6 +203,20 @@ class GeneralizedRegressor(RegressorMixin, GeneralizedEstimator):
         -------
         float
             1 is perfect, 0 as good as the mean of `y`.
+
+        See Also
+        --------
+        r2_nakagawa : Shares of the variance explained.
+
+        Examples
+        --------
+        >>> from skmixed import MixedPoissonRegressor
+        >>> from skmixed.datasets import load_grouseticks
+        >>> ticks = load_grouseticks().frame
+        >>> model = MixedPoissonRegressor("TICKS ~ YEAR + cHEIGHT + (1 | BROOD)")
+        >>> model = model.fit(ticks)
+        >>> round(model.score(ticks), 2)
+        0.87
         """
         check_is_fitted(self)
         table = read_table(X)

@@ -5,20 +5,14 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from skmixed.estimators.rows import Rows
-from skmixed.inference.arguments import check_confidence_level, check_count
+from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.report.summary import (
     exponentiated,
     fixed_effects_table,
     summarize,
 )
-from skmixed.inference.resample.family_bootstrap import (
-    family_replicates,
-    list_family_parameters,
-)
 from skmixed.inference.variance.family_variance import family_components
-from skmixed.inference.variance.parameters import choose_parameters
 from skmixed.inference.variance.variance_partition import nakagawa_r2, partition_table
 from skmixed.printing.numbers import fixed_decimals, say_level
 from skmixed.printing.printed import PrintedTable
@@ -54,6 +48,20 @@ class GeneralizedStatementsMixin:
         ------
         ValueError
             For `exponentiate` with a link whose coefficients are no logarithms.
+
+        See Also
+        --------
+        describe : The same in sentences.
+        conf_int : Intervals alone.
+
+        Examples
+        --------
+        >>> from skmixed import MixedBinomialRegressor
+        >>> from skmixed.datasets import load_cbpp
+        >>> model = MixedBinomialRegressor("incidence / size ~ period + (1 | herd)")
+        >>> model = model.fit(load_cbpp().frame)
+        >>> model.summary(exponentiate=True).fixed["estimate"].round(2).tolist()
+        [0.25, 0.37, 0.32, 0.21]
         """
         fit = fitted(self, generalized=True)
         check_confidence_level(confidence_level)
@@ -117,6 +125,24 @@ class GeneralizedStatementsMixin:
         ------
         ValueError
             For other methods, and for parameters that are no fixed effects.
+
+        See Also
+        --------
+        bootstrap : What the intervals of variances rest on.
+        summary : Tests too.
+
+        Examples
+        --------
+        >>> from skmixed import MixedBinomialRegressor
+        >>> from skmixed.datasets import load_cbpp
+        >>> model = MixedBinomialRegressor("incidence / size ~ period + (1 | herd)")
+        >>> model = model.fit(load_cbpp().frame)
+        >>> model.conf_int(exponentiate=True).round(2)
+                     estimate  lower  upper
+        Intercept        0.25   0.16   0.39
+        period[T.2]      0.37   0.20   0.68
+        period[T.3]      0.32   0.17   0.61
+        period[T.4]      0.21   0.09   0.48
         """
         fit = fitted(self, generalized=True)
         check_confidence_level(confidence_level)
@@ -146,87 +172,6 @@ class GeneralizedStatementsMixin:
         title = "Wald intervals" + (" of ratios" if exponentiate else "")
         return PrintedTable(bounds, title, [say_level(confidence_level)])
 
-    def bootstrap(
-        self,
-        n_resamples=1000,
-        *,
-        X=None,
-        y=None,
-        sample_weight=None,
-        parameters=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=None,
-    ):
-        """Parametric bootstrap: refit the model to responses drawn from it.
-
-        Random effects and responses are drawn for the rows of the fit; a refit starts
-        at the estimates.
-
-        Parameters
-        ----------
-        n_resamples : int, default=1000
-        X : data frame
-            The table that `fit` was given; a fitted model keeps no rows.
-        y, sample_weight : array-like of shape (n_samples,), default=None
-            As they were given to `fit`.
-        parameters : str or list of str, default=None
-            Names; "fixed" and "variance" stand for all of their kind. All by default.
-        n_jobs : int, default=None
-            Processes, as joblib counts them. Results do not depend on it.
-        random_state : int, Generator or None, default=None
-        verbose : int, default=None
-            1 shows a progress bar, 0 none; by default one appears in a terminal or a
-            notebook when it takes more than a few seconds.
-
-        Returns
-        -------
-        BootstrapReplicates
-            Of fixed effects, standard deviations, correlations, and of the family's
-            ``dispersion`` or thresholds; with ``std_error``, ``bias`` and ``conf_int``.
-
-        Raises
-        ------
-        ValueError
-            Where `X` is not the table of the fit, and for weights that are no trials: a
-            row then stands for several responses.
-
-        See Also
-        --------
-        skmixed.bootstrap_test : A test of two models.
-
-        Examples
-        --------
-        >>> from skmixed import MixedBinomialRegressor
-        >>> from skmixed.datasets import load_cbpp
-        >>> herds = load_cbpp().frame
-        >>> model = MixedBinomialRegressor("incidence / size ~ period + (1 | herd)")
-        >>> boot = model.fit(herds).bootstrap(20, X=herds, random_state=0)
-        >>> boot.replicates.shape
-        (20, 5)
-        """
-        fit = fitted(self, "bootstrap", generalized=True)
-        if X is None:
-            raise ValueError(
-                "The bootstrap of generalised models draws from rows, and a fit keeps "
-                "none; pass the table that fit was given as X."
-            )
-        known = list_family_parameters(
-            fit.result, fit.names, getattr(self, "classes_", ())
-        )
-        rows = Rows.read_fitted(
-            self, X, y, sample_weight, asked="bootstrap", generalized=True
-        )
-        return family_replicates(
-            fit.result,
-            rows.design,
-            choose_parameters(known, parameters),
-            check_count("n_resamples", n_resamples),
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
-
     def icc(self, *, scale="link"):
         """Intraclass correlation coefficients.
 
@@ -247,6 +192,11 @@ class GeneralizedStatementsMixin:
         ValueError
             If the model has no random effects, or the family no variance on that scale.
 
+        See Also
+        --------
+        r2_nakagawa : Shares of what is explained.
+        variance_partition : The variances themselves.
+
         Notes
         -----
         Nakagawa, Johnson and Schielzeth (2017), J. R. Soc. Interface 14(134). The
@@ -255,6 +205,17 @@ class GeneralizedStatementsMixin:
         recommends. On the scale of the response means and variances are integrated
         over fixed and random effects, both taken for normal (Goldstein, Browne and
         Rasbash 2002, Understanding Statistics 1(4), by nodes in place of simulation).
+
+        Examples
+        --------
+        >>> from skmixed import MixedBinomialRegressor
+        >>> from skmixed.datasets import load_cbpp
+        >>> model = MixedBinomialRegressor("incidence / size ~ period + (1 | herd)")
+        >>> model = model.fit(load_cbpp().frame)
+        >>> round(float(model.icc()["adjusted"]["herd"]), 3)
+        0.111
+        >>> round(float(model.icc(scale="response")["adjusted"]["herd"]), 3)
+        0.047
         """
         fit = fitted(self, generalized=True)
         if not fit.result.groups:
@@ -291,6 +252,21 @@ class GeneralizedStatementsMixin:
         PrintedTable
             Its ``frame`` is a Series: ``marginal`` is the share of the fixed effects in
             the variance, ``conditional`` that of fixed and random effects. See `icc`.
+
+        See Also
+        --------
+        icc : How alike the rows of a group are.
+
+        Examples
+        --------
+        >>> from skmixed import MixedBinomialRegressor
+        >>> from skmixed.datasets import load_cbpp
+        >>> model = MixedBinomialRegressor("incidence / size ~ period + (1 | herd)")
+        >>> model = model.fit(load_cbpp().frame)
+        >>> model.r2_nakagawa().round(3)
+        marginal       0.085
+        conditional    0.187
+        Name: r2, dtype: float64
         """
         found = family_components(fitted(self, generalized=True), scale)
         marginal, conditional = nakagawa_r2(found)
@@ -312,6 +288,22 @@ class GeneralizedStatementsMixin:
         PrintedTable
             Its ``frame`` has ``variance``, its ``share`` of the whole, and
             ``adjusted_share`` of what the fixed effects leave.
+
+        See Also
+        --------
+        skmixed.inspection.VarianceDisplay : The picture.
+
+        Examples
+        --------
+        >>> from skmixed import MixedBinomialRegressor
+        >>> from skmixed.datasets import load_cbpp
+        >>> model = MixedBinomialRegressor("incidence / size ~ period + (1 | herd)")
+        >>> model = model.fit(load_cbpp().frame)
+        >>> model.variance_partition()["variance"].round(2)
+        Fixed effects    0.35
+        herd             0.41
+        Residual         3.29
+        Name: variance, dtype: float64
         """
         fit = fitted(self, generalized=True)
         table = partition_table(family_components(fit, scale))

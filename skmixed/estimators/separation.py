@@ -25,13 +25,14 @@ def warn_about_generalized(fit, design):
     Warns
     -----
     SeparationWarning
-        Where a coefficient or a variance of discrete responses has no bound.
+        Where the mean, a coefficient or a variance of discrete responses has no bound.
     LaplaceAccuracyWarning
         Where quadrature would move an estimate by more than half a standard error.
     """
     result = fit.result
     if result.family.discrete:
         scale = scale_of(result.family.link)
+        _warn_about_constant(result.family, design.y)
         _warn_about_columns(fit, design, FARTHEST * scale)
         _warn_about_variances(result, WIDEST * scale)
     shift = result.laplace_shift
@@ -41,6 +42,18 @@ def warn_about_generalized(fit, design):
             f"by {shift:.1f} standard errors. Fit with n_quadrature=15.",
             LaplaceAccuracyWarning,
         )
+
+
+def _warn_about_constant(family, y):
+    """Warn where all responses lie at one end of what they can be."""
+    ends = (0.0, 1.0) if family.name == "binomial" else (0.0,)
+    if family.name == "ordinal" or y.min() != y.max() or y[0] not in ends:
+        return
+    warn(
+        f"All responses are {y[0]:g}: their mean has no bound on the scale of the "
+        "linear predictor, and nothing is left for predictors or groups to explain.",
+        SeparationWarning,
+    )
 
 
 def scale_of(link):

@@ -536,3 +536,19 @@ def test_very_skewed_responses_end_finite(seed, bars):
     model.fit(X, rng.wald(mean, 0.7))
     assert np.isfinite(model.loglik_)
     assert np.isfinite(model.fixed_effects_).all()
+
+
+@pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
+@pytest.mark.parametrize(
+    ("model", "value"),
+    [
+        (MixedPoissonRegressor("~ x + (1 | g)"), 0.0),
+        (MixedBinomialRegressor("~ x + (1 | g)"), 0.0),
+        (MixedBinomialRegressor("~ x + (1 | g)"), 1.0),
+    ],
+)
+def test_responses_at_one_end_are_named(model, value):
+    X = pd.DataFrame({"x": np.arange(60.0) % 7, "g": np.arange(60) // 10})
+    with pytest.warns(SeparationWarning, match=f"All responses are {value:g}"):
+        model.fit(X, np.full(60, value))
+    assert np.isfinite(model.loglik_)
