@@ -3,6 +3,8 @@
 Not only the regime that a design would be given, but all that can do it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import SAME_ALGEBRA, SAME_DENSE
@@ -34,8 +36,12 @@ with_exact_hessian = regimes_of_every_shape({"dense", "batched"})
 both_criteria = pytest.mark.parametrize("reml", [False, True], ids=["ML", "REML"])
 
 
-def deviance_of(design, regime, reml):
-    A = cross_products(design)
+# A residual standard deviation that is known.
+KNOWN = 1.3
+
+
+def deviance_of(design, regime, reml, sigma=None):
+    A = replace(cross_products(design), sigma=sigma)
     return ProfiledDeviance(A, choose_elimination(A, regime), reml)
 
 
@@ -158,3 +164,23 @@ def test_regimes_agree(index, regime, reml, size):
     assert_close(found.gradient, expected.gradient, scale, SAME_ALGEBRA)
     for ours, theirs in zip(other.factored.P, dense.factored.P, strict=True):
         assert_close(ours, theirs, n, SAME_ALGEBRA)
+
+
+@every_regime
+@both_criteria
+def test_derivatives_at_a_known_sigma(index, regime, reml):
+    design = random_design(index)
+    free, deviance = (deviance_of(design, regime, reml, s) for s in (None, KNOWN))
+    theta = some_theta(deviance)
+    at, nu = free.evaluate(theta), free.nu
+    rest = at.value - nu * (1.0 + np.log(2.0 * np.pi * at.r2 / nu))
+    expected = rest + nu * np.log(2.0 * np.pi * KNOWN**2) + at.r2 / KNOWN**2
+    assert_close(deviance.evaluate(theta).value, expected, nu, SAME_ALGEBRA)
+    expected = slope(lambda x: deviance.evaluate(x).value, theta)
+    found = derivatives_at(deviance, theta)
+    scale = deviance.A.n_obs + np.abs(expected).max()
+    assert_close(found.gradient, expected, scale, SAME_DENSE)
+    if deviance.elimination.exact:
+        expected = slope(lambda x: derivatives_at(deviance, x).gradient, theta)
+        scale = deviance.A.n_obs + np.abs(expected).max()
+        assert_close(found.hessian, expected, scale, SAME_DENSE)
