@@ -75,10 +75,16 @@ def test_counts_are_positive_integers(model, null, sleep, count):
             ask()
 
 
-@pytest.mark.parametrize("named", [[["g"]], [None], 3, "g", {"Subject": 1}])
+@pytest.mark.parametrize("named", [[["g"]], [None], 3, "g", {"g": 1}])
 def test_names_of_grouping_factors(model, sleep, named):
     with pytest.raises(ValueError, match="names of the model's grouping factors"):
         model.predict(sleep, random_effects=named)
+
+
+@pytest.mark.parametrize("effect", [1, None, "days", ["Days", "x"]])
+def test_names_of_effects(model, sleep, effect):
+    with pytest.raises(ValueError, match=r"'Subject' has no effect .* it has"):
+        model.predict(sleep, random_effects={"Subject": effect})
 
 
 def test_a_property_hands_out_copies(model):
