@@ -196,8 +196,9 @@ def check_structure(estimator, rows, check_influence, verbose):
     ]
     if not linear and result.groups:
         found.insert(1, family.check_laplace(estimator))
+    estimated = linear and result.A.sigma is None
     for group, n_levels in zip(result.groups, result.n_levels, strict=True):
-        found.append(ask.check_group_sizes(design, group, n_levels, linear))
+        found.append(ask.check_group_sizes(design, group, n_levels, estimated))
     if result.groups:
         found.append(ask.check_constant_slopes(slopes))
     for factor, group in enumerate(result.groups):

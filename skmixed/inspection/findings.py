@@ -129,8 +129,11 @@ def check_collinearity(estimator):
     return Finding("collinearity", status, f"{sentence}. {remedy}")
 
 
-def check_group_sizes(design, group, n_levels, linear=True):
-    """Whether there are enough groups, with enough rows each."""
+def check_group_sizes(design, group, n_levels, estimated=True):
+    """Whether there are enough groups, with enough rows each.
+
+    ``estimated``: whether the residual variance is.
+    """
     codes = next(block.codes for block in design.random if block.group == group)
     sizes = np.bincount(codes, minlength=n_levels)
     sizes = sizes[sizes > 0]
@@ -146,7 +149,7 @@ def check_group_sizes(design, group, n_levels, linear=True):
             "fixed effect."
         )
         return Finding("group sizes", "note", sentence + remedy)
-    if alone > len(sizes) / 2 and linear:
+    if alone > len(sizes) / 2 and estimated:
         remedy = (
             f"; {alone:,} have a single row and say little about the residual variance."
         )

@@ -5,15 +5,20 @@ import html
 import io
 from pathlib import Path
 
+from skmixed.formula.text.operators import write_term
+from skmixed.formula.text.parse import columns_of
 from skmixed.inspection.check_model import check_model
 from skmixed.inspection.group_lines import GroupLinesDisplay
 from skmixed.inspection.random_effects import RandomEffectsDisplay
 from skmixed.inspection.residuals import ResidualsDisplay
+from skmixed.inspection.slopes import MOST_LEVELS, SlopesDisplay
 from skmixed.inspection.style import require_matplotlib
 from skmixed.inspection.variance import VarianceDisplay
 from skmixed.likelihood.result import is_linear
 
 DPI = 150
+# Inches from which a picture is too wide for a phone, and is moved there by hand.
+WIDE = 7.5
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:1rem auto;"
     "padding:0 1rem;color:#222}h1{font-size:1.4rem}h2{font-size:1.15rem;"
@@ -22,7 +27,8 @@ STYLE = (
     "border-left:4px solid #0072B2;background:#f3f7fa}.skmixed{overflow-x:auto}"
     ".skmixed td,.skmixed th{vertical-align:top}"
     ".picture{overflow-x:auto}"
-    "@media(max-width:600px){.picture img{max-width:none;width:600px}}"
+    "@media(max-width:600px){.wide img{max-width:none;width:600px}"
+    "body{font-size:14px;padding:0 .6rem}}"
 )
 
 
@@ -63,7 +69,7 @@ def write_page(model, path, X, y=None, *, sample_weight=None):
         ("Estimates", model.summary().to_html()),
         ("Equations", model.equations().to_html()),
     ]
-    if model.result_.groups:
+    if has_shares(model):
         tables = "".join(table.to_html() for table in shares_of(model))
         sections.append(("Where the variance lies", tables))
     for title, draw in pictures(model, X, y, sample_weight):
@@ -86,6 +92,11 @@ def write_page(model, path, X, y=None, *, sample_weight=None):
         encoding="utf-8",
     )
     return path
+
+
+def has_shares(model):
+    """Whether the variance has shares: there are groups, and one residual variance."""
+    return bool(model.result_.groups) and model.result_.A.sigma is None
 
 
 def scale_of(model):
@@ -123,14 +134,25 @@ def pictures(model, X, y, sample_weight):
                 lambda: GroupLinesDisplay.from_estimator(model, X, y),
             )
         )
-    if model.result_.groups:
-        found += [
+    slopes = moderated(model)
+    if slopes is not None:
+        found.append(
+            (
+                f"Slopes of {slopes[0]}",
+                lambda: SlopesDisplay.from_estimator(model, X, *slopes),
+            )
+        )
+    if has_shares(model):
+        found.append(
             (
                 "Shares of the variance",
                 lambda: VarianceDisplay.from_estimator(model, scale=scale_of(model)),
-            ),
-            ("Random effects", lambda: RandomEffectsDisplay.from_estimator(model)),
-        ]
+            )
+        )
+    if model.result_.groups:
+        found.append(
+            ("Random effects", lambda: RandomEffectsDisplay.from_estimator(model))
+        )
     found.append(
         (
             "Residuals",
@@ -148,4 +170,19 @@ def picture_html(figure, alt):
     figure.savefig(stream, format="png", dpi=DPI, bbox_inches="tight")
     data = base64.b64encode(stream.getvalue()).decode("ascii")
     image = f'<img alt="{alt}" src="data:image/png;base64,{data}">'
-    return f'<div class="picture">{image}</div>'
+    width = " wide" if figure.get_figwidth() > WIDE else ""
+    return f'<div class="picture{width}">{image}</div>'
+
+
+def moderated(model):
+    """First interaction of a numeric column with another: (var, moderator), or None."""
+    typical = model.spec_.typical
+    for term in model.spec_.formula.fixed:
+        columns = columns_of([term])
+        if len(columns) != 2 or ":" not in write_term(term):
+            continue
+        numeric = [c for c in columns if not typical[c][1]]
+        others = [c for c in columns if c != (numeric or [None])[0]]
+        if numeric and len(typical[others[0]][0]) <= MOST_LEVELS:
+            return numeric[0], others[0]
+    return None

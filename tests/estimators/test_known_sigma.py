@@ -16,7 +16,7 @@ from skmixed import (
     likelihood_ratio_test,
 )
 from skmixed.datasets import load_sleepstudy
-from skmixed.inspection import influence
+from skmixed.inspection import check_model, influence
 
 STORED = Path(__file__).parents[1] / "reference" / "metafor.json"
 STORED = json.loads(STORED.read_text())
@@ -226,3 +226,12 @@ def test_what_has_no_answer_says_so(bcg, regression):
     assert "known" in str(regression.summary())
     assert "ICC" not in str(regression.describe())
     assert "ICC" not in str(compare_table(regression))
+
+
+def test_checks_and_the_page_know_that_sigma_is_known(bcg, regression, tmp_path):
+    pytest.importorskip("matplotlib").use("agg")
+    weights = 1.0 / bcg["vi"]
+    checks = check_model(regression, bcg, sample_weight=weights)
+    assert "residual variance" not in str(checks)
+    path = regression.report(tmp_path / "meta.html", bcg, sample_weight=weights)
+    assert "Shares of the variance" not in path.read_text(encoding="utf-8")

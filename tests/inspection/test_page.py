@@ -5,7 +5,7 @@ import re
 import pytest
 
 from skmixed import MixedLinearRegressor
-from skmixed.datasets import load_machines, load_sleepstudy
+from skmixed.datasets import load_cake, load_machines, load_sleepstudy
 
 pytest.importorskip("matplotlib").use("Agg")
 
@@ -14,6 +14,7 @@ MODELS = [
     (SLEEP, "Reaction ~ Days + (Days | Subject)", 4),
     (MACHINES, "score ~ Machine + (1 | Worker/Machine)", 3),
     (SLEEP, "Reaction ~ Days", 1),
+    (load_cake().frame, "angle ~ temp * recipe + (1 | recipe:replicate)", 5),
 ]
 
 
