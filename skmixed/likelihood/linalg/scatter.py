@@ -108,6 +108,8 @@ class LevelScatter:
         -------
         LevelScatter
         """
+        if self.k == 1 and not len(self.heavy) and csc_matvec is not None:
+            return SingleScatter(self, A12.data)
         entries, one, other, _ = self.listed
         found = copy.copy(self)
         k = self.k
@@ -226,6 +228,59 @@ class LevelScatter:
             levels = self.heavy[start : start + step]
             rows = self.heavy_rows[start * self.k : (start + step) * self.k].toarray()
             yield levels, rows.reshape(len(levels), self.k, self.m2)
+
+
+class SingleScatter:
+    """The sums of a :class:`LevelScatter` of light levels of one row, reweighted.
+
+    An entry's pairs follow each other, so that one of the two values of each product is
+    a factor of the entry's sum: only the other one is looked up.
+
+    Parameters
+    ----------
+    scatter : LevelScatter
+        With k = 1.
+    values : ndarray of shape (n_entries,)
+        Of A12 on the same pattern.
+    """
+
+    heavy = ()
+
+    def __init__(self, scatter, values):
+        self.scatter, self.values, self.counts = scatter, values, scatter.counts
+        self.positions, self.flat_size = scatter.positions, scatter.m2**2
+        _, _, self.other, starts = scatter.listed
+        self.starts = np.append(starts, len(self.other)).astype(self.other.dtype)
+        self.level = np.repeat(np.arange(len(self.counts)), self.counts)
+
+    @cached_property
+    def others(self):
+        """Value of the other entry of every pair."""
+        return self.values.take(self.other)
+
+    def subtract(self, W, flat):
+        """See :meth:`LevelScatter.subtract`."""
+        weights = -W[0, 0].take(self.level) * self.values
+        pairs = self.starts, self.positions, self.others
+        csc_matvec(self.flat_size, len(weights), *pairs, weights, flat)
+
+    def gather(self, flat):
+        """See :meth:`LevelScatter.gather`."""
+        n, sums = len(self.values), np.zeros(len(self.values))
+        pairs = self.starts, self.positions, self.others
+        csr_matvec(n, self.flat_size, *pairs, flat, sums)
+        sums *= self.values
+        total = np.bincount(self.level, sums, minlength=len(self.counts))
+        return 2.0 * total[None, None]
+
+    def times_pattern(self, A12, flat):
+        """See :meth:`LevelScatter.times_pattern`."""
+        a, n = self.values, len(self.values)
+        pairs = self.starts, self.other, flat.take(self.positions)
+        total = -a * pairs[2][self.starts[:-1]]  # an entry's pair with itself is first
+        csr_matvec(n, n, *pairs, a, total)
+        csc_matvec(n, n, *pairs, a, total)
+        return total[None]
 
 
 def row_values(A12, i, k):
