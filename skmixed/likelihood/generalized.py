@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.likelihood.coarse import estimate_coarsely
 from skmixed.likelihood.criterion.agq import QuadratureDeviance
 from skmixed.likelihood.criterion.laplace import LaplaceDeviance
 from skmixed.likelihood.families import Family
@@ -128,33 +129,61 @@ def fit_generalized(
         with a dispersion of its own.
     """
     check_levels(design, family)
-    sweeps = RowSweeps(design, family)
+    regime = None if solver in ("auto", "exact") else solver
+
+    def opened(some, coarse=None):
+        sweeps = RowSweeps(some, family)
+        return open_deviance(sweeps, n_quadrature, regime, coarse)
+
+    deviance, x = opened(design, estimate_coarsely(design, opened))
+    options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
+    optimum = search_generalized(deviance, x, **options)
+    return assemble(deviance, optimum, design, n_quadrature)
+
+
+def open_deviance(sweeps, n_quadrature, regime=None, coarse=None):
+    """Deviance of some rows, and where its search starts.
+
+    Parameters
+    ----------
+    sweeps : RowSweeps
+    n_quadrature : int
+    regime : str, optional
+    coarse : CoarseEstimates, optional
+        Of some of the rows.
+
+    Returns
+    -------
+    deviance : LaplaceDeviance
+    x : ndarray of shape (m,)
+    """
     if n_quadrature > 1:
         check_quadrature(sweeps, n_quadrature)
-    with np.errstate(all="ignore"):
-        beta, psi = fit_without_effects(sweeps)
+    known = coarse is not None and coarse.serve(sweeps)
+    if known:
+        beta, psi = coarse.beta(sweeps), coarse.psi
+    else:
+        with np.errstate(all="ignore"):
+            beta, psi = fit_without_effects(sweeps)
     zero = [np.zeros((f.n_effects, f.n_levels)) for f in sweeps.factors]
     state = sweeps.evaluate(beta, zero, psi)
     sweeps.complete(state, psi)
-    regime = None if solver in ("auto", "exact") else solver
-    if n_quadrature == 1:
-        deviance = LaplaceDeviance(sweeps, state, regime)
-    else:
-        deviance = QuadratureDeviance(sweeps, state, n_quadrature)
-    x = deviance.pack(moments_theta(deviance, state), beta, psi)
-    options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
-    optimum = search_generalized(deviance, x, **options)
-    return assemble(deviance, optimum, state, design, n_quadrature)
+    deviance = (
+        LaplaceDeviance(sweeps, state, regime)
+        if n_quadrature == 1
+        else QuadratureDeviance(sweeps, state, n_quadrature)
+    )
+    theta = coarse.theta(deviance) if known else moments_theta(deviance, state)
+    return deviance, deviance.pack(theta, beta, psi)
 
 
-def assemble(deviance, optimum, start, design, n_quadrature):
+def assemble(deviance, optimum, design, n_quadrature):
     """Bring an optimum to the raw scale.
 
     Parameters
     ----------
     deviance : LaplaceDeviance
     optimum : Optimum
-    start : RowState
     design : Design
     n_quadrature : int
 
@@ -189,20 +218,19 @@ def assemble(deviance, optimum, start, design, n_quadrature):
         psi=psi,
         psi_cov=V[deviance.at_psi, deviance.at_psi],
         n_quadrature=n_quadrature,
-        laplace_shift=laplace_shift(deviance, start, V),
+        laplace_shift=laplace_shift(deviance, V),
         fingerprint=fingerprint_of(design),
         **effects,
     )
 
 
-def laplace_shift(deviance, start, V):
+def laplace_shift(deviance, V):
     """How far quadrature would move the estimates, in standard errors.
 
     Parameters
     ----------
     deviance : LaplaceDeviance
         At the optimum.
-    start : RowState
     V : ndarray of shape (m, m)
         Covariance of the estimates.
 
@@ -218,7 +246,7 @@ def laplace_shift(deviance, start, V):
     n_nodes = SHIFT_NODES.get(k)
     if n_nodes is None or n_nodes**k * deviance.sweeps.n > MOST_ROW_NODES:
         return None
-    quadrature = QuadratureDeviance(deviance.sweeps, start, n_nodes)
+    quadrature = QuadratureDeviance.beside(deviance, n_nodes)
     quadrature.tangent, quadrature.tol_now = deviance.tangent, SHIFT_TOL
     if not np.isfinite(quadrature.evaluate(x).value):
         return None

@@ -83,15 +83,13 @@ def hessian(deviance, x, free):
         deviance.evaluate(x)
         return deviance.derivatives().hessian[np.ix_(free, free)]
     deviance.evaluate(x)
-    at = deviance.derivatives().gradient[free]
-    tangent, H = deviance.tangent, np.empty((len(free), len(free)))
+    at, H = deviance.derivatives().gradient[free], np.empty((len(free), len(free)))
     for row, i in enumerate(free):
         moved, step = x.copy(), STEP * max(1.0, abs(x[i]))
         moved[i] += step
-        deviance.tangent, deviance.tol_now = tangent, deviance.tol_modes
+        deviance.tol_now = deviance.tol_modes
         deviance.evaluate(moved)
-        H[row] = (deviance.derivatives().gradient[free] - at) / step
-    deviance.tangent = tangent
+        H[row] = (deviance.slope()[free] - at) / step
     return (H + H.T) / 2.0
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.likelihood.products.columns import chunks
+
 
 @dataclass(frozen=True, eq=False)
 class RowMoments:
@@ -36,11 +38,18 @@ class RowMoments:
         -------
         RowMoments
         """
-        rows, n = basis.rows(design), len(design.X)
-        mean = rows.X.mean(axis=0)
-        about = rows.X - mean
-        fixed = about.T @ about / max(n - 1, 1)
-        return cls(fixed, tuple(z.T @ z / n for z in rows.z), mean)
+        n, first = len(design.X), None
+        for chunk in chunks(n):
+            rows = basis.rows(design.select(chunk))
+            if first is None:
+                first = rows.X.mean(axis=0)
+                sums, gram, random = 0.0, 0.0, [0.0] * len(rows.z)
+            about = rows.X - first
+            sums, gram = sums + about.sum(axis=0), gram + about.T @ about
+            random = [own + z.T @ z for own, z in zip(random, rows.z, strict=True)]
+        mean = sums / n
+        fixed = (gram - n * np.outer(mean, mean)) / max(n - 1, 1)
+        return cls(fixed, tuple(own / n for own in random), first + mean)
 
     @classmethod
     def of_result(cls, result):

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from skmixed.likelihood.coarse import FLOOR, theta_near
 from skmixed.likelihood.criterion.agq import QuadratureDeviance
 from skmixed.likelihood.criterion.laplace import LaplaceDeviance
 from skmixed.likelihood.products.sweeps import RowSweeps
 from skmixed.likelihood.search.generalized import search_generalized
 
-# Variances of scale-free effects start at least here: zero is stationary.
-FLOOR = 2.5e-3
 # Precision of the deviance that a refit needs, and evaluations at the most.
 TOL, MOST_EVALUATIONS = 1e-6, 200
 
@@ -69,21 +68,9 @@ class FamilyRefitter:
             if result.n_quadrature == 1
             else QuadratureDeviance(self.sweeps, state, result.n_quadrature)
         )
-        self.start = self.deviance.pack(self.theta_of(result), beta, result.psi)
-
-    def theta_of(self, result):
-        """Theta of a fit, off the boundary."""
-        deviance, thetas = self.deviance, [np.zeros(0)]
-        for basis, B, structure, raw in zip(
-            self.sweeps.basis.random,
-            deviance.bases,
-            deviance.structures,
-            result.relative_factors,
-            strict=True,
-        ):
-            root = np.linalg.solve(B, basis.coordinates @ raw)
-            thetas.append(structure.nearest(root @ root.T, FLOOR))
-        return np.concatenate(thetas)
+        self.start = self.deviance.pack(
+            theta_near(self.deviance, result.relative_factors), beta, result.psi
+        )
 
     def fit(self, y=None, weights=None, tol=TOL):
         """Fit to a response, or to weights of which some may be zero.

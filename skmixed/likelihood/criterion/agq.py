@@ -1,12 +1,13 @@
 """Adaptive Gauss-Hermite quadrature for one grouping factor of a few effects."""
 
+import copy
 import itertools
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import logsumexp
 
-from skmixed.likelihood.criterion.laplace import LaplaceDeviance, contract
+from skmixed.likelihood.criterion.laplace import LaplaceDeviance, Value, contract
 from skmixed.likelihood.linalg.group_sums import add_by_group
 from skmixed.likelihood.linalg.grouped import (
     multiply,
@@ -53,6 +54,19 @@ class QuadratureDeviance(LaplaceDeviance):
 
     def __init__(self, sweeps, start, n_nodes):
         super().__init__(sweeps, start)
+        self.place_nodes(n_nodes)
+
+    @classmethod
+    def beside(cls, laplace, n_nodes):
+        """The deviance in the units, and from the modes, of Laplace's."""
+        self = copy.copy(laplace)
+        self.__class__ = cls
+        self.at, self.modes, self.derived = Value(np.inf), None, None
+        self.place_nodes(n_nodes)
+        return self
+
+    def place_nodes(self, n_nodes):
+        """Choose nodes and weights of the standard normal distribution."""
         k = self.structures[0].n_effects
         x, w = hermegauss(n_nodes)
         w = np.log(w / w.sum()) + 0.5 * x**2
@@ -70,7 +84,7 @@ class QuadratureDeviance(LaplaceDeviance):
         )
         root = self.roots(self.x)[0]
         self.away = np.array([root @ (node - u) for node in self.nodes])
-        logliks, self.Zts_nodes = self.node_sums(modes.state)
+        logliks, self.Zts_nodes, self.Xts_nodes = self.node_sums(modes.state)
         terms = self.log_w[:, None] + logliks - 0.5 * (self.nodes**2).sum(axis=1)
         integrals = logsumexp(terms, axis=0)
         self.pi = np.exp(terms - integrals)
@@ -87,9 +101,12 @@ class QuadratureDeviance(LaplaceDeviance):
         -------
         logliks : ndarray of shape (q, G)
         Zts : ndarray of shape (q, k, G)
+        Xts : ndarray of shape (q, p, G)
+            Of a family without psi, whose scores are not asked for again.
         """
         sweeps, (q, k, G) = self.sweeps, self.nodes.shape
-        sums = np.zeros((q, 1 + k, G))
+        p = 0 if self.r else self.p
+        sums = np.zeros((q, 1 + k + p, G))
         _, psi = self.fixed(self.x)
         for chunk in sweeps.chunks:
             codes = sweeps.codes(0, chunk)
@@ -100,8 +117,9 @@ class QuadratureDeviance(LaplaceDeviance):
                 eta = state.eta[chunk] + sweeps.row_values(away, chunk)
                 loglik, score, _ = self.family.step(y, w, eta, psi)
                 products = [(loglik, ones), *((score, column) for column in z)]
+                products += [(score, column) for column in sweeps.X[:p, chunk]]
                 add_by_group(out, codes, products)
-        return sums[:, 0], sums[:, 1:]
+        return sums[:, 0], sums[:, 1 : 1 + k], sums[:, 1 + k :]
 
     def refined(self, gradient):
         """Gradient of the quadrature's deviance."""
@@ -154,14 +172,16 @@ class QuadratureDeviance(LaplaceDeviance):
         sweeps, state, r = self.sweeps, self.modes.state, self.r
         sums = {"Xts": np.zeros(self.p), "Xtt": np.zeros(self.p)}
         sums |= {"l_psi": np.zeros(r), "hW_psi": np.zeros(r)}
+        if not r:
+            sums["Xts"] = np.einsum("qg,qag->a", self.pi, self.Xts_nodes)
         Ztt = np.zeros(self.modes.u[0].shape)
         for chunk in sweeps.chunks:
             codes = sweeps.codes(0, chunk)
             ones, h = sweeps.ones[: len(codes)], np.zeros(len(codes))
-            score = self.mean_score(chunk, sums["l_psi"])
             sweeps.add_leverages([C], (), chunk, h)
             third, X = h * state.W1[chunk], sweeps.X[:, chunk]
-            sums["Xts"] += X @ score
+            if r:
+                sums["Xts"] += X @ self.mean_score(chunk, sums["l_psi"])
             sums["Xtt"] += X @ third
             sums["hW_psi"] += state.W_psi[:, chunk] @ h
             z = sweeps.z(0, chunk)
@@ -178,9 +198,6 @@ class QuadratureDeviance(LaplaceDeviance):
         for own, away in zip(self.pi, self.away, strict=True):
             eta = state.eta[chunk] + sweeps.row_values(away, chunk)
             pi = own.take(codes)
-            if not self.r:
-                total = total + pi * self.family.step(y, w, eta, psi)[1]
-                continue
             t = self.family.terms(y, w, eta, psi)
             total = total + pi * t.score
             l_psi += [pi @ column for column in t.loglik_psi]

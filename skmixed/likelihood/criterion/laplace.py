@@ -1,5 +1,6 @@
 """The Laplace deviance of a generalised model, its exact gradient and a curvature."""
 
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +115,7 @@ class LaplaceDeviance:
         """Drop what is known of the modes: the next search starts from zero."""
         self.x: Any = None
         self.modes: Any = None
-        self.tangent: Any = None
+        self.tangent = self.derived = None
 
     # ------------------------------------------------------------------ parameters
     @property
@@ -221,14 +222,36 @@ class LaplaceDeviance:
         Derivatives
             ``G_Psi`` and ``scale`` of scale-free effects.
         """
+        if self.derived is None or self.derived[0]() is not self.modes:
+            with np.errstate(all="ignore"):
+                self.derived = weakref.ref(self.modes), self.differentiate()
+        return self.derived[1]
+
+    def slope(self):
+        """The gradient alone, at the point evaluated last."""
         with np.errstate(all="ignore"):
-            return self.differentiate()
+            return self.gradient_of(self.pieces())[0]
 
     def differentiate(self):
         """Find the derivatives; see :meth:`derivatives`."""
         pieces = self.pieces()
-        state, factored = self.modes.state, self.modes.factored
-        traces = factored.traces
+        gradient, G = self.gradient_of(pieces)
+        hessian, slopes = self.curvature(pieces, G)
+        self.tangent = self.x, pieces.f, slopes
+        if len(self.structures) == 1:
+            hessian = add_moving_weights(self, hessian, pieces, slopes)
+        self.set_tolerance(gradient, hessian)
+        pairs = list(zip(self.bases, G, self.modes.factored.traces, strict=True))
+        return Derivatives(
+            gradient,
+            hessian,
+            [B.T @ G_j @ B for B, G_j, _ in pairs],
+            [np.trace(B.T @ T @ B) / len(T) for B, _, T in pairs],
+        )
+
+    def gradient_of(self, pieces):
+        """Gradient, and Laplace's slopes in every Psi, in the basis of the rows."""
+        state, traces = self.modes.state, self.modes.factored.traces
         Pe = [P @ e for P, e in zip(pieces.Psi, pieces.e, strict=True)]
         G = [
             trace - f @ f.T + 0.5 * (e @ f.T + f @ e.T)
@@ -244,19 +267,7 @@ class LaplaceDeviance:
                 -2.0 * state.l_psi + state.hW_psi - moved[self.p :],
             ]
         )
-        hessian, slopes = self.curvature(pieces, G)
-        self.tangent = self.x, pieces.f, slopes
-        if len(self.structures) == 1:
-            hessian = add_moving_weights(self, hessian, pieces, slopes)
-        gradient = self.refined(gradient)
-        self.set_tolerance(gradient, hessian)
-        pairs = list(zip(self.bases, G, traces, strict=True))
-        return Derivatives(
-            gradient,
-            hessian,
-            [B.T @ G_j @ B for B, G_j, _ in pairs],
-            [np.trace(B.T @ T @ B) / len(T) for B, _, T in pairs],
-        )
+        return self.refined(gradient), G
 
     def refined(self, gradient):
         """Gradient of the deviance itself, where it is not Laplace's."""

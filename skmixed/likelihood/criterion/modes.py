@@ -31,7 +31,8 @@ class Modes:
     value : float
         ``-2 l + u'u + log|M|``.
     tol : float
-        Decrement that they were found to; 0 where rounding allows no better.
+        Decrement that they are at, relative to the deviance; 0 where rounding allows no
+        better.
     """
 
     u: list
@@ -99,7 +100,8 @@ class ModeSearch:
                 if factored is None:
                     break
                 value = objective + factored.logdet_V
-                return Modes(u, state, factored, value, 0.0 if floor else tol)
+                reached = 0.0 if floor else decrement / (1.0 + 1e-3 * abs(objective))
+                return Modes(u, state, factored, value, reached)
             last, halved = (objective, u, decrement), 0
             u = [a + c for a, c in zip(u, step, strict=True)]
         raise ModesFailedError

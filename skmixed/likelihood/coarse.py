@@ -1,0 +1,132 @@
+"""Starts of large generalised fits: the same model of some whole groups."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skmixed.likelihood.search.generalized import search_generalized
+
+# Rows from which on a model of one factor is fitted to some groups first, the rows of
+# these, and their number at the least.
+COARSE_FROM, COARSE_ROWS, FEWEST_GROUPS = 100_000, 25_000, 200
+# Fall of the deviance that the first fit leaves.
+COARSE_TOL = 1e-2
+# Variances of scale-free effects start at least here: zero is stationary.
+FLOOR = 2.5e-3
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseEstimates:
+    """Estimates from some groups, on the raw scale.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (r,)
+    kept : ndarray of int of shape (r,)
+        Columns of X that they belong to.
+    roots : list of ndarray of shape (k_j, k_j)
+    psi : ndarray of shape (n_psi,)
+    """
+
+    coef: np.ndarray
+    kept: np.ndarray
+    roots: list
+    psi: np.ndarray
+
+    def serve(self, sweeps):
+        """Whether the sweeps lay out the same columns."""
+        kept = sweeps.basis.fixed.kept
+        return np.array_equal(self.kept, kept) and [len(r) for r in self.roots] == [
+            factor.n_effects for factor in sweeps.factors
+        ]
+
+    def beta(self, sweeps):
+        """Coefficients in the basis of the rows."""
+        return sweeps.basis.fixed.coordinates @ self.coef
+
+    def theta(self, deviance):
+        """Theta of a deviance of the same model, off the boundary."""
+        return theta_near(deviance, self.roots)
+
+
+def theta_near(deviance, roots):
+    """Theta of a deviance from Lambdas on the raw scale, off the boundary.
+
+    Parameters
+    ----------
+    deviance : LaplaceDeviance
+    roots : list of ndarray of shape (k_j, k_j)
+
+    Returns
+    -------
+    ndarray of shape (n_theta,)
+    """
+    thetas = [np.zeros(0)]
+    for basis, B, structure, raw in zip(
+        deviance.sweeps.basis.random,
+        deviance.bases,
+        deviance.structures,
+        roots,
+        strict=True,
+    ):
+        root = np.linalg.solve(B, basis.coordinates @ raw)
+        thetas.append(structure.nearest(root @ root.T, FLOOR))
+    return np.concatenate(thetas)
+
+
+def whole_groups(design):
+    """Rows of some groups of a large design of one factor.
+
+    Parameters
+    ----------
+    design : Design
+
+    Returns
+    -------
+    Design or None
+        None where all rows are as well.
+    """
+    n, names = len(design.y), {block.group for block in design.random}
+    if n < COARSE_FROM or len(names) != 1:
+        return None
+    codes, n_levels = design.random[0].codes, design.random[0].n_levels
+    size = int(n_levels * COARSE_ROWS / n)
+    if size < FEWEST_GROUPS:
+        return None
+    chosen = np.sort(np.random.default_rng(0).choice(n_levels, size, replace=False))
+    code = np.full(n_levels, -1)
+    code[chosen] = np.arange(size)
+    some = design.select(np.flatnonzero(code[codes] >= 0))
+    blocks = tuple(
+        replace(block, codes=code[block.codes], n_levels=size) for block in some.random
+    )
+    return replace(some, random=blocks)
+
+
+def estimate_coarsely(design, opened):
+    """Estimates from some whole groups of a large design.
+
+    Parameters
+    ----------
+    design : Design
+    opened : callable
+        Gives the deviance of a design, and a start.
+
+    Returns
+    -------
+    CoarseEstimates or None
+        None where all rows are as well, or some have no likelihood.
+    """
+    some = whole_groups(design)
+    if some is None:
+        return None
+    try:
+        deviance, x = opened(some)
+        x = search_generalized(deviance, x, tol=COARSE_TOL, max_iter=50).theta
+    except (ValueError, np.linalg.LinAlgError):
+        return None
+    basis, (beta, psi) = deviance.sweeps.basis, deviance.fixed(x)
+    roots = [
+        own.raw(root) for own, root in zip(basis.random, deviance.roots(x), strict=True)
+    ]
+    return CoarseEstimates(basis.fixed.raw(beta), basis.fixed.kept, roots, psi)
