@@ -7,11 +7,16 @@ import numpy as np
 import pandas as pd
 
 from skmixed.estimators.rows import Rows
-from skmixed.inference.diagnose.family_residuals import FamilyRows
+from skmixed.inference.diagnose.family_residuals import (
+    FamilyRows,
+    predictor_at,
+    weights_of,
+)
+from skmixed.inference.diagnose.simulated_family import family_tests, scale_by_family
 from skmixed.inference.diagnose.unshrunk import standardise_modes
 from skmixed.inspection import family_findings as family
 from skmixed.inspection import findings as ask
-from skmixed.inspection.simulated_residuals import simulated_residuals
+from skmixed.inspection.style import choose_rows
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
 from skmixed.likelihood.result import is_linear
@@ -23,6 +28,8 @@ MARKS = {
     "problem": "PROBLEM    ",
     "not checked": "not checked",
 }
+# Responses that are simulated for every row, and rows that they are for at the most.
+N_SIMULATIONS, MOST_SIMULATED = 100, 5_000
 # What needs no action.
 QUIET = ("ok", "not checked")
 INDENT = " " * 13
@@ -160,7 +167,7 @@ def check_model(model, X, y=None, *, sample_weight=None, verbose=None):
     else:
         found = [
             *check_structure(model, rows, family.check_family_influence, verbose),
-            *check_responses(model, rows, (X, y, sample_weight)),
+            *check_responses(model, rows),
         ]
     found += [
         ask.check_normality(modes, f"effects `{effect}` of `{group}`", "random effects")
@@ -225,7 +232,7 @@ def check_residuals(estimator, rows):
     ]
 
 
-def check_responses(estimator, rows, table):
+def check_responses(estimator, rows):
     """Ask what concerns the responses of a generalised model.
 
     Parameters
@@ -233,29 +240,36 @@ def check_responses(estimator, rows, table):
     estimator : estimator
     rows : Rows
         Of the fit.
-    table : tuple (X, y, sample_weight)
-        As they were given to `fit`.
 
     Returns
     -------
     list of Finding
     """
     design, result = rows.design, estimator.result_
-    given = FamilyRows.of(estimator.fitted_, design)
+    fit, w = estimator.fitted_, weights_of(design)
+    at_modes = predictor_at(result, design, result.modes)
+    given = FamilyRows(result, design.y, w, at_modes)
     scores = given.quantile_residuals(np.random.default_rng(0))
     names, kept = estimator.fixed_effects_.index, result.kept
-    X, y, weights = table
-    simulated = simulated_residuals(
-        estimator, X, y, sample_weight=weights, n_simulations=100, random_state=0
-    )
-    w = 1.0 if design.weights is None else design.weights
     return [
         ask.check_linearity(design.X[:, kept], names, scores),
         ask.check_rows(scores, rows.index),
-        family.check_dispersion(result.family, given, w),
-        family.check_zeros(result.family, given),
-        family.check_distribution(simulated.tests),
+        *family.check_excess(fit, design),
+        family.check_distribution(simulated_tests(estimator, rows)),
     ]
+
+
+def simulated_tests(estimator, rows):
+    """Tests of simulated residuals, of many rows those of a random sample."""
+    design = rows.design
+    some = choose_rows(len(design.y), MOST_SIMULATED, 0)
+    w = None if design.weights is None else design.weights[some]
+    rng = np.random.RandomState(0)
+    drawn = estimator._draw_responses(
+        rows.frame.iloc[some], N_SIMULATIONS, "new", w, rng
+    )
+    y = design.y[some]
+    return family_tests(y, drawn, scale_by_family(y, drawn, rng))
 
 
 def conditional_residuals(fit, design):

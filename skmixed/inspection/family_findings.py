@@ -3,11 +3,12 @@
 import numpy as np
 
 from skmixed.inference.diagnose.family_deletion import delete_family_units
+from skmixed.inference.diagnose.family_residuals import excess, weights_of
 from skmixed.inspection.findings import SIGNIFICANT, Finding, say_influence
 
 # A shift by quadrature, in standard errors, that is worth a note, and a problem.
 SHIFT_BOUNDS = (0.5, 2.0)
-# Pearson's chi-square over its degrees of freedom: none of this is worth a note.
+# Variance of the responses over the family's: none of this is worth a note.
 DISPERSED, VERY_DISPERSED = 1.2, 2.0
 # More or fewer zeros than expected, by this share of the rows.
 FEW_ZEROS = 0.02
@@ -49,20 +50,37 @@ def check_family_influence(design, fit, factor, labels, verbose=None):
     return say_influence(deletion.cooks_distance(result), group, labels, "refitted")
 
 
-def check_dispersion(family, rows, w):
-    """Whether responses vary as much as the family says, given their means."""
-    topic = "dispersion"
-    single = family.name == "binomial" and np.all(np.asarray(w) == 1.0)
-    if single or family.name == "ordinal":
+def check_excess(fit, design):
+    """Whether responses vary more than they should, and whether zeros are too many.
+
+    Returns
+    -------
+    list of Finding
+    """
+    family, single = fit.result.family, np.all(weights_of(design) == 1.0)
+    counts = family.name in ("poisson", "nbinom2")
+    zeros = Finding("zeros", "not checked", "Zeros are counted of counts.")
+    if family.name == "ordinal" or (family.name == "binomial" and single):
         sentence = "Single labels cannot vary more or less than their probabilities."
-        return Finding(topic, "not checked", sentence)
+        return [Finding("dispersion", "not checked", sentence), zeros]
+    if not counts and family.n_psi:
+        sentence = "The family estimates its own dispersion."
+        return [Finding("dispersion", "ok", sentence), zeros]
+    dispersion, found = excess(fit, design)
+    if counts:
+        zeros = say_zeros(family, len(design.y), *found)
+    return [say_dispersion(family, *dispersion), zeros]
+
+
+def say_dispersion(family, ratio, p):
+    """Say how much more responses vary than their family has it."""
+    topic = "dispersion"
     if family.n_psi:
         sentence = "The family estimates its own dispersion."
         return Finding(topic, "ok", sentence)
-    ratio, p = rows.dispersion()
     sentence = f"Responses vary {ratio:.2f} times as much as the {family.name} family"
     if p > SIGNIFICANT or 1.0 / DISPERSED < ratio < DISPERSED:
-        return Finding(topic, "ok", f"{sentence} has it (Pearson's chi-square / df).")
+        return Finding(topic, "ok", f"{sentence} has it, given their groups.")
     if ratio < 1:
         remedy = "standard errors are too large. Are rows related beyond their groups?"
         return Finding(topic, "note", f"{sentence} has it: {remedy}")
@@ -73,14 +91,11 @@ def check_dispersion(family, rows, w):
     return Finding(topic, status, f"{sentence} has it: {remedy}.")
 
 
-def check_zeros(family, rows):
-    """Whether there are as many zeros as the family expects, given the means."""
+def say_zeros(family, n, seen, expected, p):
+    """Say how many of n counts are zero, and how many should be."""
     topic = "zeros"
-    if family.name not in ("poisson", "nbinom2"):
-        return Finding(topic, "not checked", "Zeros are counted of counts.")
-    seen, expected, p = rows.zeros()
-    sentence = f"{seen:,} rows are zero, {expected:.0f} are expected"
-    if p > SIGNIFICANT or abs(seen - expected) < FEW_ZEROS * len(rows.y):
+    sentence = f"{seen:,} rows are zero, {expected:,.0f} are expected"
+    if p > SIGNIFICANT or abs(seen - expected) < FEW_ZEROS * n:
         return Finding(topic, "ok", f"{sentence}.")
     remedy = "there may be rows that cannot count at all: look who they are."
     if family.name == "poisson":

@@ -324,7 +324,7 @@ def scores(estimator, X, y, sample_weight, kind):
     eta = estimator._predict_rows(rows)
     known = ~np.isnan(eta) & ~np.isnan(y)
     result = estimator.result_
-    found = FamilyRows.at(result, eta[known], y[known], w[known])
+    found = FamilyRows(result, y[known], w[known], eta[known])
     fitted[known] = found.mean
     residuals[known] = found.quantile_residuals(np.random.default_rng(0))
     return fitted, residuals, "quantile"

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import skmixed
 from skmixed import (
@@ -15,7 +16,11 @@ from skmixed import (
 )
 from skmixed.datasets import load_cbpp, load_grouseticks, load_sleepstudy, load_wine
 from skmixed.estimators.rows import Rows
-from skmixed.inference.diagnose.family_residuals import FamilyRows
+from skmixed.inference.diagnose.family_residuals import (
+    FamilyRows,
+    excess,
+    predictor_at,
+)
 from skmixed.inference.resample.family_draws import FamilyLaw
 from skmixed.inference.resample.family_refit import FamilyRefitter
 from skmixed.inspection import check_model, influence
@@ -250,25 +255,53 @@ def test_overdispersion_and_zeros_are_found_and_mended():
     assert report.loc["distribution", "status"] == "ok"
 
 
-def test_the_pearson_ratio_is_one_where_the_model_is_right():
+@pytest.mark.parametrize(("base", "sd"), [(0.5, 0.7), (-1.0, 0.5), (-1.5, 1.2)])
+def test_excess_is_none_where_the_model_is_right(base, sd):
+    """Also of small counts, whose fitted means lie near to them."""
     rng = np.random.default_rng(0)
-    X = pd.DataFrame({"x": rng.normal(size=2000), "g": np.arange(2000) // 10})
-    eta = 0.5 + 0.3 * X["x"] + 0.7 * rng.normal(size=200)[X["g"]]
-    model = MixedPoissonRegressor("~ x + (1 | g)").fit(X, rng.poisson(np.exp(eta)))
-    y = model.simulate(X, random_effects="fitted", random_state=0)[:, 0]
+    n = 8000
+    X = pd.DataFrame({"x": rng.normal(size=n), "g": np.arange(n) // 10})
+    eta = base + 0.3 * X["x"] + sd * rng.normal(size=n // 10)[X["g"]]
+    y = rng.poisson(np.exp(eta))
     model = MixedPoissonRegressor("~ x + (1 | g)").fit(X, y)
     design = Rows.read_fitted(model, X, y, generalized=True).design
-    rows = FamilyRows.of(model.fitted_, design)
-    ratio, p = rows.dispersion()
+    (ratio, p), (seen, expected, p_zeros) = excess(model.fitted_, design)
+    assert ratio == pytest.approx(1.0, abs=0.05)
+    assert min(p, p_zeros) > 0.01
+    assert expected == pytest.approx(seen, rel=0.03)
+
+
+def test_excess_finds_what_was_put_in():
+    rng = np.random.default_rng(1)
+    X = pd.DataFrame({"x": rng.normal(size=4000), "g": np.arange(4000) // 10})
+    mu = np.exp(0.5 + 0.3 * X["x"] + 0.7 * rng.normal(size=400)[X["g"]])
+    y = rng.negative_binomial(2.0, 2.0 / (2.0 + mu))
+    model = MixedPoissonRegressor("~ x + (1 | g)").fit(X, y)
+    (ratio, p), (seen, expected, _) = excess(
+        model.fitted_, Rows.read_fitted(model, X, y, generalized=True).design
+    )
+    assert ratio > 1.5
+    assert p < 1e-6
+    assert seen > 1.1 * expected
+    wider = MixedNegativeBinomialRegressor("~ x + (1 | g)").fit(X, y)
+    design = Rows.read_fitted(wider, X, y, generalized=True).design
+    (ratio, _), (seen, expected, _) = excess(wider.fitted_, design)
     assert ratio == pytest.approx(1.0, abs=0.1)
-    assert p > 0.01
-    assert 100 < rows.n_effective < 202
-    seen, expected, p = rows.zeros()
-    assert p > 0.01
-    assert expected == pytest.approx(seen, rel=0.2)
-    scores = rows.quantile_residuals(np.random.default_rng(1))
-    assert abs(scores.mean()) < 0.1
-    assert scores.std() == pytest.approx(1.0, abs=0.1)
+    assert expected == pytest.approx(seen, rel=0.05)
+
+
+def test_quantile_residuals_are_normal_where_groups_are_known_well():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=4000), "g": np.arange(4000) // 200})
+    eta = 0.5 + 0.3 * X["x"] + 0.7 * rng.normal(size=20)[X["g"]]
+    y = rng.poisson(np.exp(eta))
+    model = MixedPoissonRegressor("~ x + (1 | g)").fit(X, y)
+    result = model.result_
+    design = Rows.read_fitted(model, X, y, generalized=True).design
+    eta = predictor_at(result, design, result.modes)
+    scores = FamilyRows(result, design.y, 1.0, eta)
+    scores = scores.quantile_residuals(np.random.default_rng(1))
+    assert stats.kstest(scores, "norm").pvalue > 0.01
 
 
 def test_a_rough_approximation_is_a_finding():

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from scipy.special import ndtri
+from scipy.special import ndtri, roots_hermitenorm
 
 from skmixed.inference.prediction import random_variance
 
+# Nodes of the posterior of a row's predictor.
+NODES = 15
 # Probabilities are held off 0 and 1 by this before they become normal scores.
 EDGE = 1e-12
 
@@ -19,73 +21,26 @@ class FamilyRows:
 
     Parameters
     ----------
-    eta, y, mean : ndarray of shape (n,)
-        Linear predictor at the conditional modes, response and its mean.
-    law : scipy.stats frozen distribution
-        Of ``unit * y``.
-    unit : ndarray of shape (n,) or float
-        Trials of a share.
-    n_effective : float
-        Fixed effects, and what the random effects amount to: the trace of the matrix
-        from working responses to fitted ones.
-    discrete : bool
+    result : GeneralizedResult
+    y : ndarray of shape (n,)
+    w : ndarray of shape (n,) or float
+    eta : ndarray of shape (n,)
+        Linear predictor at the conditional modes.
     """
 
-    eta: np.ndarray
+    result: Any
     y: np.ndarray
-    mean: np.ndarray
-    law: Any
-    unit: Any
-    n_effective: float
-    discrete: bool
+    w: Any
+    eta: np.ndarray
 
-    @classmethod
-    def of(cls, fit, design):
-        """Read the rows of a fit.
+    @property
+    def mean(self):
+        """Mean responses at the conditional modes."""
+        return self.result.family.mean(self.eta, self.result.psi)
 
-        Parameters
-        ----------
-        fit : Fitted
-            Of a generalised model.
-        design : Design
-            With responses and weights.
-
-        Returns
-        -------
-        FamilyRows
-        """
-        result = fit.result
-        eta = predictor_at_modes(result, design)
-        w = 1.0 if design.weights is None else design.weights
-        W = result.family.terms(design.y, w, eta, result.psi).W
-        amount = float(W @ random_variance(fit, design))
-        return cls.at(result, eta, design.y, w, len(result.coef) + amount)
-
-    @classmethod
-    def at(cls, result, eta, y, w, n_effective=np.nan):
-        """Rows at some linear predictors.
-
-        Parameters
-        ----------
-        result : GeneralizedResult
-        eta, y : ndarray of shape (n,)
-        w : ndarray of shape (n,) or float
-        n_effective : float, optional
-
-        Returns
-        -------
-        FamilyRows
-        """
-        family, psi = result.family, result.psi
-        return cls(
-            eta=eta,
-            y=y,
-            mean=family.mean(eta, psi),
-            law=family.distribution(eta, psi, w),
-            unit=family.unit(w),
-            n_effective=n_effective,
-            discrete=family.discrete,
-        )
+    def law(self, eta):
+        """Distribution of the responses at some linear predictors."""
+        return self.result.family.distribution(eta, self.result.psi, self.w)
 
     def quantile_residuals(self, rng):
         """Normal scores of the responses in their distributions.
@@ -104,45 +59,92 @@ class FamilyRows:
         -----
         Dunn and Smyth (1996), Journal of Computational and Graphical Statistics 5(3).
         """
-        k = self.y * self.unit
-        k = np.round(k) if self.discrete else k
-        upper = self.law.cdf(k)
-        if self.discrete:
-            lower = self.law.cdf(k - 1.0)
+        family, law = self.result.family, self.law(self.eta)
+        k = self.y * family.unit(self.w)
+        k = np.round(k) if family.discrete else k
+        upper = law.cdf(k)
+        if family.discrete:
+            lower = law.cdf(k - 1.0)
             upper = lower + rng.uniform(size=len(k)) * (upper - lower)
         return ndtri(np.clip(upper, EDGE, 1.0 - EDGE))
 
-    def dispersion(self):
-        """Pearson's chi-square over its degrees of freedom.
 
-        Returns
-        -------
-        ratio, p_value : float
-            1 is expected; the p-value is two-sided, from the normal distribution with
-            the variance that the family gives.
-        """
-        variance = self.law.var() / self.unit**2
-        squares = (self.y - self.mean) ** 2 / variance
-        df = len(self.y) - self.n_effective
-        kurtosis = self.law.stats(moments="k")
-        sd = np.sqrt(np.sum(2.0 + kurtosis) * df / len(self.y))
-        z = (squares.sum() - df) / sd
-        return float(squares.sum() / df), float(2.0 * stats.norm.sf(abs(z)))
+def excess(fit, design):
+    """How much more responses vary, and how many more are zero, than a fit expects.
 
-    def zeros(self):
-        """Rows with a response of zero, how many are expected, and the p-value."""
-        chance = self.law.cdf(np.zeros(len(self.y)))
-        seen, expected = int(np.sum(self.y == 0)), float(chance.sum())
-        sd = np.sqrt(max(np.sum(chance * (1.0 - chance)), np.finfo(float).tiny))
-        return seen, expected, float(2.0 * stats.norm.sf(abs(seen - expected) / sd))
+    Parameters
+    ----------
+    fit : Fitted
+        Of a generalised model.
+    design : Design
+        The rows of the fit, with responses and weights.
+
+    Returns
+    -------
+    dispersion : tuple (ratio, p_value)
+    zeros : tuple (seen, expected, p_value)
+
+    Notes
+    -----
+    At the conditional modes responses are too near to their means, which were fitted
+    to them. Averaged over the posterior of the random effects b they are not: with
+    mean mu and variance V of a row given b,
+
+        E[ E((y - mu)^2 | y) ] = E[ E(V | y) ],
+
+    whatever the groups' sizes, and zeros likewise. The ratio is that of the two sums
+    over rows, each row in units of its V at b = 0, times n / (n - p); the posterior is
+    taken for normal. P-values are two-sided and take the rows for independent, which
+    makes them large rather than small.
+    """
+    result = fit.result
+    family, psi, y = result.family, result.psi, design.y
+    rows = FamilyRows(result, y, weights_of(design), fixed_predictor(result, design))
+    unit, base = family.unit(rows.w), rows.law(rows.eta).var()
+    center = predictor_at(result, design, result.means)
+    sd = np.sqrt(np.maximum(random_variance(fit, design), 0.0))
+    nodes, shares = roots_hermitenorm(NODES)
+    squares, variance, noise, chance = (np.zeros(len(y)) for _ in range(4))
+    for node, share in zip(nodes, shares / shares.sum(), strict=True):
+        eta = center + node * sd
+        law = rows.law(eta)
+        own = law.var()
+        squares += share * np.square((y - family.mean(eta, psi)) * unit)
+        variance += share * own
+        noise += share * (2.0 + law.stats(moments="k")) * own**2
+        chance += share * law.cdf(np.zeros(len(y)))
+    seen, expected = (squares / base).sum(), (variance / base).sum()
+    z = (seen - expected) / np.sqrt((noise / base**2).sum())
+    ratio = seen / expected * len(y) / max(len(y) - len(result.coef), 1)
+    zero, mass = int(np.sum(y == 0)), np.sum(chance * (1.0 - chance))
+    gap = (zero - chance.sum()) / np.sqrt(max(mass, np.finfo(float).tiny))
+    dispersion = float(ratio), float(2.0 * stats.norm.sf(abs(z)))
+    return dispersion, (zero, float(chance.sum()), float(2 * stats.norm.sf(abs(gap))))
 
 
-def predictor_at_modes(result, design):
-    """Linear predictor of rows of known groups, of shape (n,)."""
+def weights_of(design):
+    """Weights of the rows; 1 where there are none."""
+    return 1.0 if design.weights is None else design.weights
+
+
+def fixed_predictor(result, design):
+    """Linear predictor at random effects of zero, of shape (n,)."""
     eta = design.X[:, result.kept] @ result.coef
-    if design.offset is not None:
-        eta = eta + design.offset
+    return eta if design.offset is None else eta + design.offset
+
+
+def predictor_at(result, design, effects):
+    """Linear predictor of rows of known groups at some random effects, of shape (n,).
+
+    Parameters
+    ----------
+    result : GeneralizedResult
+    design : Design
+    effects : tuple of ndarray of shape (G_j, k_j)
+        ``result.modes``, or ``result.means``.
+    """
+    eta = fixed_predictor(result, design)
     for block, (factor, positions, _) in zip(design.random, result.terms, strict=True):
-        own = result.modes[factor][block.codes][:, list(positions)]
+        own = effects[factor][block.codes][:, list(positions)]
         eta = eta + np.einsum("nk,nk->n", block.z, own)
     return eta
