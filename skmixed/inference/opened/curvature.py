@@ -142,18 +142,19 @@ def exact_hessian(deviance, free):
     """
     if deviance.exact:
         return deviance.derivatives().hessian[np.ix_(free, free)]
-    theta = deviance.theta
-    columns = []
-    for j in free:
-        step = STEP * max(abs(theta[j]), 0.1)
-        sides = []
-        for moved in (theta[j] + step, theta[j] - step):
-            at = theta.copy()
-            at[j] = moved
-            deviance.evaluate(at)
-            sides.append(deviance.derivatives().gradient[free])
-        columns.append((sides[0] - sides[1]) / (2.0 * step))
-    deviance.evaluate(theta)
+    theta, columns = deviance.theta, []
+    try:
+        for j in free:
+            step = STEP * max(abs(theta[j]), 0.1)
+            sides = []
+            for moved in (theta[j] + step, theta[j] - step):
+                at = theta.copy()
+                at[j] = moved
+                deviance.evaluate(at)
+                sides.append(deviance.derivatives().gradient[free])
+            columns.append((sides[0] - sides[1]) / (2.0 * step))
+    finally:  # whoever interrupts this finds it at the estimates next time
+        deviance.evaluate(theta)
     hessian = np.reshape(columns, (len(free), len(free)))
     return (hessian + hessian.T) / 2
 
