@@ -32,6 +32,7 @@ from skmixed.estimators.ratio_tests import bootstrap_test, likelihood_ratio_test
 from skmixed.estimators.robust import cluster_robust
 from skmixed.estimators.sentences import describe
 from skmixed.estimators.shares import MixedBetaRegressor, MixedBinomialRegressor
+from skmixed.estimators.statistics import Statistics
 from skmixed.formula import FormulaError
 from skmixed.inference.fixed.emmeans import emmeans
 from skmixed.inference.fixed.emtrends import emtrends, johnson_neyman
@@ -76,6 +77,7 @@ __all__ = [
     "SeparateLinearRegressor",
     "SeparationWarning",
     "SingularFitWarning",
+    "Statistics",
     "anova",
     "as_marginaleffects",
     "bootstrap_test",

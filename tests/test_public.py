@@ -18,7 +18,7 @@ PUBLIC = {
         MixedLinearRegressor MixedLogisticClassifier MixedNegativeBinomialRegressor
         MixedOrdinalClassifier MixedPoissonRegressor PooledLinearRegressor
         RandomEffectEncoder RankDeficiencyWarning RedundantTermWarning
-        SeparateLinearRegressor SeparationWarning SingularFitWarning anova
+        SeparateLinearRegressor SeparationWarning SingularFitWarning Statistics anova
         as_marginaleffects bootstrap_test cluster_robust
         compare_approaches compare_models compare_table contrast_test describe
         describe_occasions drop_fixed_terms drop_random_terms emmeans emtrends

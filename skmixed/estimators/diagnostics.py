@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skmixed.estimators.design_facts import FactsOfRows
 from skmixed.formula.text.operators import write_term
 from skmixed.formula.text.parse import columns_of
 from skmixed.likelihood.covariance.names import structure_of
@@ -17,19 +18,22 @@ from skmixed.warnings import (
     warn,
 )
 
-# Rows that settle most questions about a column, before all rows are read.
-_FIRST_ROWS = 1000
 # The level in the name of a dummy.
 _EFFECT_LEVEL = re.compile(r"\[[^\[\]]*\]")
 
 
 def warn_about_design(formula, design):
+    """Warn as :func:`warn_about_facts` does, from the rows of a `Design`."""
+    warn_about_facts(formula, FactsOfRows(design))
+
+
+def warn_about_facts(formula, facts):
     """Warn about random terms that the fixed part or the groups contradict.
 
     Parameters
     ----------
     formula : MixedFormula
-    design : Design
+    facts : FactsOfRows or FactsOfSums
 
     Warns
     -----
@@ -41,7 +45,8 @@ def warn_about_design(formula, design):
         For terms of a factor that all hold its intercept.
     """
     fixed = set(columns_of(formula.fixed))
-    for random, block in zip(formula.random, design.random, strict=True):
+    pairs = zip(formula.random, facts.blocks, strict=True)
+    for place, (random, block) in enumerate(pairs):
         for term in random.terms:
             if not set(columns_of([term])) <= fixed:
                 slope = _as_term(write_term(term))
@@ -51,16 +56,16 @@ def warn_about_design(formula, design):
                     "the fixed part unless you mean that."
                 )
         # one level, or one per row, is an error of the likelihood's
-        if block.constant is not None and 1 < block.n_levels < len(block.codes):
-            _warn_about_intercept(design, block)
-    _warn_about_same_groups(design)
-    for group in dict.fromkeys(block.group for block in design.random):
-        pairs = zip(formula.random, design.random, strict=True)
+        if block.constant is not None and 1 < block.n_levels < facts.n_obs:
+            _warn_about_intercept(facts, place)
+    _warn_about_same_groups(facts)
+    for group in dict.fromkeys(block.group for block in facts.blocks):
+        pairs = zip(formula.random, facts.blocks, strict=True)
         holders = [pair for pair in pairs if pair[1].group == group]
         if len(holders) > 1:
             holders = [pair for pair in holders if _holds_intercept(pair[1])]
         if len(holders) > 1:
-            _warn_about_redundancy(group, holders)
+            _warn_about_redundancy(facts, group, holders)
 
 
 def warn_about_result(result, formula, aliased, *, tol, max_iter):
@@ -108,20 +113,18 @@ def warn_about_result(result, formula, aliased, *, tol, max_iter):
         )
 
 
-def _warn_about_intercept(design, block):
-    group = block.group
-    for effect, z in zip(block.effects, block.z.T, strict=True):
-        if effect != "Intercept" and not _varies_within(z, block.codes):
+def _warn_about_intercept(facts, place):
+    block = facts.blocks[place]
+    group, G = block.group, block.n_levels
+    for k, effect in enumerate(block.effects):
+        if effect != "Intercept" and not facts.varies_within(place, k):
             warn(
                 f"`{effect}` does not vary within any `{group}`; its random slope can "
                 "hardly be told from the random intercept."
             )
-    X, G = design.X, block.n_levels
-    if X.shape[1] >= G:
-        between = [x for x in X.T if not _varies_within(x, block.codes)]
-        member = _members(block.codes)
-        means = np.array([x[member] for x in between])
-        if len(between) >= G and np.linalg.matrix_rank(means) >= G:
+    if facts.n_fixed >= G:
+        means = facts.means_between(place)
+        if len(means) >= G and np.linalg.matrix_rank(means) >= G:
             warn(
                 f"The fixed effects give every `{group}` a mean of its own (is "
                 f"`{group}` both a fixed effect and a grouping factor?) and leave "
@@ -129,16 +132,15 @@ def _warn_about_intercept(design, block):
             )
 
 
-def _warn_about_same_groups(design):
-    intercepts = [b for b in design.random if b.constant is not None]
+def _warn_about_same_groups(facts):
+    intercepts = [
+        place for place, b in enumerate(facts.blocks) if b.constant is not None
+    ]
     for one, other in combinations(intercepts, 2):
-        if (
-            one.group != other.group
-            and one.n_levels == other.n_levels
-            and not _varies_within(one.codes, other.codes)
-        ):
+        names = facts.blocks[one].group, facts.blocks[other].group
+        if names[0] != names[1] and facts.same_groups(one, other):
             warn(
-                f"`{one.group}` and `{other.group}` divide the rows into the same "
+                f"`{names[0]}` and `{names[1]}` divide the rows into the same "
                 "groups; their intercepts cannot be told apart. Leave one out."
             )
 
@@ -153,7 +155,7 @@ def _holds_intercept(block):
     return absorbs(structure, np.outer(block.constant, block.constant))
 
 
-def _warn_about_redundancy(group, holders):
+def _warn_about_redundancy(facts, group, holders):
     """Warn about terms whose covariances absorb each other's intercept.
 
     Notes
@@ -165,12 +167,12 @@ def _warn_about_redundancy(group, holders):
     warn(
         f"{named} all hold an intercept of `{group}`: the levels of a factor sum to "
         "it, and `||` splits terms, not levels. Their variances cannot be told apart. "
-        f"{_without_surplus(group, holders)}",
+        f"{_without_surplus(facts, group, holders)}",
         RedundantTermWarning,
     )
 
 
-def _without_surplus(group, holders):
+def _without_surplus(facts, group, holders):
     """Write an intercept beside all levels of a factor so that it is identified."""
     (one, _), (other, block) = holders[:2]
     levels = np.flatnonzero(block.constant)
@@ -178,7 +180,7 @@ def _without_surplus(group, holders):
     term = next((t for t in other.terms if write_term(t) == factor), None)
     alone = len(holders) == 2 and [write_term(t) for t in one.terms] == ["1"]
     alone = alone and other.covariance == "us"
-    if not alone or term is None or not np.isin(block.z[:, levels], (0, 1)).all():
+    if not alone or term is None or not facts.indicate(block, levels):
         return "Keep one of them."
     effects = " + ".join(write_term(t) for t in other.terms)
     remedy = (
@@ -192,22 +194,6 @@ def _without_surplus(group, holders):
         f"{remedy}, or `(1 | {group}) + (1 | {cells})`, where all levels have one "
         "variance."
     )
-
-
-def _members(codes):
-    """Find one row of every group."""
-    member = np.zeros(codes.max() + 1, dtype=np.intp)
-    member[codes] = np.arange(len(codes))
-    return member
-
-
-def _varies_within(column, codes):
-    """Tell whether some group has two values in a column."""
-    for rows in (slice(_FIRST_ROWS), slice(None)):
-        values, group = column[rows], codes[rows]
-        if (values != values[_members(group)][group]).any():
-            return True
-    return False
 
 
 def describe_residual_boundary(residual):

@@ -3,7 +3,6 @@
 Nothing here knows a model: every estimator that takes a formula reads its input so.
 """
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import (
@@ -13,80 +12,13 @@ from sklearn.utils.validation import (
 )
 
 from skmixed.formula.text.parse import parse_formula
+from skmixed.sources.frames import read_table
 from skmixed.warnings import warn
 
 REQUIRES_Y = (
     "This {} estimator requires y to be passed, but the target y is None. Call "
     "fit(X, y), or name the response in the formula ('y ~ ...') and keep it in X."
 )
-
-# What turns a table without rows into one with rows: dask, polars, DuckDB, ibis, Spark.
-EAGER_METHODS = ("compute", "collect", "df", "to_pandas", "toPandas", "__class__")
-
-
-def read_table(X):
-    """Turn a data frame of any library into a pandas one.
-
-    Parameters
-    ----------
-    X : object
-        What the user gave.
-
-    Returns
-    -------
-    DataFrame or None
-        ``None`` where `X` is no data frame: an array, a list, a sparse matrix.
-
-    Raises
-    ------
-    TypeError
-        For a dict and for a lazy table.
-    ValueError
-        Where two columns have one name.
-    """
-    # scipy's dok_matrix is a subclass of dict
-    if type(X) is dict:
-        raise TypeError("X is a dict; pass a data frame: pd.DataFrame(X).")
-    if isinstance(X, str):
-        raise TypeError(f"X is the text {X[:40]!r}; pass a data frame: pd.read_csv(X).")
-    if isinstance(X, pd.Series):
-        raise ValueError(
-            "Expected 2D data, got a series; pass a data frame: X.to_frame()."
-        )
-    frame = X if isinstance(X, pd.DataFrame) else read_foreign_table(X)
-    if frame is not None and not frame.columns.is_unique:
-        twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
-        raise ValueError(f"X has several columns with one name: {twice}.")
-    return frame
-
-
-def read_foreign_table(X):
-    """Turn a data frame of another library than pandas into a pandas one.
-
-    Parameters
-    ----------
-    X : object
-
-    Returns
-    -------
-    DataFrame or None
-
-    Raises
-    ------
-    TypeError
-        For a lazy table.
-    """
-    if hasattr(X, "to_struct_array"):  # an Arrow table, or a batch of one
-        return X.to_pandas()
-    table = nw.from_native(X, pass_through=True)
-    if isinstance(table, nw.LazyFrame):
-        native = nw.to_native(table)
-        method = next(m for m in EAGER_METHODS if hasattr(native, m))
-        raise TypeError(
-            f"X is a {type(native).__name__}, which holds no rows yet; pass "
-            f"X.{method}()."
-        )
-    return table.to_pandas() if isinstance(table, nw.DataFrame) else None
 
 
 def read_features(estimator, X, *, reset):

@@ -6,29 +6,30 @@ from typing import ClassVar
 
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.adapt import adapt_model
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.estimators.description import DescriptionMixin
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
 from skmixed.estimators.equations import EquationsMixin
-from skmixed.estimators.many import refit_model
 from skmixed.estimators.memory import memory_in_words
+from skmixed.estimators.more_rows import MoreRowsMixin
 from skmixed.estimators.prediction import PredictionMixin
 from skmixed.estimators.residual_covariance import ResidualCovarianceMixin
 from skmixed.estimators.statements import StatementsMixin
+from skmixed.estimators.statistics import Statistics
 from skmixed.estimators.variance import VarianceMixin
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.fit import fit_linear, fit_residual
 from skmixed.likelihood.products.plan import cross_products
+from skmixed.sources.types import source_of
 
 
 class MixedLinearRegressor(
     DescriptionMixin,
     EffectsMixin,
     EquationsMixin,
+    MoreRowsMixin,
     PredictionMixin,
     ResidualCovarianceMixin,
     StatementsMixin,
@@ -216,14 +217,17 @@ class MixedLinearRegressor(
 
         Parameters
         ----------
-        X : data frame or array-like of shape (n_samples, n_features)
+        X : data frame, array-like of shape (n_samples, n_features), or source
             A pandas, polars, pyarrow or narwhals frame, or an array. Grouping columns
-            are columns of `X`.
+            are columns of `X`. Rows that do not fit into memory come from a source:
+            the path of Parquet files, a Dataset of pyarrow, a LazyFrame of polars, a
+            relation of DuckDB, a DataFrame of dask or Spark, an iterator of frames, a
+            function that returns one, or `Statistics`.
         y : array-like of shape (n_samples,), default=None
             Response. By default the left side of the formula is read from `X`; where
-            both are given, `y` is used.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Precision weights.
+            both are given, `y` is used. Of a source the response is a column.
+        sample_weight : array-like of shape (n_samples,) or str, default=None
+            Precision weights; of a source the name of their column.
 
         Returns
         -------
@@ -247,120 +251,19 @@ class MixedLinearRegressor(
         See Also
         --------
         refit : Another response, at the price of an update.
+        partial_fit : Chunk by chunk.
         skmixed.estimate_memory : What a fit will take.
         """
+        source = X if isinstance(X, Statistics) else source_of(X)
+        if source is not None:
+            return self._fit_source(source, y, sample_weight)
         with memory_in_words(self.formula):
             design = self._learn_design(X, y, sample_weight)
             warn_about_design(self.spec_.formula, design)
             result = self._fit_design(design)
         self._publish(Fitted.of(result, self.spec_, design))
-        warn_about_result(
-            result,
-            self.spec_.formula,
-            [name for name in self.aliased_ if name not in self.spec_.implied],
-            tol=self.tol,
-            max_iter=self.max_iter,
-        )
+        self._warn_about_result()
         return self
-
-    def refit(self, X, y, sample_weight=None):
-        """Fit the same design to another response: simulated ones, permuted ones.
-
-        Levels, codings and transforms stay as `fit` learnt them. For many responses of
-        the same rows `fit_many` is faster.
-
-        Parameters
-        ----------
-        X : data frame or array-like of shape (n_samples, n_features)
-            Complete rows, of groups that `fit` saw.
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        MixedLinearRegressor
-            A new fitted model; this one stays as it is.
-
-        See Also
-        --------
-        fit : From rows.
-        skmixed.fit_many : Many responses at a time.
-
-        Examples
-        --------
-        >>> from skmixed import MixedLinearRegressor
-        >>> from skmixed.datasets import load_sleepstudy
-        >>> sleep = load_sleepstudy().frame
-        >>> model = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(sleep)
-        >>> doubled = model.refit(sleep, 2 * sleep["Reaction"])
-        >>> round(float(doubled.sigma_ / model.sigma_), 6)
-        2.0
-        """
-        check_is_fitted(self)
-        return refit_model(self, X, y, sample_weight)
-
-    def adapt(self, X, y=None, sample_weight=None):
-        """Let the model know more rows, without estimating its variances anew.
-
-        Rows may be of known groups, of new groups or of new combinations of them.
-        Fixed effects, their covariance, conditional modes and predictions are those of
-        all rows, old and new, exactly; `theta_` and `sigma_` stay. No row of the fit is
-        needed.
-
-        Parameters
-        ----------
-        X : data frame or array-like of shape (n_samples, n_features)
-            The new rows, coded as `fit` learnt it.
-        y : array-like of shape (n_samples,), default=None
-            By default the left side of the formula is read from `X`.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Precision weights, relative to those of the fit.
-
-        Returns
-        -------
-        MixedLinearRegressor
-            A new fitted model; this one stays as it is. New groups follow the known
-            ones. Its ``loglik_`` and what depends on it is NaN, and likelihood-ratio
-            tests, profiles and bootstraps are refused: the likelihood is not maximised.
-
-        Raises
-        ------
-        ValueError
-            Without random effects; where a row holds a level of a fixed effect that
-            `fit` did not see, or breaks the dependence of a column that was left out.
-
-        See Also
-        --------
-        refit : Estimates everything for another response.
-
-        Notes
-        -----
-        With V at the fitted variances, generalised least squares on the stacked rows:
-        ``beta = (X'V^-1 X)^-1 X'V^-1 y`` and ``b = Psi Z'V^-1 (y - X beta)``
-        (Henderson, 1975, Biometrics 31(2)). Cross-products of old and new rows add up,
-        and one evaluation gives both; standard errors of predictions, intervals and
-        degrees of freedom take the variances for as uncertain as the fit left them. It
-        cannot follow variances that change: fit anew when residuals of new rows outgrow
-        ``sigma_``.
-
-        Examples
-        --------
-        >>> from skmixed import MixedLinearRegressor
-        >>> from skmixed.datasets import load_sleepstudy
-        >>> sleep = load_sleepstudy().frame
-        >>> new = sleep["Subject"] == sleep["Subject"].iloc[-1]
-        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
-        >>> model = model.fit(sleep[~new])
-        >>> days, later = sleep[new].head(3), sleep[new].tail(2)
-        >>> later["Reaction"].round(1).tolist()
-        [369.1, 364.1]
-        >>> model.predict(later).round(1)
-        array([333.8, 344.3])
-        >>> model.adapt(days).predict(later).round(1)
-        array([357.1, 368.7])
-        """
-        check_is_fitted(self)
-        return adapt_model(self, X, y, sample_weight)
 
     def _fit_products(self, products, verbose=0):
         return fit_linear(
@@ -389,6 +292,15 @@ class MixedLinearRegressor(
             tol=self.tol,
             max_iter=self.max_iter,
             verbose=self.verbose,
+        )
+
+    def _warn_about_result(self):
+        warn_about_result(
+            self.result_,
+            self.spec_.formula,
+            [name for name in self.aliased_ if name not in self.spec_.implied],
+            tol=self.tol,
+            max_iter=self.max_iter,
         )
 
     def _population_coef(self):

@@ -45,17 +45,19 @@ class ColumnTable(Mapping):
         self.missing = missing
 
     @classmethod
-    def learn(cls, frame, names, keys=()):
+    def learn(cls, frame, names, keys=(), levels=()):
         """Read columns; learn the kind and the levels of each.
 
-        Columns in ``keys`` are read as they are: labels of groups, of any kind.
+        Columns in ``keys`` are read as they are: labels of groups, of any kind. Those
+        in ``levels``, a dict, are known.
 
         Raises
         ------
         ValueError
             If a column holds dates or complex numbers, or has a single level.
         """
-        return cls.read(frame, {n: KEYS if n in keys else LEARN for n in names})
+        kinds = {n: KEYS if n in keys else LEARN for n in names}
+        return cls.read(frame, kinds | {n: levels[n] for n in names if n in levels})
 
     @classmethod
     def read(cls, frame, levels):

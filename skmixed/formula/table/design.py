@@ -75,7 +75,7 @@ class DesignSpec:
         self.residual = None
 
     @classmethod
-    def learn(cls, formula, frame, *, without_constant=False):
+    def learn(cls, formula, frame, *, without_constant=False, known=None):
         """Learn levels, transforms and groups from a table, and make its design.
 
         Parameters
@@ -85,6 +85,9 @@ class DesignSpec:
             Without missing values in the columns of the formula.
         without_constant : bool, default=False
             Leave the intercept out of X, levels being coded as if it were there.
+        known : tuple (dict, dict), optional
+            Levels of columns, and what transforms have learnt, where other rows than
+            the table's tell.
 
         Returns
         -------
@@ -104,10 +107,12 @@ class DesignSpec:
         check_columns(frame, formula.predictor_columns)
         spec = cls(str(formula))
         spec.without_constant = without_constant
-        table = ColumnTable.learn(frame, formula.design_columns, formula.key_columns)
+        levels, state = ({}, {}) if known is None else known
+        keys = formula.key_columns
+        table = ColumnTable.learn(frame, formula.design_columns, keys, levels)
         spec.levels = table.levels
         parts = design_parts(formula, tuple(range(len(formula.random))))
-        evaluated, spec.transform_state = materialize(parts, table, {})
+        evaluated, spec.transform_state = materialize(parts, table, state)
         spec.keep_names(formula, evaluated)
         codes = spec.learn_groups(formula, frame)
         design = spec.assemble(formula, evaluated, table, codes)

@@ -3,13 +3,22 @@
 import numpy as np
 
 try:  # adds to sums in place, where the public product allocates and validates
-    from scipy.sparse._sparsetools import coo_tocsr, csc_matvec, csr_tocsc
+    from scipy.sparse._sparsetools import (
+        coo_tocsr,
+        csc_matvec,
+        csc_matvecs,
+        csr_tocsc,
+    )
 except ImportError:  # pragma: no cover
-    coo_tocsr = csc_matvec = csr_tocsc = None
+    coo_tocsr = csc_matvec = csc_matvecs = csr_tocsc = None
 
 # Rows of one group that follow each other wait for each other's sum: that many places
 # of a chunk are summed in turn.
 STRANDS = 8
+# More sums than this leave the cache: those of one group then lie side by side.
+CACHED = 800_000
+# Groups whose sums are turned round at a time.
+TURNED = 2048
 
 
 class GroupSums:
@@ -32,7 +41,16 @@ class GroupSums:
         self.codes = codes
         pairs = dict.fromkeys(ascending(a, b) for a, b in pairs)
         self.places = {pair: place for place, pair in enumerate(pairs)}
-        self.sums = np.zeros((len(pairs), n_groups))
+        self.by_group = csc_matvecs is not None and len(pairs) * n_groups > CACHED
+        shape = (n_groups, len(pairs)) if self.by_group else (len(pairs), n_groups)
+        self.totals = np.zeros(shape)
+
+    @property
+    def sums(self):
+        """Sums of every pair; rows that come later are added in another layout."""
+        if self.by_group:
+            self.totals, self.by_group = turned(self.totals), False
+        return self.totals
 
     def add_rows(self, chunk, columns, weighted):
         """Add products of some rows.
@@ -56,8 +74,21 @@ class GroupSums:
             By the position of a column; of a pair (a, b), a <= b, ``left[a]`` is
             multiplied by ``right[b]``.
         """
+        if self.by_group:
+            self.add_side_by_side(codes, left, right)
+            return
         products = ((left[a], right[b]) for a, b in self.places)
-        add_by_group(self.sums, codes, products)
+        add_by_group(self.totals, codes, products)
+
+    def add_side_by_side(self, codes, left, right):
+        """Add all products of a row at a time; see :meth:`add`."""
+        n, (n_groups, n_pairs) = len(codes), self.totals.shape
+        products = np.empty((n, n_pairs))
+        for place, (a, b) in enumerate(self.places):
+            np.multiply(left[a], right[b], out=products[:, place])
+        indptr, ones = np.arange(n + 1, dtype=codes.dtype), np.ones(n)
+        rows, totals = products.ravel(), self.totals.ravel()
+        csc_matvecs(n_groups, n, n_pairs, indptr, codes, ones, rows, totals)
 
     def add_groups(self, finer, parent):
         """Add the sums of groups that lie within these.
@@ -87,6 +118,15 @@ class GroupSums:
         return self.sums[
             [[self.places[ascending(a, b)] for b in second] for a in first]
         ]
+
+
+def turned(totals):
+    """Transpose, a few rows at a time so that the work stays in cache."""
+    out = np.empty(totals.shape[::-1])
+    for start in range(0, len(totals), TURNED):
+        part = slice(start, start + TURNED)
+        out[:, part] = totals[part].T
+    return out
 
 
 def ascending(a, b):

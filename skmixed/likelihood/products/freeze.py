@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.linalg import lapack
 
-from skmixed.likelihood.products.basis import ColumnBasis
+from skmixed.likelihood.products.basis import Basis, ColumnBasis
+from skmixed.likelihood.products.columns import Moments
 
 # A column is aliased when its part orthogonal to the columns before it is shorter than
 # this, relative to its own centred length (the tolerance of R's qr and lme4).
@@ -11,6 +12,8 @@ ALIASED = 1e-7
 # Below this squared relative length a Gram matrix is no longer trusted with a column:
 # it is orthogonalised row by row instead.
 WELL_CONDITIONED = 1e-4
+# Keeps the crude fit of a sample small where its columns depend on each other.
+SLACK = 1e-8
 
 
 def freeze_fixed(moments, X, constant, residual):
@@ -49,6 +52,47 @@ def freeze_fixed(moments, X, constant, residual):
     anchor = np.zeros(len(kept)) if anchor is None else anchor
     absorbed = anchor[:, None] * shift
     return ColumnBasis(X.shape[1], kept, shift, scale, absorbed, mix), anchor
+
+
+def freeze_sample(plan, residual, y):
+    """Basis from a sample of the rows: nothing is left out, nothing is mixed.
+
+    Parameters
+    ----------
+    plan : RowPlan
+        Of the sample.
+    residual : Residual
+    y : ndarray of shape (n,)
+
+    Returns
+    -------
+    Basis
+        With all columns. One that is constant in the sample keeps its size for a
+        scale; one of zeros and ones is left as it is.
+    """
+    X, constant = plan.X, plan.constant
+    p, places = X.shape[1], plan.distinct.places
+    moments = Moments.of([*plan.distinct.columns, y], residual)
+    shift, scale = centre_and_scale(moments, np.arange(p), constant)
+    size = np.abs(moments.mean[:p])
+    scale = np.where(np.isfinite(scale), scale, np.where(size > 0, size, 1.0))
+    plain = np.all((X == 0) | (X == 1), axis=0)
+    shift[plain], scale[plain] = 0.0, 1.0
+    anchor = np.zeros(p) if constant is None else constant
+    y_shift = float(moments.mean[-1]) if anchor.any() else 0.0
+    products = moments.about(np.append(shift, y_shift), np.append(np.arange(p), -1))
+    gram = products[:p, :p] / (scale[:, None] * scale) + SLACK * np.eye(p)
+    return Basis(
+        ColumnBasis(p, np.arange(p), shift, scale, anchor[:, None] * shift),
+        tuple(
+            freeze_random(moments, own, terms)
+            for own, terms in zip(places, plan.rows.constants, strict=True)
+        ),
+        np.linalg.lstsq(gram, products[:p, p] / scale, rcond=None)[0],
+        y_shift,
+        anchor,
+        0.0,
+    )
 
 
 def well_conditioned(gram):

@@ -1,0 +1,1 @@
+"""Where rows come from: tables in memory, files, engines and clusters."""

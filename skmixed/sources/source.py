@@ -1,0 +1,88 @@
+"""What rows come from, whether or not they fit into memory."""
+
+from functools import reduce
+
+import pandas as pd
+
+__all__ = ["Source"]
+
+
+class Source:
+    """Rows as tables of some of them, one after the other.
+
+    A subclass gives :meth:`tables`; one whose rows live elsewhere gives :meth:`reduce`
+    too, so that they need not travel.
+
+    Attributes
+    ----------
+    n_rows : int or None
+        Rows in all, where they are known without reading them.
+    once : bool
+        Whether the rows can be read but once.
+    """
+
+    n_rows = None
+    once = False
+
+    def tables(self, columns=None):
+        """Read the rows once, in order.
+
+        Parameters
+        ----------
+        columns : list of str, optional
+            Those that are needed; others may come too.
+
+        Yields
+        ------
+        DataFrame of pandas
+        """
+        raise NotImplementedError
+
+    def first(self, n, columns=None):
+        """The first rows, with the types that the source declares.
+
+        Parameters
+        ----------
+        n : int
+            Rows, at the most.
+        columns : list of str, optional
+
+        Returns
+        -------
+        DataFrame
+        """
+        taken, have = [], 0
+        for table in self.tables(columns):
+            taken.append(table.head(n - have))
+            have += len(taken[-1])
+            if have >= n:
+                break
+        if not taken:
+            raise ValueError("The source of rows gave no table.")
+        return pd.concat(taken, ignore_index=True)
+
+    def reduce(self, columns, one, add):
+        """Turn every table into something, and add that up in order.
+
+        Parameters
+        ----------
+        columns : list of str
+        one : callable
+            Of a table; it can be pickled.
+        add : callable
+            Of two of what `one` gives; it can be pickled.
+
+        Returns
+        -------
+        object
+        """
+        return reduce(add, map(one, self.tables(columns)))
+
+    def again(self, why):
+        """Raise where the rows can be read but once, and once is not enough.
+
+        Parameters
+        ----------
+        why : str
+            What they are read for, for the message.
+        """
