@@ -111,11 +111,7 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     models, X = name_models(models), read_columns(X)
     texts = [getattr(last_step(model), "formula", None) for model in models.values()]
     formulas = [parse_formula(plain(text), tuple(X.columns)) for text in texts if text]
-    if y is None and any(map(reads_trials, models.values())):
-        # such models read successes and trials from the table
-        y = pd.Series(DesignSpec(str(formulas[0])).read_response(X))
-    else:
-        X, y = take_out_response(X, y, formulas)
+    X, y = find_response(models, X, y, formulas)
     groups = read_groups(groups, X, formulas)
     if y.isna().any() and isinstance(cv, Integral):
         groups = groups if groups is None else groups[y.notna()]
@@ -214,6 +210,19 @@ def read_columns(X):
         X = np.asarray(X)
         frame = pd.DataFrame(X, columns=array_names(X.shape[1]))
     return frame.reset_index(drop=True)
+
+
+def find_response(models, frame, y, formulas):
+    """Find the response; its column stays where models read trials with it.
+
+    Returns
+    -------
+    X : DataFrame of shape (n, p)
+    y : Series of shape (n,)
+    """
+    if y is None and any(map(reads_trials, models.values())):
+        return frame, pd.Series(DesignSpec(str(formulas[0])).read_response(frame))
+    return take_out_response(frame, y, formulas)
 
 
 def take_out_response(frame, y, formulas):
