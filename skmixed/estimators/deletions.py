@@ -50,7 +50,7 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
         hypothesis that none of its columns counts; ``aic`` of the model without it by
         maximum likelihood, and of the ratio test ``chi2`` and ``p_ratio``. Of
         generalised models ``chi2``, ``df`` and ``p`` of Wald's test; of adapted ones
-        the F test alone.
+        and those with `residual` the F test alone.
 
     See Also
     --------
@@ -67,7 +67,7 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
     recipe       2    42.0   0.25  0.78  1704.69   0.53     0.77
     temp         1   224.0  94.98  0.00  1785.69  79.53     0.00
     """
-    fit = fitted(model, "drop_fixed_terms", generalized=True)
+    fit = fitted(model, "drop_fixed_terms", residual=True, generalized=True)
     method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     terms = without_intercept(fixed_terms(fit.spec))
     positions = kept_positions(fit.result, terms)
@@ -83,7 +83,7 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
     notes = [reason]
     if not is_linear(fit.result):
         table = wald_table(table)
-    elif fit.result.held_from is None:
+    elif fit.result.held_from is None and fit.result.residual is None:
         left_out = [positions[name] for name in table.index]
         ratios, aic = ratio_columns(fit.result, left_out)
         table = table.assign(**ratios)

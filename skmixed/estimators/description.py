@@ -133,7 +133,7 @@ class DescriptionMixin(ReportMixin):
         random ones 80 %.
         """
         return describe_fit(
-            fitted(self),
+            fitted(self, "describe", residual=True),
             n_dropped=self.n_dropped_,
             ddf=ddf,
             confidence_level=check_confidence_level(confidence_level),

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.compare.without_effect import ratio_without
 from skmixed.inference.opened.fitted import LARGEST_KEPT
-from skmixed.inference.report.summary import fixed_effects_table
+from skmixed.inference.report.summary import fixed_effects_table, residual_table
 from skmixed.inference.variance.parameters import list_parameters
 from skmixed.inference.variance.variance_partition import (
     VarianceComponents,
@@ -94,7 +94,7 @@ def describe_fit(
         " ".join([say_fit(fit), *dropped_line(n_dropped)]),
         " ".join([*told, reason]),
         " ".join([*say_ranges(fit), *say_correlations(fit.result)]),
-        " ".join(say_ratio_tests(fit)),
+        " ".join([*say_ratio_tests(fit), *say_residuals(fit)]),
         " ".join(say_shares(fit, confidence_level)),
     ]
     if fit.result.singular:
@@ -145,6 +145,19 @@ def say_ranges(fit):
         yield f"The residual standard deviation is{known} {size}."
 
 
+def say_residuals(fit):
+    """Yield how the residuals of one subject covary, where they do."""
+    if fit.result.residual is None:
+        return
+    sd = residual_table(fit.result, fit.spec)["sd"]
+    low, high = (format_number(size, 3) for size in (sd.min(), sd.max()))
+    spread = f"standard deviations of {low} to {high}"
+    if low == high:
+        spread = f"a standard deviation of {low}"
+    text = fit.result.residual.text
+    yield f"The residuals of a subject covary as {text}, with {spread}."
+
+
 def say_correlations(result):
     """Yield the correlation of two effects of one term."""
     for factor, positions, structure in result.terms:
@@ -193,7 +206,8 @@ def say_shares(fit, confidence_level):
 
 def say_ratio_tests(fit):
     """Yield the ratio test of every random effect that may be left out."""
-    if bid_for(fit.result.A).columns > LARGEST_KEPT:
+    too_large = bid_for(fit.result.A).columns > LARGEST_KEPT
+    if too_large or fit.result.residual is not None:
         return
     result = by_maximum_likelihood(fit.result)
     parameters = {

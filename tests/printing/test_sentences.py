@@ -8,6 +8,7 @@ from skmixed import (
     MixedLinearRegressor,
     cluster_robust,
     describe,
+    drop_fixed_terms,
     five_approaches,
     likelihood_ratio_test,
 )
@@ -133,3 +134,17 @@ def test_labels_units_and_robust_errors_are_taken_into_sentences():
     )
     assert "is expected to be 251.4 ms (" in told.sentences[1]
     assert robust.label in told.sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("residual", "spread"),
+    [("ar1", "a standard deviation of 49.5"), ("ar1h", "deviations of 29.0 to 68.5")],
+)
+def test_residuals_that_covary_are_told(residual, spread):
+    model = MixedLinearRegressor(
+        "Reaction ~ Days", residual=f"{residual}(Days | Subject)"
+    )
+    told = str(describe(model.fit(SLEEP))).replace("\n", " ")
+    assert spread in told
+    assert "ICC" not in told
+    assert list(drop_fixed_terms(model).columns) == ["num_df", "den_df", "F", "p"]

@@ -210,6 +210,7 @@ def refuse_residual(result, asked):
         raise ValueError(
             f"{asked} is for independent residuals, and this model has "
             f"residual='{result.residual.text}'. Of such models there are predict, "
-            "summary, conf_int of the fixed effects, anova, contrast_test, emmeans, "
-            "emtrends and marginal_cov."
+            "summary, describe, conf_int of the fixed effects, anova, contrast_test, "
+            "drop_fixed_terms, joint_tests, emmeans, emtrends, johnson_neyman and "
+            "marginal_cov."
         )
