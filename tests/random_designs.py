@@ -85,7 +85,7 @@ def regimes(shape):
     n_factors = len({term.split("|")[1] for term in shape.split()})
     if n_factors == 1:
         return ["dense", "batched"]
-    return ["dense", "crossed", "nested"] if shape in CHAINS else ["dense", "crossed"]
+    return ["dense", "crossed", "sparse", *["nested"] * (shape in CHAINS)]
 
 
 def random_design(index, *, seed=0):

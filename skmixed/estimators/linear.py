@@ -134,7 +134,9 @@ class MixedLinearRegressor(
     formula_ : str
         The formula in full, ``.`` and ``||`` written out.
     solver_ : str
-        How the random effects were integrated out.
+        How the random effects were integrated out: ``"batched"`` (one
+        grouping factor), ``"nested"``, ``"crossed"``, ``"sparse"`` (crossed, few levels
+        meet), ``"dense"`` (small designs) or ``"patterns"`` (a residual covariance).
     result_ : FitResult
         The fit as arrays.
     spec_ : DesignSpec

@@ -15,6 +15,7 @@ from random_designs import SHAPES, random_design, regimes
 from scipy.linalg import block_diag
 
 from skmixed.likelihood import cross_products
+from skmixed.likelihood.elimination import sparse_plan
 from skmixed.likelihood.elimination.regime import (
     REWEIGHTED,
     choose_elimination,
@@ -221,6 +222,34 @@ def test_any_question_in_any_order_twice(index, regime, thin):
                 assert_same(ask(factored), expected)
             except AssertionError as error:
                 raise AssertionError(f"{name}: {error}") from error
+
+
+# Limits by which a small design's effects go through every kind of wave.
+WAVES = {
+    "waves to the last": {"SMALL": 0, "FULL": 2.0, "PAIR_FLOPS": 0.0},
+    "dense rows": {"LISTED": 0},
+}
+
+
+@pytest.mark.parametrize("limits", WAVES.values(), ids=WAVES)
+@pytest.mark.parametrize(
+    "index", [place for place, shape in enumerate(SHAPES) if "sparse" in regimes(shape)]
+)
+def test_waves_of_every_kind(index, limits, monkeypatch):
+    for name, limit in limits.items():
+        monkeypatch.setattr(sparse_plan, name, limit)
+    A = cross_products(random_design(index))
+    rng = np.random.default_rng(index)
+    Lambdas = [
+        factor.structure.root(rng.normal(size=factor.structure.n_theta))
+        for factor in A.factors
+    ]
+    factored = choose_elimination(A, "sparse").factor(Lambdas)
+    for name, ask, expected in questions(A, DenseAlgebra(A, Lambdas), rng):
+        try:
+            assert_same(ask(factored), expected)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from error
 
 
 @every_regime

@@ -65,13 +65,20 @@ def test_without_random_effects_there_is_nothing_to_eliminate():
 
 def test_the_cheapest_bid_is_taken():
     """Large designs of every kind: its own regime, in seconds that are plausible."""
-    expected = {"1|a": "batched", "1|a 1|a:b": "nested", "1|a 1|s": "crossed"}
-    for shape, name in expected.items():
+    expected = {
+        ("1|a", 1): "batched",
+        ("1|a 1|a:b", 1): "nested",
+        ("1|a 1|s", 100): "crossed",
+        ("1|a 1|s", 1): "sparse",
+    }
+    for (shape, met), name in expected.items():
         small = sizes_of_products(cross_products(random_design(SHAPES.index(shape))))
         large = replace(
             small,
             n_levels=tuple(1000 * G for G in small.n_levels),
-            meetings={pair: np.tile(n, 1000) for pair, n in small.meetings.items()},
+            meetings={
+                pair: met * np.tile(n, 1000) for pair, n in small.meetings.items()
+            },
         )
         regime, bid = best_bid(large)
         assert regime.name == name

@@ -30,6 +30,25 @@ class Regime(ABC):
     def refuse_too_large(cls, sizes):
         """Raise where a design would not fit into memory."""
 
+    @classmethod
+    def take(cls, A, sizes, rough=False):
+        """Make the elimination of a design that the bid was for.
+
+        Parameters
+        ----------
+        A : CrossProducts
+        sizes : DesignSizes
+            Of them.
+        rough : bool, default=False
+
+        Returns
+        -------
+        Regime or None
+            None where a closer look shows that the next best bid is better.
+        """
+        cls.refuse_too_large(sizes)
+        return cls(A, rough)
+
     def __init__(self, A, rough=False):
         self.rough = rough
         self.set_up(A)

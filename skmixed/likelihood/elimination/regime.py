@@ -16,6 +16,7 @@ from skmixed.likelihood.elimination.indefinite import IndefiniteElimination
 from skmixed.likelihood.elimination.nested import NestedElimination
 from skmixed.likelihood.elimination.none import NoEffects
 from skmixed.likelihood.elimination.sizes import sizes_of_products
+from skmixed.likelihood.elimination.sparse import SparseElimination
 
 # The order decides between regimes that both take but a moment.
 REGIMES = (
@@ -24,6 +25,7 @@ REGIMES = (
     DenseElimination,
     NestedElimination,
     CrossedElimination,
+    SparseElimination,
 )
 # Those that serve weights that change from step to step, some of them negative: chains
 # before dense matrices, for an exact Hessian is not to be had anyway.
@@ -33,6 +35,7 @@ REWEIGHTED = (
     NestedElimination,
     DenseElimination,
     CrossedElimination,
+    SparseElimination,
 )
 # Multiplications that pass in a moment: fewer of them save no time.
 MOMENT = 600.0**3
@@ -224,9 +227,8 @@ def choose_among(regimes, A, name=None, rough=False):
     if name is not None:
         return next(regime for regime in regimes if regime.name == name)(A, rough)
     sizes = sizes_of_products(A)
-    regime, _ = best_bid(sizes, regimes)
-    regime.refuse_too_large(sizes)
-    return regime(A, rough)
+    taken = (regime.take(A, sizes, rough) for regime, _ in ranked_bids(sizes, regimes))
+    return next(elimination for elimination in taken if elimination is not None)
 
 
 def best_bid(sizes, regimes=REGIMES):
@@ -243,11 +245,14 @@ def best_bid(sizes, regimes=REGIMES):
         Of ``REGIMES``.
     bid : Bid
     """
+    return ranked_bids(sizes, regimes)[0]
+
+
+def ranked_bids(sizes, regimes):
+    """All bids for a design, the cheapest first; see :func:`best_bid`."""
     bids = [(regime, regime.bid(sizes)) for regime in regimes]
-    return min(
-        ((regime, bid) for regime, bid in bids if bid is not None),
-        key=lambda found: max(found[1].flops, MOMENT),
-    )
+    bids = [(regime, bid) for regime, bid in bids if bid is not None]
+    return sorted(bids, key=lambda found: max(found[1].flops, MOMENT))
 
 
 def bid_for(A):

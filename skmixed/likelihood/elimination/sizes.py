@@ -19,6 +19,8 @@ COMPLEMENT_COPIES = (1.5, 2.5)
 # as long as one of the levels' own blocks.
 PER_SECOND = 2e10
 BLOCK_COST = 150.0
+# The same of a product that is listed by its place in a sparse matrix.
+PAIR_FLOPS = 600.0
 # Factorisations that a fit takes: about four evaluations, of which large products of
 # matrices do nearly two at a time.
 FIT_FACTORISATIONS = 2.5
@@ -205,12 +207,27 @@ def complement_pairs(sizes):
         With those of the leading level's own effects: the products that add up to the
         complement.
     """
+    k = sizes.n_effects[leading_factor(sizes.n_random)[0]]
+    met = effects_met(sizes)
+    return float(met @ (met + 1) / 2 * k * (k + 1) / 2)
+
+
+def effects_met(sizes):
+    """Count the effects of the other factors that each leading level meets.
+
+    Parameters
+    ----------
+    sizes : DesignSizes
+
+    Returns
+    -------
+    ndarray of shape (G,)
+    """
     leading, others = leading_factor(sizes.n_random)
-    k = sizes.n_effects[leading]
     met = np.zeros(sizes.n_levels[leading])
     for j in others:
         met += sizes.n_effects[j] * sizes.meetings[leading, j]
-    return float(met @ (met + 1) / 2 * k * (k + 1) / 2)
+    return met
 
 
 def complement_bytes(sizes, m2):
