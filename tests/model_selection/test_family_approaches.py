@@ -25,6 +25,8 @@ from skmixed.inspection import ApproachesDisplay
 
 # Two fits of one likelihood.
 SAME_FIT = 1e-5
+# Against a formula for pairs; pairs of one answer have no bound, and end a little off.
+SAME_LIMIT = 1e-2
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::skmixed.SeparationWarning",
@@ -95,7 +97,9 @@ def test_dummies_have_twice_the_slope_of_two_answers():
     wide = X.pivot_table(index="g", columns="x", values="y", aggfunc="first")
     up = ((wide[1.0] == 1) & (wide[0.0] == 0)).sum()
     down = ((wide[1.0] == 0) & (wide[0.0] == 1)).sum()
-    assert frame.loc["dummies", "x"] == pytest.approx(2 * np.log(up / down), abs=1e-2)
+    assert frame.loc["dummies", "x"] == pytest.approx(
+        2 * np.log(up / down), abs=SAME_LIMIT
+    )
     assert frame.loc["mixed", "x"] < frame.loc["dummies", "x"]
 
 
