@@ -15,6 +15,7 @@ from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
 from skmixed.estimators.effects import EffectsMixin
 from skmixed.estimators.generalized_bootstrap import GeneralizedBootstrapMixin
 from skmixed.estimators.generalized_description import GeneralizedDescriptionMixin
+from skmixed.estimators.generalized_intervals import GeneralizedIntervalsMixin
 from skmixed.estimators.generalized_statements import GeneralizedStatementsMixin
 from skmixed.estimators.prediction import PredictionMixin, check_simulate
 from skmixed.estimators.rows import Rows
@@ -56,6 +57,7 @@ class GeneralizedEstimator(
     PredictionMixin,
     GeneralizedStatementsMixin,
     GeneralizedBootstrapMixin,
+    GeneralizedIntervalsMixin,
     GeneralizedDescriptionMixin,
     FormulaEstimator,
     BaseEstimator,

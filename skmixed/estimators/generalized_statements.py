@@ -5,24 +5,19 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from skmixed.estimators.generalized_intervals import refuse_ratios
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
-from skmixed.inference.report.summary import (
-    exponentiated,
-    fixed_effects_table,
-    summarize,
-)
+from skmixed.inference.report.summary import exponentiated, summarize
 from skmixed.inference.variance.family_variance import family_components
 from skmixed.inference.variance.variance_partition import nakagawa_r2, partition_table
-from skmixed.printing.numbers import fixed_decimals, say_level
+from skmixed.printing.numbers import fixed_decimals
 from skmixed.printing.printed import PrintedTable
 
 # Shares are written with three decimals.
 SHARES = dict.fromkeys(
     ("adjusted", "unadjusted", "share", "adjusted_share", "r2"), fixed_decimals(3)
 )
-# Links whose coefficients are ratios when they are exponentiated.
-RATIOS = ("logit", "log", "cloglog")
 
 
 class GeneralizedStatementsMixin:
@@ -52,7 +47,7 @@ class GeneralizedStatementsMixin:
         See Also
         --------
         describe : The same in sentences.
-        conf_int : Intervals alone.
+        conf_int : Intervals, of variances too.
 
         Examples
         --------
@@ -70,107 +65,28 @@ class GeneralizedStatementsMixin:
         )
         footing = [*found.footing, *self._threshold_lines()]
         if exponentiate:
-            self._refuse_ratios()
+            refuse_ratios(self.family_.link.name)
             footing.insert(0, "Fixed effects are exponentiated: ratios.")
             found = dataclasses.replace(found, fixed=exponentiated(found.fixed))
         heading = (*found.heading[:-1], f"Formula: {self.formula_}")
         return dataclasses.replace(found, heading=heading, footing=tuple(footing))
 
     def _threshold_lines(self):
-        """Thresholds between the grades, in a line, where there are any."""
+        """Thresholds between the grades, with standard errors, where there are any."""
         if not hasattr(self, "thresholds_"):
             return []
-        cuts = zip(self.classes_, self.classes_[1:], self.thresholds_, strict=False)
-        return ["Thresholds: " + ", ".join(f"{a}|{b} {t:.3f}" for a, b, t in cuts)]
-
-    def _refuse_ratios(self):
-        link = self.family_.link.name
-        if link not in RATIOS:
-            raise ValueError(
-                f"exponentiate=True has no meaning for the {link} link; it gives "
-                f"ratios for {', '.join(RATIOS)}."
+        errors = np.sqrt(np.diag(self.result_.psi_cov))
+        cuts = [
+            f"  {a}|{b}  {t:.3f} ({error:.3f})"
+            for a, b, t, error in zip(
+                self.classes_[:-1],
+                self.classes_[1:],
+                self.thresholds_,
+                errors,
+                strict=True,
             )
-
-    def conf_int(
-        self,
-        parameters=None,
-        *,
-        method="wald",
-        confidence_level=0.95,
-        exponentiate=False,
-        **options,
-    ):
-        """Confidence intervals: Wald's of the fixed effects, or by the bootstrap.
-
-        Parameters
-        ----------
-        parameters : str or list of str, default=None
-            Names as in the table's index; all by default.
-        method : {"wald", "bootstrap"}, default="wald"
-            "bootstrap" refits the model to responses drawn from it, and has variances,
-            dispersions and thresholds too.
-        confidence_level : float, default=0.95
-        exponentiate : bool, default=False
-            As in `summary`; with "wald".
-        **options
-            Of the bootstrap: `X`, `n_resamples` and others of `bootstrap`, and `kind`
-            of ``BootstrapReplicates.conf_int``.
-
-        Returns
-        -------
-        PrintedTable
-            Its ``frame`` has ``estimate``, ``lower`` and ``upper``.
-
-        Raises
-        ------
-        ValueError
-            For other methods, and for parameters that are no fixed effects.
-
-        See Also
-        --------
-        bootstrap : What the intervals of variances rest on.
-        summary : Tests too.
-
-        Examples
-        --------
-        >>> from skmixed import MixedBinomialRegressor
-        >>> from skmixed.datasets import load_cbpp
-        >>> model = MixedBinomialRegressor("incidence / size ~ period + (1 | herd)")
-        >>> model = model.fit(load_cbpp().frame)
-        >>> model.conf_int(exponentiate=True).round(2)
-                     estimate  lower  upper
-        Intercept        0.25   0.16   0.39
-        period[T.2]      0.37   0.20   0.68
-        period[T.3]      0.32   0.17   0.61
-        period[T.4]      0.21   0.09   0.48
-        """
-        fit = fitted(self, generalized=True)
-        check_confidence_level(confidence_level)
-        if method == "bootstrap" and not exponentiate:
-            kind = options.pop("kind", "percentile")
-            replicates = self.bootstrap(parameters=parameters, **options)
-            return replicates.conf_int(confidence_level, kind=kind)
-        if method != "wald" or options:
-            raise ValueError(
-                f"method={method!r} with {sorted(options) or 'exponentiate=True'} is "
-                "not there for this family; method='wald' and method='bootstrap', "
-                "which takes X, are."
-            )
-        table, _ = fixed_effects_table(fit, "auto", confidence_level)
-        if exponentiate:
-            self._refuse_ratios()
-            table = exponentiated(table)
-        names = [parameters] if isinstance(parameters, str) else parameters
-        names = fit.names if names is None or names == ["fixed"] else list(names)
-        unknown = [name for name in names if name not in table.index]
-        if unknown:
-            raise ValueError(
-                f"The model has no fixed effect {unknown}; it has {fit.names}. Of "
-                "variances there are no intervals for this family."
-            )
-        bounds = table.loc[names, ["estimate", "lower", "upper"]]
-        title = "Wald intervals" + (" of ratios" if exponentiate else "")
-        return PrintedTable(bounds, title, [say_level(confidence_level)])
+        ]
+        return ["Thresholds (standard errors):", *cuts]
 
     def icc(self, *, scale="link"):
         """Intraclass correlation coefficients.

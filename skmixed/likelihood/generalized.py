@@ -48,6 +48,11 @@ class GeneralizedResult(FitResult):
         The family's own parameters on the scale that is searched: see
         ``family.dispersion(psi)``; of grades the thresholds.
     psi_cov : ndarray of shape (n_psi, n_psi)
+    joint_cov : ndarray of shape (n_theta + r + n_psi, n_theta + r + n_psi)
+        Covariance of theta, ``coef`` and ``psi`` together; zero in a theta at the
+        boundary.
+    directions : tuple of ndarray of shape (m_j, k_j, k_j)
+        Slopes of the raw covariance matrices in each theta of their factor.
     means : tuple of ndarray of shape (G_j, k_j)
         Posterior means of the random effects to first order, beside their ``modes``:
         averaged predictions of known groups are taken around them.
@@ -63,6 +68,8 @@ class GeneralizedResult(FitResult):
     family: Family
     psi: np.ndarray
     psi_cov: np.ndarray
+    joint_cov: np.ndarray
+    directions: tuple[np.ndarray, ...]
     means: tuple[np.ndarray, ...]
     n_quadrature: int
     laplace_shift: float | None
@@ -199,14 +206,15 @@ def assemble(deviance, optimum, design, n_quadrature):
     fixed = deviance.sweeps.basis.fixed
     kept = np.zeros(fixed.n_raw, dtype=bool)
     kept[fixed.kept] = True
-    own = V[deviance.at_beta, deviance.at_beta]
-    B = deviance.beta_basis
+    to_raw = np.eye(len(V))
+    to_raw[deviance.at_beta, deviance.at_beta] = fixed.to_raw @ deviance.beta_basis
+    V_raw = to_raw @ V @ to_raw.T
     return GeneralizedResult(
         A=working_products(deviance),
         reml=False,
         solver=deviance.elimination.name,
         coef=fixed.raw(beta),
-        coef_cov=fixed.raw_covariance(B @ own @ B.T),
+        coef_cov=V_raw[deviance.at_beta, deviance.at_beta],
         kept=kept,
         sigma=1.0,
         loglik=-0.5 * optimum.value,
@@ -216,7 +224,8 @@ def assemble(deviance, optimum, design, n_quadrature):
         n_theta=deviance.n_theta,
         family=deviance.family,
         psi=psi,
-        psi_cov=V[deviance.at_psi, deviance.at_psi],
+        psi_cov=V_raw[deviance.at_psi, deviance.at_psi],
+        joint_cov=V_raw,
         n_quadrature=n_quadrature,
         laplace_shift=laplace_shift(deviance, V),
         fingerprint=fingerprint_of(design),

@@ -99,7 +99,7 @@ def raw_effects(deviance):
     Returns
     -------
     dict
-        Of ``Lambdas``, ``modes``, ``means`` and ``singular_terms``.
+        Of ``Lambdas``, ``modes``, ``means``, ``directions`` and ``singular_terms``.
     """
     roots, pieces = deviance.roots(deviance.x), deviance.pieces()
     bases = deviance.sweeps.basis.random
@@ -121,5 +121,8 @@ def raw_effects(deviance):
         "Lambdas": tuple(Lambdas),
         "modes": tuple(modes),
         "means": tuple(means),
+        "directions": tuple(
+            basis.raw_covariance(D) for basis, D in zip(bases, pieces.D, strict=True)
+        ),
         "singular_terms": singular_terms(deviance.A, Lambdas),
     }

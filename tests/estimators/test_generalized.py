@@ -446,10 +446,12 @@ def test_intervals_are_walds(cbpp):
         [-1.593, -0.391],
         atol=1e-3,
     )
-    with pytest.raises(ValueError, match="method='wald'"):
+    with pytest.raises(ValueError, match="pass the table"):
         cbpp.conf_int(method="profile")
-    with pytest.raises(ValueError, match="no fixed effect"):
-        cbpp.conf_int("sd_Intercept|herd")
+    with pytest.raises(ValueError, match="no parameter"):
+        cbpp.conf_int("sd_size|herd")
+    with pytest.raises(ValueError, match="no meaning"):
+        cbpp.conf_int("variance", exponentiate=True)
 
 
 def test_shares_of_variance_are_those_of_performance(cbpp):

@@ -46,7 +46,7 @@ class HeldParameter:
         A = scale_free(replace(result.A, sigma=None))
         if parameter.factor >= 0 and self.term is None:
             rotations = [np.eye(factor.n_effects) for factor in A.factors]
-            rotations[parameter.factor] = self.turn(A)
+            rotations[parameter.factor] = self.turn(A.basis.random[parameter.factor])
             A = change_basis(A, rotations)
         elimination = choose_elimination(A)
         if parameter.kind == "fixed":
@@ -86,10 +86,9 @@ class HeldParameter:
         first = self.parameter.effects[0]
         return next(b for b in structure.free_blocks if b.start <= first < b.stop)
 
-    def turn(self, A):
+    def turn(self, basis):
         """Rotation that makes the held effects the first ones of their block."""
-        basis, block = A.basis.random[self.parameter.factor], self.block()
-        k = basis.n_raw
+        k, block = basis.n_raw, self.block()
         effects = np.eye(k)[list(reversed(self.parameter.effects))]
         rows = basis.contrasts(effects)[:, block].T
         # effects = (i, k) of a correlation: k, the earlier one, comes first

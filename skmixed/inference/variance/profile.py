@@ -158,12 +158,45 @@ def profile_likelihood(result, parameters, target, verbose=None):
     -------
     ProfileLikelihood
     """
-    tables, estimates = [], values_of(result, parameters)
+    estimates = values_of(result, parameters)
     std_error = np.sqrt(np.diag(result.coef_cov))
+    widths = [
+        guess_width(parameter, estimate, result.sigma, std_error)
+        for parameter, estimate in zip(parameters, estimates, strict=True)
+    ]
+    return follow_all(
+        parameters,
+        estimates,
+        widths,
+        lambda parameter: HeldParameter(result, parameter),
+        target,
+        verbose,
+    )
+
+
+def follow_all(parameters, estimates, widths, hold, target, verbose):
+    """Follow the likelihood along each of some parameters.
+
+    Parameters
+    ----------
+    parameters : list of Parameter
+    estimates, widths : sequence of float
+        The widths are first steps: standard errors.
+    hold : callable
+        Gives the held form of a parameter.
+    target : float
+    verbose : int or None
+
+    Returns
+    -------
+    ProfileLikelihood
+    """
+    tables = []
     with count_done(len(parameters), "profile", "parameters", verbose) as done:
-        for parameter, estimate in zip(parameters, estimates, strict=True):
-            width = guess_width(parameter, estimate, result.sigma, std_error)
-            held = HeldParameter(result, parameter) if np.isfinite(estimate) else None
+        for parameter, estimate, width in zip(
+            parameters, estimates, widths, strict=True
+        ):
+            held = hold(parameter) if np.isfinite(estimate) else None
             if held is None or held.deviance_rise(estimate) > LOST:
                 points = [(np.nan, np.nan)]
             else:
@@ -334,7 +367,7 @@ def step_towards(value, step, limit, kind):
 def unstuck(held, y):
     """Let zero standard deviations in the warm start move: zero is stationary."""
     y = y.copy()
-    free = held.restricted.M[:-1, : len(y)] != 0.0
+    free = held.restricted.M[:, : len(y)] != 0.0
     for place, is_log in held.deviance.scales:
         sources = np.flatnonzero(free[place])
         if len(sources) == 1:
