@@ -3,10 +3,8 @@
 from skmixed.estimators.rows import Rows
 from skmixed.inference.arguments import check_count
 from skmixed.inference.opened.fitted import fitted
-from skmixed.inference.resample.family_bootstrap import (
-    family_replicates,
-    list_family_parameters,
-)
+from skmixed.inference.resample.family_bootstrap import family_replicates
+from skmixed.inference.variance.family_parameters import list_family_parameters
 from skmixed.inference.variance.parameters import choose_parameters
 
 

@@ -8,7 +8,7 @@ from skmixed.estimators.rows import Rows
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.report.summary import exponentiated, fixed_effects_table
-from skmixed.inference.resample.family_bootstrap import list_family_parameters
+from skmixed.inference.variance.family_parameters import list_family_parameters
 from skmixed.inference.variance.family_profile import family_profile
 from skmixed.inference.variance.family_wald import family_wald_bounds
 from skmixed.inference.variance.parameters import choose_parameters

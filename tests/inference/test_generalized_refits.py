@@ -22,8 +22,8 @@ from skmixed.inference.diagnose.family_residuals import (
     predictor_at,
 )
 from skmixed.inference.diagnose.simulated_family import distance_to_uniform
+from skmixed.inference.opened.family_refit import FamilyRefitter
 from skmixed.inference.resample.family_draws import FamilyLaw
-from skmixed.inference.resample.family_refit import FamilyRefitter
 from skmixed.inspection import check_model, influence
 
 # Two searches of one deviance: their difference, and of estimates in standard errors.

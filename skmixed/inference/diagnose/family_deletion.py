@@ -3,7 +3,7 @@
 import numpy as np
 
 from skmixed.inference.diagnose.deletion import Deletion
-from skmixed.inference.resample.family_refit import FamilyRefitter
+from skmixed.inference.opened.family_refit import FamilyRefitter
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.printing.progress import count_done
 

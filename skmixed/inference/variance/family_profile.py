@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmixed.inference.resample.family_bootstrap import OWN, family_values
-from skmixed.inference.resample.family_refit import FamilyRefitter
+from skmixed.inference.opened.family_refit import FamilyRefitter
 from skmixed.inference.variance.constraints import HeldParameter
+from skmixed.inference.variance.family_parameters import OWN, family_values
 from skmixed.inference.variance.profile import follow_all
 from skmixed.likelihood.coarse import theta_near
 from skmixed.likelihood.criterion.held import Restricted

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from skmixed.inference.resample.family_bootstrap import OWN, family_values
+from skmixed.inference.variance.family_parameters import OWN, family_values
 
 
 def family_wald_bounds(result, parameters, confidence_level=0.95):
