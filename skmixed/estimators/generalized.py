@@ -25,6 +25,7 @@ from skmixed.inference.opened.fitted import Fitted
 from skmixed.inference.prediction import random_variance
 from skmixed.likelihood.families.names import family_of
 from skmixed.likelihood.generalized import fit_generalized
+from skmixed.printing.progress import ignore
 
 
 class LogitLink:
@@ -254,8 +255,10 @@ class GeneralizedEstimator(
         random = check_random_state(random_state)
         return self._draw_responses(X, n_samples, random_effects, sample_weight, random)
 
-    def _draw_responses(self, X, n_samples, random_effects, sample_weight, random):
-        """Responses as numbers, of shape (n, n_samples)."""
+    def _draw_responses(
+        self, X, n_samples, random_effects, sample_weight, random, done=ignore
+    ):
+        """Responses as numbers, of shape (n, n_samples); one `done()` a sample."""
         check_is_fitted(self)
         eta = self._draw_predictors(X, n_samples, random_effects, random)
         w = self._trials_of(X, sample_weight, len(eta))
@@ -267,6 +270,7 @@ class GeneralizedEstimator(
             )
             found = law.rvs(size=int(known.sum()), random_state=random)
             drawn[known, sample] = found / self.family_.unit(w[known])
+            done()
         return drawn
 
     def _trials_of(self, X, sample_weight, n):

@@ -16,6 +16,7 @@ from skmixed.inference.opened.fitted import fitted
 from skmixed.likelihood.result import is_linear
 from skmixed.printing.numbers import fixed_decimals
 from skmixed.printing.printed import Printed, Table
+from skmixed.printing.progress import count_done
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,7 +139,8 @@ def simulated_residuals(
         raise ValueError(f"n_simulations={n_simulations!r} should be at least 20.")
     generator = check_random_state(random_state)
     if not is_linear(fitted(model, generalized=True).result):
-        return of_family(model, X, y, sample_weight, n_simulations, generator)
+        options = (n_simulations, generator, verbose)
+        return of_family(model, X, y, sample_weight, *options)
     rows = Rows.read_fitted(model, X, y, sample_weight)
     result, design = model.result_, rows.design
     residuals, basis = rotate_residuals(model.fitted_, design)
@@ -153,13 +155,16 @@ def simulated_residuals(
     )
 
 
-def of_family(estimator, X, y, sample_weight, n_simulations, random_state):
+def of_family(
+    estimator, X, y, sample_weight, n_simulations, random_state, verbose=None
+):
     """Scaled residuals of a generalised model; see `simulated_residuals`."""
     frame = read_features(estimator, X, reset=False)
     response = estimator._observed(frame, y)
-    simulated = estimator._draw_responses(
-        frame, n_simulations, "new", sample_weight, random_state
-    )
+    with count_done(n_simulations, "simulate", "responses", verbose) as done:
+        simulated = estimator._draw_responses(
+            frame, n_simulations, "new", sample_weight, random_state, done
+        )
     known = ~(np.isnan(response) | np.isnan(simulated[:, 0]))
     response, simulated = response[known], simulated[known]
     scaled = scale_by_family(response, simulated, random_state)
