@@ -1,6 +1,7 @@
 """What becomes of a model when rows, responses or formulas change."""
 
 import numpy as np
+import pandas as pd
 from sklearn.base import _fit_context, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -11,9 +12,15 @@ from skmixed.estimators.freezing import freeze_design
 from skmixed.estimators.input import read_features, response_label
 from skmixed.estimators.many import refit_model
 from skmixed.estimators.memory import memory_in_words
-from skmixed.estimators.reading import DesignReader, accumulate, frozen_of
+from skmixed.estimators.reading import (
+    DesignReader,
+    accumulate,
+    frozen_of,
+    needed_columns,
+)
 from skmixed.estimators.statistics import Statistics
 from skmixed.estimators.submodel import submodel
+from skmixed.formula.table.columns import check_columns
 from skmixed.formula.text.parse import parse_formula
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.covariance.names import canonical_name
@@ -297,8 +304,10 @@ class MoreRowsMixin:
                 f"{type(sample_weight).__name__}."
             )
         with memory_in_words(self.formula):
-            names = list(source.first(1).columns)
+            names = source.names
             formula = self._read_formula(names, True)
+            needed = needed_columns(formula, sample_weight)
+            check_columns(pd.DataFrame(columns=names), needed)
             frozen = freeze_design(formula, source, sample_weight, self.na_action)
             n, verbose = source.n_rows, self.verbose or None
             with count_done(n, "read", "rows", verbose) as done:

@@ -8,7 +8,7 @@ from skmixed.sources.source import Source
 __all__ = ["BatchStream", "DatasetSource", "duckdb_source", "parquet", "polars_source"]
 
 # Rows of a table, about: their columns and products are held at a time.
-ROWS = 1 << 18
+ROWS = 1 << 19
 
 
 class BatchStream(Source):
@@ -58,18 +58,36 @@ class DatasetSource(BatchStream):
 
     def scan(self, columns):
         """Batches of some columns; texts of Parquet files as dictionaries."""
-        return with_dictionaries(self.dataset, columns).to_batches(
-            columns=columns,
-            batch_size=ROWS,
-            batch_readahead=1,
-            fragment_readahead=1,
-            use_threads=False,
-        )
+        return scanned(with_dictionaries(self.dataset, columns), columns, ROWS)
+
+    @property
+    def names(self):
+        """Names of the columns."""
+        return self.dataset.schema.names
 
     def first(self, n, columns=None):
         """The first rows, texts as texts."""
-        table = self.dataset.head(n, columns=columns, use_threads=False)
-        return table.to_pandas(ignore_metadata=True)
+        import pyarrow as pa
+
+        taken, have, schema = [], 0, self.dataset.schema
+        for batch in scanned(self.dataset, columns, n):
+            taken.append(batch.slice(0, n - have))
+            have += len(taken[-1])
+            if have >= n:
+                break
+        schema = schema if columns is None else pa.schema(map(schema.field, columns))
+        return pa.Table.from_batches(taken, schema).to_pandas(ignore_metadata=True)
+
+
+def scanned(dataset, columns, rows):
+    """Batches of a Dataset, of so many rows, few at a time."""
+    return dataset.to_batches(
+        columns=columns,
+        batch_size=rows,
+        batch_readahead=1,
+        fragment_readahead=1,
+        use_threads=False,
+    )
 
 
 def with_dictionaries(dataset, columns):
@@ -84,7 +102,7 @@ def with_dictionaries(dataset, columns):
         and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
     ]
     files = isinstance(dataset, ds.FileSystemDataset)
-    plain = files and dataset.partitioning is None
+    plain = files and not len(getattr(dataset.partitioning, "schema", ()))
     if not (texts and plain and dataset.format.default_extname == "parquet"):
         return dataset
     options = ds.ParquetReadOptions(dictionary_columns=texts)

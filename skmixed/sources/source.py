@@ -61,6 +61,11 @@ class Source:
             raise ValueError("The source of rows gave no table.")
         return pd.concat(taken, ignore_index=True)
 
+    @property
+    def names(self):
+        """Names of the columns, a list."""
+        return list(self.first(1).columns)
+
     def reduce(self, columns, one, add):
         """Turn every table into something, and add that up in order.
 

@@ -374,8 +374,11 @@ def test_every_source_gives_the_fit_of_its_table(rows, tmp_path, source):
     frame = rows[["y", "x", "z", "c", "school", "g"]].astype({"c": str, "school": str})
     formula = "y ~ x*c + center(z) + (1 + x | g) + (1 | school)"
     whole = MixedLinearRegressor(formula).fit(frame)
-    model = MixedLinearRegressor(formula).fit(SOURCES[source](frame, tmp_path))
+    given = SOURCES[source](frame, tmp_path)
+    model = MixedLinearRegressor(formula).fit(given)
     assert_same_fit(model, whole)
+    with pytest.raises(ValueError, match=r"X lacks: \['nowhere'\]"):
+        MixedLinearRegressor("y ~ nowhere + (1 | g)").fit(given)
 
 
 def test_an_iterator_is_read_once(rows):
