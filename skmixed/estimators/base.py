@@ -11,6 +11,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.estimators.by_chunks import score_by_chunks
 from skmixed.estimators.input import (
     check_response_rules,
     read_features,
@@ -28,6 +29,7 @@ from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.table.frame import FrameColumns
 from skmixed.formula.text.parse import parse_formula
 from skmixed.likelihood.covariance.names import canonical_name
+from skmixed.sources.types import source_of
 from skmixed.warnings import warn
 
 
@@ -218,8 +220,9 @@ class BaseFormulaRegressor(FormulaEstimator, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : data frame or array-like of shape (n_samples, n_features)
-            Rows to predict.
+        X : data frame, array-like of shape (n_samples, n_features), or source
+            Rows to predict; of a source, as `fit` takes it, response and weights are
+            columns.
         y : array-like of shape (n_samples,), default=None
             True values, on the scale of `predict`. By default the left side of the
             formula is read from `X`.
@@ -246,6 +249,9 @@ class BaseFormulaRegressor(FormulaEstimator, RegressorMixin, BaseEstimator):
         0.83
         """
         check_is_fitted(self)
+        source = source_of(X)
+        if source is not None:
+            return score_by_chunks(self, source, y, sample_weight)
         table = read_table(X)
         X = X if table is None else table
         y_pred = self.predict(X)

@@ -6,12 +6,14 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.estimators.by_chunks import predict_by_chunks
 from skmixed.estimators.rows import Rows
 from skmixed.estimators.weights import read_weights
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.fixed.reference_grid import estimable
 from skmixed.inference.opened.fitted import refuse_residual
 from skmixed.inference.prediction import mean_variance, predictive_distribution
+from skmixed.sources.types import source_of
 from skmixed.warnings import RankDeficiencyWarning, warn
 
 
@@ -26,8 +28,10 @@ class PredictionMixin:
 
         Parameters
         ----------
-        X : data frame or array-like of shape (n_samples, n_features)
-            Needs the columns of the formula only; their order does not matter.
+        X : data frame, array-like of shape (n_samples, n_features), or source
+            Needs the columns of the formula only; their order does not matter. A
+            source of rows, as `fit` takes it, is read table by table; of a dask
+            DataFrame the prediction is an array of dask.
         random_effects : bool, str, list of str or dict, default=True
             True adds the random effects of the groups that `fit` saw, False leaves all
             out (the grouping columns are not needed then), and names of grouping
@@ -101,6 +105,10 @@ class PredictionMixin:
         array([25.7])
         """
         check_is_fitted(self)
+        source = source_of(X)
+        if source is not None:
+            options = {"random_effects": random_effects, "return_std": return_std}
+            return predict_by_chunks(self, source, options | {"history": history})
         effects = None
         if isinstance(random_effects, Mapping):
             effects = self._choose_modes(random_effects, return_std)

@@ -3,6 +3,8 @@
 import pickle
 from functools import reduce
 
+import numpy as np
+
 from skmixed.sources.source import Source
 
 __all__ = ["DaskSource", "SparkSource"]
@@ -52,6 +54,21 @@ class DaskSource(Source):
             starts = range(0, len(parts), FAN)
             parts = [delayed(added)(add, parts[k : k + FAN]) for k in starts]
         return parts[0].compute()
+
+    def each(self, columns, one, plain=True):
+        """Array of dask, computed by partitions when it is asked."""
+        if not plain:
+            return super().each(columns, one, plain)
+        import dask.array as da
+        from dask import delayed
+
+        one = delayed(one, pure=True, traverse=False)
+        parts = self.chosen(columns).to_delayed()
+        arrays = [
+            da.from_delayed(delayed(called)(one, part), (np.nan,), dtype=float)
+            for part in parts
+        ]
+        return da.concatenate(arrays, allow_unknown_chunksizes=True)
 
 
 class SparkSource(Source):

@@ -2,6 +2,7 @@
 
 from functools import reduce
 
+import numpy as np
 import pandas as pd
 
 __all__ = ["Source"]
@@ -82,6 +83,26 @@ class Source:
         object
         """
         return reduce(add, map(one, self.tables(columns)))
+
+    def each(self, columns, one, plain=True):
+        """Turn every table into an array with an entry for each row, in order.
+
+        Parameters
+        ----------
+        columns : list of str
+        one : callable
+            Of a table; it can be pickled.
+        plain : bool, default=True
+            Whether it gives one array; else a tuple of arrays.
+
+        Returns
+        -------
+        ndarray, or tuple of ndarray
+        """
+        found = [one(table) for table in self.tables(columns)]
+        if plain:
+            return np.concatenate(found)
+        return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
     def again(self, why):
         """Raise where the rows can be read but once, and once is not enough.

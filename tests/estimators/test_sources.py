@@ -377,8 +377,33 @@ def test_every_source_gives_the_fit_of_its_table(rows, tmp_path, source):
     given = SOURCES[source](frame, tmp_path)
     model = MixedLinearRegressor(formula).fit(given)
     assert_same_fit(model, whole)
+    assert np.allclose(
+        np.sort(np.asarray(model.predict(given))), in_order(whole, frame)
+    )
+    assert model.score(given) == pytest.approx(whole.score(frame))
     with pytest.raises(ValueError, match=r"X lacks: \['nowhere'\]"):
         MixedLinearRegressor("y ~ nowhere + (1 | g)").fit(given)
+
+
+def in_order(model, frame):
+    return np.sort(model.predict(frame))
+
+
+def test_predictions_and_scores_by_chunks_are_those_of_the_table(declared, half):
+    source = partial(chunks_of, declared)
+    assert np.array_equal(half.predict(source), half.predict(declared))
+    for found, expected in zip(
+        half.predict(source, return_std=True, random_effects="g"),
+        half.predict(declared, return_std=True, random_effects="g"),
+        strict=True,
+    ):
+        assert np.allclose(found, expected)
+    weighted = half.score(source, sample_weight="w")
+    assert weighted == pytest.approx(half.score(declared, None, declared["w"]))
+    with pytest.raises(TypeError, match="name of a column"):
+        half.score(source, sample_weight=declared["w"])
+    with pytest.raises(ValueError, match="leave y out"):
+        half.score(source, declared["y"])
 
 
 def test_an_iterator_is_read_once(rows):
