@@ -77,6 +77,7 @@ class GeneralizedEstimator(
     refit = Absent("Fit a copy to the other response: clone(model).fit(X, y).")
     marginal_cov = Absent("Responses covary through their means: see simulate(X).")
     design_effect = Absent("icc() says how alike the rows of a group are.")
+    variance_std_errors = Absent("See conf_int('variance') and bootstrap(X=...).")
     sigma_ = Absent("What the family has of its own is dispersion_.")
 
     _parameter_constraints: ClassVar[dict] = {

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 from scipy.interpolate import CubicSpline
 
-from skmixed.inspection.rows import refuse_other_families
+from skmixed.inference.opened.fitted import fitted
 from skmixed.inspection.style import (
     BLACK,
     BLUE,
@@ -16,6 +16,7 @@ from skmixed.inspection.style import (
     open_axes,
     styled,
 )
+from skmixed.likelihood.result import is_linear
 
 # Points of a smooth curve, and zeta at which it ends: beyond there is next to nothing.
 CURVE, FARTHEST = 201, 3.2
@@ -124,6 +125,9 @@ class ProfileDisplay:
         estimator,
         parameters=None,
         *,
+        X=None,
+        y=None,
+        sample_weight=None,
         confidence_level=0.95,
         kind="zeta",
         ax=None,
@@ -133,11 +137,13 @@ class ProfileDisplay:
 
         Parameters
         ----------
-        estimator : MixedLinearRegressor
+        estimator : MixedLinearRegressor, or estimator of another family
             Fitted.
         parameters : str or list of str, default=None
             As in `MixedLinearRegressor.profile`; by default the standard deviations
             and correlations, or the fixed effects where there are no random ones.
+        X, y, sample_weight : default=None
+            Of generalised models: the table of the fit, as their ``profile`` takes it.
         confidence_level : float, default=0.95
             Of the intervals. The profiles are followed farther.
         kind, ax, **style
@@ -147,16 +153,18 @@ class ProfileDisplay:
         -------
         ProfileDisplay
         """
-        refuse_other_families(estimator, "ProfileDisplay")
-        farther = max(0.99, confidence_level)
-        if parameters is None:
+        farther = {"confidence_level": max(0.99, confidence_level)}
+        if not is_linear(fitted(estimator, "ProfileDisplay", generalized=True).result):
+            farther |= {"X": X, "y": y, "sample_weight": sample_weight}
+            parameters = parameters or ("variance" if estimator.n_groups_ else "fixed")
+        elif parameters is None:
             known = estimator.conf_int().index
             fixed = set(estimator.fixed_effects_.index)
             parameters = [name for name in known if name not in fixed]
             parameters = parameters if len(parameters) > 1 else list(known)
-        profile = estimator.profile(parameters, confidence_level=farther)
+        profile = estimator.profile(parameters, **farther)
         options = {"confidence_level": confidence_level, "kind": kind, "ax": ax}
-        if estimator.reml:
+        if getattr(estimator, "reml", False):
             names = list(profile.estimates.index)
             estimates = estimator.conf_int(names)["estimate"]
             options["reml_estimates"] = estimates.to_dict()

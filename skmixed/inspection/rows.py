@@ -6,7 +6,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.input import read_features, read_table
 from skmixed.formula.text.parse import columns_of
-from skmixed.inference.opened.fitted import Fitted, fitted
 
 
 def choose_factor(estimator, group):
@@ -38,23 +37,6 @@ def choose_factor(estimator, group):
             f"group={group!r} is no grouping factor of the model; it has {known}."
         )
     return group
-
-
-def refuse_other_families(estimator, asked):
-    """Raise for a generalised model where a picture is of normal responses.
-
-    Parameters
-    ----------
-    estimator : estimator
-    asked : str
-        Who asks, for the message.
-
-    Raises
-    ------
-    ValueError
-    """
-    if isinstance(getattr(estimator, "fitted_", None), Fitted):
-        fitted(estimator, asked)
 
 
 def group_codes(estimator, X, group):

@@ -140,6 +140,16 @@ STATEMENTS = {
         lambda m, o, X: skmixed.cluster_robust(m, X),
         dict.fromkeys(NAMES, "linear mixed models"),
     ),
+    "conf_int all": (lambda m, o, X: m.conf_int(["fixed", "variance"]), {}),
+    "profile": (lambda m, o, X: o.profile("x", X=X), {}),
+    "conf_int profile": (
+        lambda m, o, X: o.conf_int("sd_Intercept|g", method="profile", X=X),
+        {},
+    ),
+    "ProfileDisplay": (
+        lambda m, o, X: inspection.ProfileDisplay.from_estimator(o, "x", X=X),
+        {},
+    ),
     "bootstrap": (lambda m, o, X: o.bootstrap(2, X=X, random_state=0), {}),
     "bootstrap_test": (
         lambda m, o, X: skmixed.bootstrap_test(o, m, 2, X=X, random_state=0),
@@ -228,7 +238,15 @@ def test_statements_work_or_are_refused_by_name(models, frame, name, statement):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    "method", ["adapt", "refit", "marginal_cov", "design_effect", "sigma_"]
+    "method",
+    [
+        "adapt",
+        "refit",
+        "marginal_cov",
+        "design_effect",
+        "variance_std_errors",
+        "sigma_",
+    ],
 )
 def test_what_only_linear_models_have_is_named(models, name, method):
     model = models[name][0]
