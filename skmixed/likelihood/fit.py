@@ -177,7 +177,7 @@ def assemble(A, reml, solver, at, optimum, **random):
         root = lapack.dtrtrs(root, fixed.to_raw.T, lower=1)[0]
     constants = A.sum_log_weights + (2.0 * fixed.logdet if reml else 0.0)
     loglik = np.inf  # without a residual the density has no bound
-    if determined and (A.sigma is not None or not is_exact(A)):
+    if A.sigma is not None or (determined and not is_exact(A)):
         loglik = float(-0.5 * (optimum.value - constants))
     kept = np.zeros(fixed.n_raw, dtype=bool)
     kept[fixed.kept] = True

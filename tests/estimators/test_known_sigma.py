@@ -11,6 +11,7 @@ from scipy import optimize, stats
 
 from skmixed import (
     MixedLinearRegressor,
+    SingularFitWarning,
     bootstrap_test,
     compare_table,
     likelihood_ratio_test,
@@ -235,3 +236,17 @@ def test_checks_and_the_page_know_that_sigma_is_known(bcg, regression, tmp_path)
     assert "residual variance" not in str(checks)
     path = regression.report(tmp_path / "meta.html", bcg, sample_weight=weights)
     assert "Shares of the variance" not in path.read_text(encoding="utf-8")
+
+
+def test_nothing_need_be_left_of_the_response():
+    frame = pd.DataFrame({"y": [2.0] * 6, "g": list("aabbcc"), "f": list("uvwxyz")})
+    model = MixedLinearRegressor("y ~ 1 + (1 | g)", sigma=1.0)
+    with pytest.warns(SingularFitWarning):
+        model.fit(frame)
+    exact = -0.5 * (5.0 * np.log(2.0 * np.pi) + np.log(6.0))
+    assert model.loglik_ == pytest.approx(exact, rel=SAME_ALGEBRA)
+    assert model.theta_ == 0.0
+    full = MixedLinearRegressor("y ~ 0 + f", sigma=2.0, reml=False).fit(frame)
+    exact = -3.0 * np.log(2.0 * np.pi * 4.0)
+    assert full.loglik_ == pytest.approx(exact, rel=SAME_ALGEBRA)
+    np.testing.assert_allclose(np.diag(full.fixed_effects_cov_), 4.0)

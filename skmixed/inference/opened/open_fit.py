@@ -58,7 +58,7 @@ class OpenFit:
         profile = deviance
         if self.estimation is not self:
             profile = self.estimation.elsewhere(theta)
-        return Posterior(deviance, profile.at.r2 / profile.nu)
+        return Posterior(deviance, profile.sigma2)
 
     @cached_property
     def curvature(self):

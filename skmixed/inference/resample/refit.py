@@ -70,7 +70,7 @@ class Refitter:
         optimum = minimise(deviance, self.start, tol=TOL)
         optimum = leave_boundary(deviance, optimum, tol=TOL)
         at = deviance.evaluate(optimum.theta)
-        sigma = float(np.sqrt(at.r2 / deviance.nu))
+        sigma = float(np.sqrt(deviance.sigma2))
         roots = [
             sigma * basis.raw(Lambda)
             for basis, Lambda in zip(A.basis.random, deviance.Lambdas, strict=True)

@@ -145,8 +145,9 @@ class ProfiledDeviance:
         if not known:
             self.at = Evaluation(np.inf, np.zeros(p), np.inf, np.eye(p))
             return self.at
-        r2, RX = float(R[p, p] ** 2), R[:p, :p]
-        if info or not self.nu:  # nothing is left of the response
+        r2, RX = 0.0 if info else float(R[p, p] ** 2), R[:p, :p]
+        nothing_left = info or not self.nu
+        if nothing_left and self.A.sigma is None:
             self.at = Evaluation(np.inf, solve_upper(RX, R[p, :p]), np.inf, RX)
             return self.at
         value = self.factored.logdet_V + self.residual_part(r2)
@@ -154,6 +155,18 @@ class ProfiledDeviance:
             value += 2.0 * float(np.log(np.diag(RX)).sum())
         self.at = Evaluation(float(value), solve_upper(RX, R[p, :p]), r2, RX)
         return self.at
+
+    @property
+    def sigma2(self):
+        """Residual variance at the theta evaluated last, estimated or known."""
+        sigma = self.A.sigma
+        return self.at.r2 / self.nu if sigma is None else sigma**2
+
+    @property
+    def precision(self):
+        """One over the residual variance, estimated or known."""
+        sigma = self.A.sigma
+        return self.nu / self.at.r2 if sigma is None else 1.0 / sigma**2
 
     def residual_part(self, r2):
         """What the residuals add to the deviance; sets ``nu`` where sigma is known."""
@@ -170,14 +183,14 @@ class ProfiledDeviance:
         -------
         Derivatives
         """
-        p, r2 = self.A.n_fixed, self.at.r2
+        p = self.A.n_fixed
         F = self.factored.F
         f = self.scores(F)
         whitened = whiten([block[:, :p] for block in F], self.at.RX)
         traces = self.factored.traces
         G_Psi = []
         for f_j, W, trace in zip(f, whitened, traces, strict=True):
-            G = trace - (self.nu / r2) * (f_j @ f_j.T)
+            G = trace - self.precision * (f_j @ f_j.T)
             if self.reml:
                 flat = W.reshape(len(W), -1)
                 G = G - flat @ flat.T
@@ -231,7 +244,7 @@ class ProfiledDeviance:
         -------
         ndarray of shape (m, m)
         """
-        exact, ratio = self.elimination.exact, self.nu / self.at.r2
+        exact, ratio = self.elimination.exact, self.precision
         PP, Pff, PFF = self.factored.kronecker_sums(
             f, whitened if self.reml and exact else None
         )

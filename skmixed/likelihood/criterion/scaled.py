@@ -29,18 +29,18 @@ class ScaledDeviance(ProfiledDeviance):
         """Deviance at x; see :class:`ProfiledDeviance`."""
         n = self.nu = self.A.n_obs
         at = super().evaluate(x[:-1])
-        self.precision = np.exp(-2.0 * x[-1])
+        self.known_precision = np.exp(-2.0 * x[-1])
         if np.isfinite(at.value):
             value = at.value - n * (1.0 + np.log(at.r2 / n))
-            value += 2.0 * n * x[-1] + at.r2 * self.precision
-            self.nu = at.r2 * self.precision
+            value += 2.0 * n * x[-1] + at.r2 * self.known_precision
+            self.nu = at.r2 * self.known_precision
             self.at = replace(at, value=float(value))
         return self.at
 
     def derivatives(self):
         """Gradient and Hessian in x at the point evaluated last."""
         profiled = super().derivatives()
-        r2, precision, m = self.at.r2, self.precision, self.n_theta
+        r2, precision, m = self.at.r2, self.known_precision, self.n_theta
         d = np.concatenate(
             [
                 self.psi_directions(j).reshape(-1, len(f) ** 2) @ (f @ f.T).ravel()
