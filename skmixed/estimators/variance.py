@@ -247,7 +247,10 @@ class VarianceMixin:
             without one share it with no other. With `residual`, visits are those that
             `fit` saw.
         sample_weight : array-like of shape (n_samples,), default=None
-            Precision weights: the residual variances are divided by them.
+            Precision weights: the residual variances are divided by them. Without
+            them rows have weight one, after a weighted fit too, as in
+            `predict_interval`; pass those of `fit` for the covariance that it
+            maximised the likelihood with.
 
         Returns
         -------

@@ -211,6 +211,13 @@ def test_weights_divide_variances():
 
     expected = dense_deviance(table(), V, True)
     np.testing.assert_allclose(found.deviance_, expected, rtol=SAME_DENSE)
+    # the model keeps no rows: without weights they have weight one
+    one = table()[table()["id"] == 3]
+    np.testing.assert_allclose(
+        found.marginal_cov(one),
+        found.marginal_cov(one, sample_weight=np.ones(len(one))),
+        rtol=SAME_DENSE,
+    )
 
 
 def test_labels_of_visits_count_as_places():

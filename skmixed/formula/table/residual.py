@@ -123,7 +123,10 @@ class ResidualSpec:
         """Raise for two rows of a subject at one visit, or of two levels of ``by``."""
         term = self.term
         cells = rows.subject * np.int64(len(self.visits)) + rows.visit
-        if len(np.unique(cells)) < len(cells):
+        n_cells = len(self.visits) * (int(rows.subject.max(initial=-1)) + 1)
+        seen = np.zeros(n_cells, dtype=bool)
+        seen[cells] = True
+        if np.count_nonzero(seen) < len(cells):
             cell = cells[pd.Series(cells).duplicated().to_numpy()][0]
             label = self.labels[cell % len(self.visits)]
             raise ValueError(

@@ -175,17 +175,18 @@ def information(deviance, observed=None):
         for structure, span in zip(deviance.structures, deviance.spans, strict=True)
     ]
     N, M = fixed_effects_terms(factored, whitened, units)
-    K = trace_terms(factored, deviance.f, units, deviance.A.n_obs)
     m = len(N) - 1
-    if deviance.A.sigma is not None:
-        W = np.zeros((m + 1, m + 1))
-        W[:m, :m] = expected_covariance(N[:m], M[:m, :m], K[:m, :m])
-    elif observed is None:
-        W = expected_covariance(N, M, K)
-    else:
+    if observed is not None:
         W = observed.covariance.copy()
         W[m] *= 2.0  # from log sigma to sigma^2, which is the direction V
         W[:, m] *= 2.0
+    else:
+        K = trace_terms(factored, deviance.f, units, deviance.A.n_obs)
+        if deviance.A.sigma is None:
+            W = expected_covariance(N, M, K)
+        else:
+            W = np.zeros((m + 1, m + 1))
+            W[:m, :m] = expected_covariance(N[:m], M[:m, :m], K[:m, :m])
     adjustment = np.einsum("ij,ijab->ab", W[:m, :m], M[:m, :m])
     adjustment -= np.einsum("ij,iab,jbc->ac", W[:m, :m], N[:m], N[:m])
     return N, W, (adjustment + adjustment.T) / 2 if p else adjustment

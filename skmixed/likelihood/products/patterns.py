@@ -55,10 +55,11 @@ class Batch:
         -------
         Batch
         """
-        packed = np.ascontiguousarray(np.packbits(seen, axis=1))
-        keys = packed.view([("", packed.dtype)] * packed.shape[1]).ravel()
         _, first, pattern, count = np.unique(
-            keys, return_index=True, return_inverse=True, return_counts=True
+            pattern_keys(seen),
+            return_index=True,
+            return_inverse=True,
+            return_counts=True,
         )
         order = np.argsort(pattern, kind="stable")
         rows, labels = [], []
@@ -119,9 +120,29 @@ def subject_cubes(rows, layout, n_visits, n_levels):
     cube, seen = np.zeros((G * n_visits, m)), np.zeros(G * n_visits, dtype=bool)
     cube[cells], seen[cells] = rows, True
     cube, seen = cube.reshape(G, n_visits, m), seen.reshape(G, n_visits)
+    if n_levels == 1:
+        return [(cube, seen)]
     own = np.zeros(G, dtype=int)
     own[layout.subject] = layout.level
     return [(cube[own == b], seen[own == b]) for b in range(n_levels)]
+
+
+def pattern_keys(seen):
+    """A number for every subject, equal for those with the same visits.
+
+    Parameters
+    ----------
+    seen : ndarray of bool of shape (G, k)
+        With at most 63 visits.
+
+    Returns
+    -------
+    ndarray of int of shape (G,)
+    """
+    keys = np.zeros(len(seen), dtype=np.int64)
+    for visit, column in enumerate(seen.T):
+        keys |= column.astype(np.int64) << visit
+    return keys
 
 
 def pseudo_subjects(block):
