@@ -7,7 +7,14 @@ from conftest import SAME_ALGEBRA
 from headless import closed_figures, london, sleepstudy  # noqa: F401
 from matplotlib.colors import to_rgba
 
-from skmixed import MixedLinearRegressor, compare_approaches, compare_models
+from skmixed import (
+    MixedLinearRegressor,
+    MixedLogisticClassifier,
+    compare_approaches,
+    compare_models,
+    emtrends,
+)
+from skmixed.datasets import load_contraception
 from skmixed.inspection import (
     ApproachesDisplay,
     CrossValidationDisplay,
@@ -224,3 +231,12 @@ def test_a_panel_of_one_person_leaves_gaps_and_has_no_mean():
     assert "mean" not in legends(display)
     (path,) = display.ax_[0, 0].collections[-1].get_paths()
     assert np.isnan(path.vertices).any()
+
+
+def test_slopes_of_a_logit_are_on_the_scale_of_its_link():
+    data = load_contraception().frame
+    model = MixedLogisticClassifier("use ~ age * urban + (1 | district)").fit(data)
+    display = SlopesDisplay.from_estimator(model, data, "age", "urban")
+    assert display.ax_[0, 0].get_ylabel() == "logit of use"
+    slopes = emtrends(model, "age", "urban").frame["estimate"]
+    np.testing.assert_allclose(display.slopes["estimate"], slopes, rtol=SAME_ALGEBRA)
