@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import lapack
 
-from skmixed.likelihood.elimination.factored import Factorisation, Regime
+from skmixed.likelihood.elimination.settled import SettledFactorisation, SettledRegime
 from skmixed.likelihood.elimination.sizes import Bid
 from skmixed.likelihood.linalg.grouped import multiply, relative_root
 from skmixed.likelihood.linalg.kronecker import directional_sums
@@ -19,7 +19,7 @@ DENSE_EFFECTS = 600
 COPIES = 8
 
 
-class DenseElimination(Regime):
+class DenseElimination(SettledRegime):
     """Random effects of all factors integrated out with dense matrices.
 
     See :class:`skmixed.likelihood.elimination.regime.Elimination` for the contract.
@@ -85,7 +85,7 @@ class DenseElimination(Regime):
 
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
-        self.gram = A.gram
+        self.keep_columns(A)
         columns = self.stack.join(A.ZtXy)
         self.C1, self.C2 = columns[: self.n_first], columns[self.n_first :]
 
@@ -94,7 +94,7 @@ class DenseElimination(Regime):
         return DenseFactored(self, Lambdas)
 
 
-class DenseFactored(Factorisation):
+class DenseFactored(SettledFactorisation):
     """V at some Lambdas; see :class:`DenseElimination`.
 
     Parameters
@@ -114,7 +114,7 @@ class DenseFactored(Factorisation):
         self.T, rest_logdet = self.factor_rest(Lambdas)
         self.Y = self.T.T @ self.S2
         self.logdet_V = logdet + rest_logdet
-        self.S = e.gram - self.NC.T @ self.NC - self.Y.T @ self.Y
+        self.subtracted_S = e.gram - self.NC.T @ self.NC - self.Y.T @ self.Y
 
     def factor_rest(self, Lambdas):
         """T and log|M2|; a single factor has no rest."""
@@ -156,7 +156,7 @@ class DenseFactored(Factorisation):
         return self.T.T @ self.S22
 
     @cached_property
-    def F(self):
+    def subtracted_F(self):
         """Z'V^-1[X y]."""
         F1 = self.C1 - by_level(self.AN, self.NC) - self.ET @ self.Y
         return self.split(np.concatenate([F1, self.S2 - self.Q.T @ self.Y]))
@@ -221,6 +221,14 @@ class DenseFactored(Factorisation):
         TY = self.T @ (self.T.T @ S2)
         F1 = C1 - by_level(self.AN, NC) - self.E @ TY
         return self.split(np.concatenate([F1, S2 - self.S22 @ TY]))
+
+    def modes(self, columns):
+        """``(Z'WZ + Psi^-1)^-1 c`` of columns c that are given as Z'Wc."""
+        stacked, first = self.elimination.stack.join(columns), self.elimination.n_first
+        NC = by_level(self.N, stacked[:first])
+        b2 = self.T @ (self.T.T @ (stacked[first:] - self.NA.T @ NC))
+        b1 = by_level(self.N.transpose(1, 0, 2), NC - self.NA @ b2)
+        return self.split(np.concatenate([b1, b2]))
 
     def apply(self, directions):
         """Z'V^-1 Z times some directions."""

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from skmixed.likelihood.elimination.factored import Factorisation, Regime
+from skmixed.likelihood.elimination.settled import SettledFactorisation, SettledRegime
 from skmixed.likelihood.elimination.sizes import Bid, block_bytes, block_flops
 from skmixed.likelihood.linalg.grouped import (
     multiply,
@@ -36,7 +36,7 @@ def nested_chain(A):
     return sorted(range(len(A.factors)), key=lambda j: -within[j])
 
 
-class NestedElimination(Regime):
+class NestedElimination(SettledRegime):
     """Random effects of a chain of nested factors integrated out.
 
     See :class:`skmixed.likelihood.elimination.regime.Elimination` for the contract.
@@ -87,7 +87,7 @@ class NestedElimination(Regime):
 
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
-        self.gram = A.gram
+        self.keep_columns(A)
         self.ZtXy = [A.ZtXy[j] for j in self.chain]
 
     def factor(self, Lambdas):
@@ -95,7 +95,7 @@ class NestedElimination(Regime):
         return NestedFactored(self, Lambdas)
 
 
-class NestedFactored(Factorisation):
+class NestedFactored(SettledFactorisation):
     """V of a chain of factors at some Lambdas; see :class:`NestedElimination`.
 
     Parameters
@@ -106,19 +106,21 @@ class NestedFactored(Factorisation):
 
     def __init__(self, elimination, Lambdas):
         super().__init__(Lambdas)
+        self.elimination = elimination
         self.chain, self.depth = elimination.chain, elimination.depth
         self.n_levels, self.ancestor = elimination.n_levels, elimination.ancestor
         self.products = elimination.products
         self.reduced = {key: block.copy() for key, block in self.products.items()}
         self.right = [block.copy() for block in elimination.ZtXy]
-        self.N, self.logdet_V, self.S = [], 0.0, elimination.gram.copy()
+        self.N, self.logdet_V = [], 0.0
+        self.subtracted_S = elimination.gram.copy()
         for level in range(self.depth):
             Lambda = Lambdas[self.chain[level]]
             N, own_logdet = relative_root(self.reduced[level, level], Lambda)
             self.N.append(N)
             self.logdet_V += own_logdet
             Y = multiply(N, self.right[level])
-            self.S -= sum(rows @ rows.T for rows in Y)
+            self.subtracted_S -= sum(rows @ rows.T for rows in Y)
             self.eliminate(level, Y)
 
     def eliminate(self, level, Y):
@@ -136,12 +138,12 @@ class NestedFactored(Factorisation):
                 )
 
     @cached_property
-    def F(self):
+    def subtracted_F(self):
         """Z'V^-1[X y]."""
-        return self.in_factor_order(self.descend(self.right))
+        return self.in_factor_order(self.descend(self.right)[0])
 
     def descend(self, right):
-        """Back-substitute from the root, given the right sides of the way up."""
+        """F and b from the root down, given the right sides of the way up."""
         F, b = [None] * self.depth, [None] * self.depth
         for level in reversed(range(self.depth)):
             c = right[level].copy()
@@ -151,7 +153,7 @@ class NestedFactored(Factorisation):
             N = self.N[level]
             b[level] = multiply(N, multiply(N, c), transpose_A=True)
             F[level] = c - multiply(self.reduced[level, level], b[level])
-        return F
+        return F, b
 
     def in_factor_order(self, by_level):
         """Reorder a list from levels of the chain to factors."""
@@ -280,6 +282,14 @@ class NestedFactored(Factorisation):
 
     def reduce(self, columns):
         """Z'V^-1 c of columns c that are given as Z'Wc."""
+        return self.in_factor_order(self.descend(self.ascend(columns))[0])
+
+    def modes(self, columns):
+        """``(Z'WZ + Psi^-1)^-1 c`` of columns c that are given as Z'Wc."""
+        return self.in_factor_order(self.descend(self.ascend(columns))[1])
+
+    def ascend(self, columns):
+        """Right sides of every level once the levels below it are eliminated."""
         right = [columns[j].copy() for j in self.chain]
         for level in range(self.depth):
             Y = multiply(self.N[level], right[level])
@@ -290,7 +300,7 @@ class NestedFactored(Factorisation):
                     self.ancestor[level, up],
                     self.n_levels[up],
                 )
-        return self.in_factor_order(self.descend(right))
+        return right
 
     def gram_rows(self, level, U):
         """Row block of Z'Z U for one level."""

@@ -24,6 +24,9 @@ LARGEST_SCAN = 20_000
 # Variance of scale-free effects that leaves fixed effects to compare within groups.
 # Where they vary little there, or have random slopes, a larger one leaves less.
 WITHIN = 256.0
+# One that leaves nothing else, for groups that are farther apart still: asked where the
+# first one comes to this share of a disagreement.
+APART, SUSPECT = 65536.0, 0.4
 # Share of its squared length that a column which is constant within groups has there.
 CONSTANT = 1e-10
 # A variance that a search of a small design starts from besides.
@@ -220,19 +223,45 @@ def within_starts(deviance, optimum, S):
         return []
     if deviance.theta is not optimum.theta:
         deviance.evaluate(optimum.theta)
-    R, info = lapack.dpotrf(S, lower=1, clean=1)
-    if info:
-        return []
-    # R_X'(beta_within - beta)
-    moved = R[p, :p] - R[:p, :p].T @ deviance.at.beta
-    sigma2 = within_variance(deviance, R[p, p] ** 2)
-    if moved @ moved < (p + 3.0 * np.sqrt(2.0 * p)) * sigma2:
+    beta = deviance.at.beta
+    small = sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS
+    far = disagreement(deviance, beta, S)
+    if small and SUSPECT < far < 1.0:
+        deviance.evaluate(isotropic(deviance, APART))
+        if deviance.factored is not None:
+            far = max(far, disagreement(deviance, beta, deviance.factored.S))
+    if far < 1.0:
         return []
     deviance.evaluate(isotropic(deviance, WITHIN))
     starts = [unshrunk_theta(deviance)] if deviance.factored is not None else []
-    if sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS:
+    if small:
         starts += [isotropic(deviance, LARGE), *large_alone(deviance)]
     return starts
+
+
+def disagreement(deviance, beta, S):
+    """How far fixed effects are from those within groups; 1 is too far for one basin.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    beta : ndarray of shape (p,)
+    S : ndarray of shape (p + 1, p + 1)
+        ``[X y]'V^-1[X y]`` for large random effects.
+
+    Returns
+    -------
+    float
+        Zero where S tells nothing.
+    """
+    p = len(beta)
+    R, info = lapack.dpotrf(S, lower=1, clean=1)
+    if info:
+        return 0.0
+    # R_X'(beta_within - beta)
+    moved = R[p, :p] - R[:p, :p].T @ beta
+    sigma2 = within_variance(deviance, R[p, p] ** 2)
+    return float(moved @ moved / (p + 3.0 * np.sqrt(2.0 * p)) / sigma2)
 
 
 def unshrunk_theta(deviance):

@@ -29,7 +29,7 @@ from skmixed.likelihood.search.start import starting_theta
 
 # Variances, relative to the residual's, of the scale-free effects in further starts:
 # the first of them, and all in small designs with several covariance parameters.
-FURTHER_VARIANCES = (0.25, 0.05, 1.0, 4.0, 25.0, 400.0)
+FURTHER_VARIANCES = (0.25, 0.05, 1.0, 4.0, 25.0, 400.0, 1e4, 1e6)
 # Starts with correlations, the lowest of many, that a search goes on from.
 MOST_PROMISING = 12
 # Optima of a flat deviance that differ by less are the same.
