@@ -77,6 +77,7 @@ def test_a_worker_that_dies_costs_no_bit(frame, client):
     assert np.array_equal(again.theta_, model.theta_)
 
 
+@pytest.mark.slow
 def test_spark_gives_the_fit_of_the_table(rows, whole):
     sql = pytest.importorskip("pyspark.sql")
     if shutil.which("java") is None:
