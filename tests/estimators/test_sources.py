@@ -15,6 +15,9 @@ from skmixed import MixedLinearRegressor, Statistics, likelihood_ratio_test
 from skmixed.datasets import load_sleepstudy
 from skmixed.estimators import freezing
 from skmixed.estimators.reading import DesignReader, frozen_of
+from skmixed.formula.table import growing
+from skmixed.likelihood.linalg import group_sums
+from skmixed.likelihood.products import accumulate
 
 # Deviance, coefficients in standard errors, theta: what chunks may differ by.
 CHUNKED = 1e-8
@@ -88,6 +91,29 @@ def raw_covariance(model):
     """Covariance of the fixed columns over the rows."""
     back = model.result_.A.basis.fixed.coordinates
     return back.T @ model.fitted_.moments.fixed @ back
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ x + z + (1 + x | g) + (1 | h)", "y ~ x + (1 | school/room)"]
+)
+def test_what_large_sets_do_gives_the_same_fit(rows, formula, monkeypatch):
+    # sums side by side, pairs summed now and then, keys in a hash table
+    monkeypatch.setattr(group_sums, "CACHED", 0)
+    monkeypatch.setattr(accumulate, "WAITING", 100)
+    monkeypatch.setattr(growing, "SMALL_RANGE", 0)
+    sparse = rows.assign(g=rows["g"] * 1_000_003, h=rows["h"].astype("uint32"))
+    whole = MixedLinearRegressor(formula).fit(sparse)
+    model = MixedLinearRegressor(formula).fit(partial(chunks_of, sparse))
+    assert_same_fit(model, whole)
+    monkeypatch.undo()
+    assert_same_fit(whole, MixedLinearRegressor(formula).fit(sparse))
+
+
+def test_keys_of_64_bits_beyond_the_signed_ones(rows):
+    far = rows.assign(g=(rows["g"] + 50).astype("uint64") + np.uint64(2**63))
+    whole = MixedLinearRegressor("y ~ x + (1 | g)").fit(far)
+    model = MixedLinearRegressor("y ~ x + (1 | g)").fit(partial(chunks_of, far))
+    assert_same_fit(model, whole)
 
 
 LARGE = "y ~ x*c + z + year + t + (1 + x + z + t | g) + (1 + x | h)"

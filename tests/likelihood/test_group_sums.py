@@ -21,7 +21,7 @@ every_shape = pytest.mark.parametrize("index", range(len(SHAPES)), ids=SHAPES)
 @pytest.fixture(params=[True, False], ids=["in place", "public"])
 def _kernels(request, monkeypatch):
     if not request.param:
-        for name in ("coo_tocsr", "csc_matvec", "csr_tocsc"):
+        for name in ("coo_tocsr", "csc_matvec", "csc_matvecs", "csr_tocsc"):
             monkeypatch.setattr(group_sums, name, None)
 
 
