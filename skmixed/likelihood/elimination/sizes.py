@@ -207,27 +207,12 @@ def complement_pairs(sizes):
         With those of the leading level's own effects: the products that add up to the
         complement.
     """
-    k = sizes.n_effects[leading_factor(sizes.n_random)[0]]
-    met = effects_met(sizes)
-    return float(met @ (met + 1) / 2 * k * (k + 1) / 2)
-
-
-def effects_met(sizes):
-    """Count the effects of the other factors that each leading level meets.
-
-    Parameters
-    ----------
-    sizes : DesignSizes
-
-    Returns
-    -------
-    ndarray of shape (G,)
-    """
     leading, others = leading_factor(sizes.n_random)
+    k = sizes.n_effects[leading]
     met = np.zeros(sizes.n_levels[leading])
     for j in others:
         met += sizes.n_effects[j] * sizes.meetings[leading, j]
-    return met
+    return float(met @ (met + 1) / 2 * k * (k + 1) / 2)
 
 
 def complement_bytes(sizes, m2):

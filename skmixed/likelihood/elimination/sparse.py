@@ -13,7 +13,6 @@ from skmixed.likelihood.elimination.sizes import (
     block_flops,
     check_memory,
     complement_pairs,
-    effects_met,
 )
 from skmixed.likelihood.elimination.sparse_factored import SparseFactored
 from skmixed.likelihood.elimination.sparse_plan import Plan
@@ -23,7 +22,7 @@ from skmixed.likelihood.linalg.stack import Stack
 DENSE_ENOUGH = 2000
 # More pairs of what a leading level meets are too many to list, in number and in
 # relation to the entries of a dense matrix.
-MOST_PAIRS, FULLEST = 3e7, 0.15
+MOST_PAIRS, FULLEST = 6e7, 0.15
 # Share of a random graph's effects that stays in the core, with e pairs that meet for
 # each of them: 1 - exp(STAYS (FOREST - e)). Below FOREST it falls apart into trees
 # (Erdos & Renyi 1960); graphs of near neighbours leave a far smaller core.
@@ -69,9 +68,8 @@ class SparseElimination(Regime):
         m2, pairs = sum(sizes.n_random) - max(sizes.n_random), complement_pairs(sizes)
         if m2 <= DENSE_ENOUGH or pairs > min(MOST_PAIRS, FULLEST * float(m2) ** 2):
             return None
-        met = effects_met(sizes)
-        core = int(m2 * -np.expm1(STAYS * min(FOREST - met @ (met - 1) / 2 / m2, 0.0)))
-        flops = float(core) ** 3 + PAIR_FLOPS * 2 * pairs + block_flops(sizes)
+        core, work = expected_work(sizes)
+        flops = float(core) ** 3 + 2.0 * work + block_flops(sizes)
         memory = block_bytes(sizes) + int(20 * core**2 + 28 * pairs)
         return Bid(flops, memory, core)
 
@@ -146,12 +144,7 @@ class SparseElimination(Regime):
     def first_waves(self, A):
         """Effects of the leading factor, and of those that it lies within, in turn."""
         nested = {(pair.first, pair.second) for pair in A.pairs if pair.nested}
-        chain = [self.stack.order[0]]
-        for j in self.stack.order[1:]:
-            if all((i, j) in nested for i in chain):
-                chain.append(j)
-        if len(chain) == len(self.stack.order):
-            chain.pop()
+        chain = leading_chain(self.stack.order, nested)
         return [
             effect
             for j in chain
@@ -172,3 +165,54 @@ class SparseElimination(Regime):
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
         return SparseFactored(self, Lambdas)
+
+
+def leading_chain(order, nested):
+    """The leading factor and those that it lies within, each within the next.
+
+    Parameters
+    ----------
+    order : sequence of int
+        Factors, the leading one first.
+    nested : set of tuple (i, j)
+        The factors i that lie within factors j.
+
+    Returns
+    -------
+    list of int
+        Never all of them.
+    """
+    chain = [order[0]]
+    for j in order[1:]:
+        if all((i, j) in nested for i in chain):
+            chain.append(j)
+    return chain if len(chain) < len(order) else chain[:-1]
+
+
+def expected_work(sizes):
+    """Guess the core, and the work of the waves of the leading chain.
+
+    Parameters
+    ----------
+    sizes : DesignSizes
+
+    Returns
+    -------
+    core : int
+        Of a random graph with as many meetings.
+    flops : float
+    """
+    order = sorted(range(len(sizes.groups)), key=lambda j: -sizes.n_random[j])
+    nested = {ends for ends, n in sizes.meetings.items() if np.all(n <= 1)}
+    chain = leading_chain(order, nested)
+    rest = [j for j in order if j not in chain]
+    m, k = sum(sizes.n_random[j] for j in rest), sizes.n_effects
+    met = [sum(k[j] * sizes.meetings[i, j] for j in rest) for i in chain]
+    edges = max(float(n @ (n - 1.0)) / 2 for n in met) / m
+    core = int(m * -np.expm1(STAYS * min(FOREST - edges, 0.0)))
+    chained = sum(k[i] for i in chain)
+    flops = 0.0
+    for i, n in zip(chain, met, strict=True):
+        pairs = k[i] * float((n + chained) @ (n + chained)) / 2
+        flops += min(PAIR_FLOPS * pairs, sizes.n_random[i] * float(core) ** 2 + pairs)
+    return core, flops

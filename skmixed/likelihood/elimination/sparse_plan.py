@@ -81,7 +81,6 @@ class Plan:
     def __init__(self, K, first):
         self.n = K.shape[0]
         raw, self.core = choose_waves(pattern_of(K), list(first))
-        self.n_pairs = sum(count_pairs(indptr) for _, indptr, _ in raw)
         self.turn = np.full(self.n, len(raw))
         self.in_core = np.full(self.n, -1)
         self.in_core[self.core] = np.arange(len(self.core))
@@ -103,9 +102,16 @@ class Plan:
             start += len(wave[2])
 
     @property
+    def n_pairs(self):
+        """Pairs of neighbours that are listed."""
+        return sum(wave.positions.size for wave in self.waves)
+
+    @property
     def flops(self):
         """Multiplications of a factorisation, as products of matrices do them."""
-        return float(len(self.core)) ** 3 + PAIR_FLOPS * self.n_pairs
+        core = float(len(self.core))
+        dense = sum(len(wave.own) for wave in self.waves if wave.core.size)
+        return core**3 + dense * core**2 + PAIR_FLOPS * self.n_pairs
 
     @property
     def bytes(self):
