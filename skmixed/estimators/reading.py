@@ -128,6 +128,7 @@ class DesignReader:
         self.products = GrowingProducts()
         self.sums = RowSums()
         self.n_chunks = self.n_read = self.n_used = 0
+        self.weighted = False
 
     def add(self, frame, y=None, sample_weight=None):
         """Add a chunk.
@@ -162,6 +163,7 @@ class DesignReader:
         self.products.add(A, [coded[name][1] for name in order])
         self.sums = self.sums + self.summarised(A, design, columns)
         self.n_used += A.n_obs
+        self.weighted = design.weights is not None
 
     def read(self, frame, y, sample_weight):
         """Make the design of a chunk.
@@ -190,6 +192,11 @@ class DesignReader:
             sample_weight = columns[frozen.weights]
         drop = frozen.na_action == "drop"
         weights = read_weights(sample_weight, n, allow_missing=drop)
+        if self.n_used and self.weighted != (weights is not None):
+            raise ValueError(
+                "Rows have weights in some chunks and none in others; pass "
+                "sample_weight for every chunk, 1.0 where a row counts as it is."
+            )
         n_dropped, keep = choose_rows(columns, needed, y, weights, frozen.na_action)
         if not keep.any():
             return n_dropped, None, columns, {}

@@ -308,6 +308,11 @@ def refuse_other_layout(one, other):
                 f"Statistics of different {what} do not add: {held[0]!r} and "
                 f"{held[1]!r}."
             )
+    if (one.sums.moments is None) != (other.sums.moments is None):
+        raise ValueError(
+            "Some of these rows have weights and others none, and their statistics do "
+            "not add: give every row a weight, 1.0 where it counts as it is."
+        )
     if not same_basis(one.products.basis, other.products.basis):
         raise ValueError(
             "These statistics were accumulated in different bases, each from a sample "

@@ -231,6 +231,17 @@ def test_partial_fit_takes_arrays_with_response_and_weights(rows):
     assert np.allclose(raw_covariance(model), raw_covariance(whole))
 
 
+def test_weights_are_for_every_chunk_or_for_none(declared, half):
+    before = half.deviance_
+    with pytest.raises(ValueError, match="weights in some chunks"):
+        half.partial_fit(declared[1500:], sample_weight=declared["w"][1500:])
+    assert half.deviance_ == before
+    weighted = MixedLinearRegressor(FORMULA)
+    weighted.partial_fit(declared[:1500], sample_weight=declared["w"][:1500])
+    with pytest.raises(ValueError, match="others none"):
+        weighted.update(declared[1500:])
+
+
 FAULTS = {
     "a missing column": (lambda f: f.drop(columns="x"), "lacks: .'x'"),
     "text for numbers": (lambda f: f.assign(x="a"), "x"),
