@@ -152,35 +152,6 @@ def test_gaussian_family_is_the_linear_model(structure):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_weight_two_is_the_row_twice(name):
-    family = FAMILIES[name]
-    design = generalized_design(family, "intercept")
-    twice = np.arange(len(design.y)) % 3 == 0
-    w = np.ones(len(design.y)) if design.weights is None else design.weights
-    weighted = fit_generalized(replace(design, weights=w * (1.0 + twice)), family)
-    rows = np.concatenate([np.arange(len(w)), np.flatnonzero(twice)])
-    doubled = replace(
-        design,
-        X=np.asfortranarray(design.X[rows]),
-        y=design.y[rows],
-        offset=design.offset[rows],
-        weights=w[rows],
-        random=tuple(
-            replace(block, z=block.z[rows], codes=block.codes[rows])
-            for block in design.random
-        ),
-    )
-    repeated = fit_generalized(doubled, family)
-    np.testing.assert_allclose(weighted.coef, repeated.coef, atol=SAME_PARAMETERS)
-    np.testing.assert_allclose(
-        weighted.covariances[0], repeated.covariances[0], atol=SAME_PARAMETERS
-    )
-    if name.startswith("binomial"):
-        return  # trials pooled in a row have another binomial coefficient
-    assert weighted.loglik == pytest.approx(repeated.loglik, abs=SAME_LOGLIK)
-
-
-@pytest.mark.parametrize("name", FAMILIES)
 def test_without_random_terms_it_is_the_plain_model(name):
     """The score vanishes at the estimates."""
     family = FAMILIES[name]
@@ -203,38 +174,6 @@ def test_units_and_origin_of_a_covariate_do_not_matter():
     fits = [fit_generalized(one, family) for one in (design, other)]
     assert fits[0].loglik == pytest.approx(fits[1].loglik, abs=SAME_LOGLIK)
     assert fits[0].coef[1] == pytest.approx(1e-3 * fits[1].coef[1], rel=SAME_PARAMETERS)
-
-
-HARD_RESPONSES = {
-    "all zero": ("binomial", "logit", lambda x, rng: np.zeros(len(x))),
-    "separated": ("binomial", "logit", lambda x, rng: x > 0),
-    "no counts": ("poisson", "log", lambda x, rng: np.zeros(len(x))),
-    "large counts": ("poisson", "log", lambda x, rng: rng.poisson(1e6 * np.exp(x))),
-    "not overdispersed": ("nbinom2", "log", lambda x, rng: rng.poisson(3, len(x))),
-    "skewed": ("Gamma", "log", lambda x, rng: rng.gamma(0.05, 1, len(x)) + 1e-12),
-    "near exact": (
-        "Gamma",
-        "log",
-        lambda x, rng: np.exp(x + 1e-3 * rng.normal(size=len(x))),
-    ),
-    "U-shaped": (
-        "beta",
-        "logit",
-        lambda x, rng: np.clip(rng.beta(0.2, 0.2, len(x)), 1e-4, 1 - 1e-4),
-    ),
-}
-
-
-@pytest.mark.parametrize("what", HARD_RESPONSES)
-def test_degenerate_responses_end_finite(what):
-    name, link, draw = HARD_RESPONSES[what]
-    family, frame = family_of(name, link), table()
-    _, design = DesignSpec.learn(parse_formula("~ x + (1 | g)"), frame)
-    y = draw(frame["x"].to_numpy(), np.random.default_rng(0))
-    fit = fit_generalized(replace(design, y=np.asarray(y, dtype=float)), family)
-    assert fit.converged
-    assert np.isfinite(fit.loglik)
-    assert np.isfinite(fit.coef_cov).all()
 
 
 def test_levels_of_one_row_need_a_family_without_dispersion():

@@ -1,0 +1,93 @@
+"""What no generalised fit may depend on, for every family and structure."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from generalized_designs import (
+    STRUCTURES,
+    every_family,
+    generalized_design,
+    table,
+)
+
+from skmixed.formula import DesignSpec, parse_formula
+from skmixed.likelihood import coarse
+from skmixed.likelihood.families import family_of
+from skmixed.likelihood.generalized import fit_generalized
+
+FAMILIES = every_family()
+# Two fits of one model: log-likelihoods, and estimates in their standard errors.
+SAME_LOGLIK, SAME_ESTIMATE = 2e-7, 1e-3
+
+every_family_and_structure = pytest.mark.parametrize(
+    ("name", "structure"),
+    [(name, structure) for name in FAMILIES for structure in STRUCTURES],
+)
+
+
+def assert_same(one, other, scale=1.0):
+    """Whether two fits are of one optimum."""
+    assert one.loglik == pytest.approx(other.loglik, abs=SAME_LOGLIK)
+    error = np.sqrt(np.maximum(np.diag(one.coef_cov), 1e-12))
+    apart = (one.coef - scale * other.coef) / error
+    np.testing.assert_allclose(apart, 0.0, atol=SAME_ESTIMATE)
+
+
+@every_family_and_structure
+def test_order_of_the_rows_does_not_matter(name, structure):
+    family = FAMILIES[name]
+    design = generalized_design(family, structure)
+    rows = np.random.default_rng(1).permutation(len(design.y))
+    assert_same(
+        fit_generalized(design, family), fit_generalized(design.select(rows), family)
+    )
+
+
+@every_family_and_structure
+def test_units_of_covariates_do_not_matter(name, structure):
+    family, frame = FAMILIES[name], table()
+    design = generalized_design(family, structure, frame=frame)
+    fixed = "~ 0 + x" if family.name == "ordinal" else "~ x"
+    text = parse_formula(f"{fixed} + {STRUCTURES[structure][0]}")
+    moved = frame.assign(x=1e-3 * frame["x"], z=1e3 * frame["z"])
+    _, other = DesignSpec.learn(text, moved)
+    other = replace(other, y=design.y, weights=design.weights, offset=design.offset)
+    scale = np.where(np.arange(design.X.shape[1]) == design.X.shape[1] - 1, 1e-3, 1.0)
+    assert_same(fit_generalized(design, family), fit_generalized(other, family), scale)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_weight_two_is_the_row_twice(name, structure):
+    family = FAMILIES[name]
+    design = generalized_design(family, structure)
+    w = np.ones(len(design.y)) if design.weights is None else design.weights
+    twice = np.arange(len(w)) % 3 == 0
+    rows = np.concatenate([np.arange(len(w)), np.flatnonzero(twice)])
+    weighted = fit_generalized(replace(design, weights=w * (1.0 + twice)), family)
+    repeated = fit_generalized(replace(design, weights=w).select(rows), family)
+    if family.name == "binomial":  # pooled trials have another binomial coefficient
+        weighted = replace(weighted, loglik=repeated.loglik)
+    assert_same(weighted, repeated)
+
+
+@pytest.mark.parametrize("n_quadrature", [1, 5])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_start_from_some_groups_ends_at_the_optimum(name, n_quadrature, monkeypatch):
+    family = FAMILIES[name]
+    frame = table(n_groups=40)
+    design = generalized_design(family, "intercept", frame=frame)
+    from_all = fit_generalized(design, family, n_quadrature=n_quadrature)
+    monkeypatch.setattr(coarse, "COARSE_FROM", 100)
+    monkeypatch.setattr(coarse, "COARSE_ROWS", 150)
+    monkeypatch.setattr(coarse, "FEWEST_GROUPS", 10)
+    assert coarse.whole_groups(design) is not None
+    from_some = fit_generalized(design, family, n_quadrature=n_quadrature)
+    assert_same(from_all, from_some)
+
+
+def test_whole_groups_keep_their_rows():
+    frame = table(n_groups=40)
+    design = generalized_design(family_of("poisson", "log"), "slope", frame=frame)
+    assert coarse.whole_groups(design) is None

@@ -1,0 +1,27 @@
+"""No generalised fit ends where other searches find a better optimum."""
+
+import numpy as np
+import pytest
+from generalized_optima import best_of_searches, random_design
+
+from skmixed.likelihood.generalized import open_deviance
+from skmixed.likelihood.products.sweeps import RowSweeps
+from skmixed.likelihood.search.generalized import search_generalized
+
+# Deviances that differ by less are of the same optimum.
+MISSED = 1e-5
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_other_search_finds_a_better_optimum(seed):
+    design, family, _ = random_design(seed)
+    deviance, x = open_deviance(RowSweeps(design, family), 1)
+    optimum = search_generalized(deviance, x)
+    if not optimum.converged:
+        # observed weights of this family may be negative, and Laplace's deviance then
+        # has no minimum: the fit says so
+        assert family.name == "inverse.gaussian"
+        return
+    with np.errstate(all="ignore"):
+        best = best_of_searches(deviance, optimum.theta, np.random.default_rng(seed))
+    assert optimum.value - best < MISSED
