@@ -59,10 +59,7 @@ class RowSketch:
         RowSketch
         """
         n = len(design.X)
-        y = bucket_sums(design.y)
-        X = np.empty((len(y), np.count_nonzero(kept)))
-        for place, column in enumerate(np.flatnonzero(kept)):
-            X[:, place] = bucket_sums(design.X[:, column])
+        y, X = bucket_sums(design.y), sums_of_columns(design.X, kept)
         m = sum(
             structure_of(b.covariance, b.options, b.effects, b.group).n_theta
             for b in design.random
@@ -74,6 +71,20 @@ class RowSketch:
             for block in design.random
         )
         return cls(X, sums_of_one(n), y, forms)
+
+
+def sums_of_columns(X, kept):
+    """What :func:`bucket_sums` gives for the kept columns, of shape (s, r)."""
+    n, weights = len(X), weights_of_rows(len(X))
+    width, r = len(weights) // PASSES, np.count_nonzero(kept)
+    if n <= len(weights):  # one pass: all columns at once
+        weighted = np.zeros((r, len(weights)))
+        np.multiply(X.T[kept], weights[:n], out=weighted[:, :n])
+        return weighted.reshape(r, PASSES, width).sum(axis=1).T
+    sums = np.empty((width, r))
+    for place, column in enumerate(np.flatnonzero(kept)):
+        sums[:, place] = bucket_sums(X[:, column])
+    return sums
 
 
 def bucket_sums(column):
