@@ -20,6 +20,7 @@ FAR_APART = [
     ("simpson", 21, 203),
     ("simpson", 31, 17),
     ("simpson", 31, 657),
+    ("simpson", 41, 690),
     ("wild", 31, 20),
 ]
 

@@ -12,6 +12,8 @@ from skmixed.likelihood.search.scan import scan
 # Variances of scale-free effects, relative to the residual's, that a profile is read
 # at: between two of them the deviance of one variance has no room for two optima.
 PROFILE = 8.0 ** np.arange(-3, 12)
+# Variances about one of these that a finer profile is read at, relative to it.
+AROUND = 8.0 ** np.linspace(-1.0, 1.0, 13)
 # The same for several covariance parameters, all of one size or one block alone.
 SIZES = 4.0 ** np.arange(-3, 11, 2)
 ALONE = ((100.0, 0.1), (1e4, 0.1), (0.01, 30.0))
@@ -146,6 +148,13 @@ def basins(deviance, start):
         found.append((values[i], depth, np.sqrt(variances[i : i + 1])))
     found.sort(key=lambda valley: valley[0])
     return [(value - depth, theta) for value, depth, theta in found]
+
+
+def near_floor(deviance, theta):
+    """Lowest of a finer profile about a theta: steps from afar may leave its valley."""
+    thetas = theta * np.sqrt(AROUND)[:, None]
+    values, _ = scan(deviance, thetas)
+    return thetas[np.argmin(values)]
 
 
 def valleys(values):

@@ -22,6 +22,7 @@ from skmixed.likelihood.search.rivals import (
     correlated,
     isotropic,
     look_afar,
+    near_floor,
     uneven,
     within_starts,
 )
@@ -131,7 +132,8 @@ def best_of_valleys(deviance, start, options):
     optimum = minimise(deviance, theta, **options)
     for promised, theta in others:
         if promised < optimum.value - SAME:
-            optimum = better(optimum, descend(deviance, theta, options))
+            floor = near_floor(deviance, theta)
+            optimum = better(optimum, descend(deviance, floor, options))
     return optimum
 
 
