@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from random_designs import SHAPES, random_design
 
 from skmixed.likelihood import cross_products, fit_linear
-from skmixed.likelihood.elimination import sizes
+from skmixed.likelihood.elimination import sizes, sparse
 from skmixed.likelihood.elimination.regime import best_bid, bid_for, choose_elimination
 from skmixed.likelihood.elimination.sizes import sizes_of_products
 
@@ -84,6 +84,17 @@ def test_the_cheapest_bid_is_taken():
         assert regime.name == name
         assert 0 < bid.seconds < 10 * 60
         assert bid.flops > best_bid(small)[1].flops
+
+
+@pytest.mark.parametrize(("worth", "name"), [(np.inf, "sparse"), (0.0, "crossed")])
+def test_a_sparse_plan_that_saves_little_is_passed_on(worth, name, monkeypatch):
+    monkeypatch.setattr("skmixed.likelihood.elimination.dense.DENSE_EFFECTS", 0)
+    monkeypatch.setattr("skmixed.likelihood.elimination.regime.MOMENT", 0.0)
+    monkeypatch.setattr(
+        sparse.SparseElimination, "bid", lambda design: sizes.Bid(0.0, 0)
+    )
+    monkeypatch.setattr(sparse, "WORTH", worth)
+    assert choose_elimination(cross_products(random_design(CROSSED))).name == name
 
 
 def test_a_response_constant_within_groups_is_refused():
