@@ -11,6 +11,8 @@ import numpy as np
 
 # tanh(13) is within 1e-11 of 1: a correlation matrix that still has a root.
 LARGEST_PHI = 13.0
+# Correlations, as phi, of further starts where all neighbours correlate alike.
+FURTHER = (0.2, 0.8, 1.4)
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,9 @@ class Shape:
         """First entry of phi for a correlation of lag one."""
         return float(arctanh_bounded(np.array(rho)))
 
-    def alike(self, phi):
-        """Phi with all neighbours correlated alike; none where it has one entry."""
-        return np.zeros(0)
+    def further(self, phi):
+        """Other starts than phi, where the likelihood can have several optima."""
+        return []
 
     def mean_by_lag(self, R):
         """Mean correlation at each lag from 1, of shape (k - 1,)."""
@@ -169,9 +171,11 @@ class Toeplitz(Shape):
             ),
         )
 
-    def alike(self, phi):
-        """A first partial autocorrelation alone."""
-        return phi * np.eye(1, self.n_phi)[0]
+    def further(self, phi):
+        """First partial autocorrelations alone, small and large."""
+        if self.n_phi < 2:
+            return []
+        return [value * np.eye(1, self.n_phi)[0] for value in FURTHER]
 
     def read(self, R):
         """Phi of the mean correlations by lag, as far as they are positive definite."""

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from skmixed.likelihood.covariance.correlation import (
+    FURTHER,
     LARGEST_PHI,
     Autoregressive,
     Shape,
@@ -42,6 +43,11 @@ class GapAutoregressive(Autoregressive):
         shortest = self.lag[self.lag > 0].min()
         rho = R[self.lag == shortest].mean()
         return arctanh_bounded(np.array([np.sign(rho) * abs(rho) ** (1.0 / shortest)]))
+
+    def further(self, phi):
+        """The other sign, which even gaps leave open, near and far from zero."""
+        gaps = np.diff(np.sort(self.times))
+        return [] if (gaps == 1).all() else [-phi, *np.outer((-1.4, 1.4), phi**0)]
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,10 @@ class GaussianShape(Exponential):
 
     power = 2
 
+    def further(self, phi):
+        """Shorter and longer ranges."""
+        return [phi + shift for shift in (-1.0, 0.7, 1.4)]
+
 
 @dataclass(frozen=True)
 class Antedependence(Shape):
@@ -144,9 +154,9 @@ class Antedependence(Shape):
                 R2[i, j] = R2[j, i] = slope[i] * slope[j] * both.prod(axis=0)
         return factors.prod(axis=0), R1, R2
 
-    def alike(self, phi):
-        """One correlation for all steps."""
-        return np.full(self.n_phi, phi)
+    def further(self, phi):
+        """One correlation for all steps, small and large."""
+        return [np.full(self.n_phi, value) for value in FURTHER if self.n_phi > 1]
 
     def read(self, R):
         """Phi of the correlations of neighbours."""

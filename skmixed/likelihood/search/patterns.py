@@ -20,8 +20,6 @@ from skmixed.likelihood.search.optimize import minimise
 MOST_VISITS = 60
 # Rows up to which a descent from every start is cheap.
 SMALL = 20_000
-# Correlations, as phi, of further starts.
-FURTHER = (0.2, 0.8, 1.4)
 # Optima that differ by less are the same.
 SAME = 1e-7
 
@@ -87,7 +85,8 @@ def search_patterns(deviance, start, **options):
     -------
     Optimum
         Of the best start. Where equal variances are forced on unequal ones, ``toep``
-        and ``ad`` can have several optima.
+        and ``ad`` can have several optima, ``ar1`` where gaps leave the sign open, and
+        ``gau`` at several ranges.
     """
     optimum = minimise(deviance, start, **options)
     if deviance.A.n_obs <= SMALL:
@@ -101,17 +100,21 @@ def search_patterns(deviance, start, **options):
 
 
 def further_starts(deviance, start):
-    """Starts where all neighbours correlate alike, little or much."""
-    for value in FURTHER:
-        theta, several = start.copy(), False
-        for structure, span in zip(deviance.structures, deviance.spans, strict=True):
-            shape = structure.shape
-            phi = () if shape is None else shape.alike(value)
-            if len(phi):
-                theta[span] = structure.with_phi(theta[span], phi)
-                several = len(phi) > 1
-        if several:
-            yield theta
+    """Starts of other correlations, as the shapes know where optima can be several."""
+    own = [
+        [] if structure.shape is None else structure.shape.further(structure.phi(part))
+        for structure, part in (
+            (structure, start[span])
+            for structure, span in zip(deviance.structures, deviance.spans, strict=True)
+        )
+    ]
+    for phis in zip(*own, strict=False):
+        theta = start.copy()
+        for structure, span, phi in zip(
+            deviance.structures, deviance.spans, phis, strict=True
+        ):
+            theta[span] = structure.with_phi(theta[span], phi)
+        yield theta
 
 
 def check_visits(term, times):
