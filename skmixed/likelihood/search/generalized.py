@@ -153,7 +153,9 @@ def moments_theta(deviance, state):
     ZtXy = tuple(np.concatenate(both, axis=1) for both in columns)
     A = change_basis(replace(state.A, gram=gram, ZtXy=ZtXy), deviance.bases)
     flats = [s.units.reshape(-1, s.n_effects**2) for s in structures]
-    M, right = moment_equations(A, flats)
+    # observed weights may be negative: a start then does without what has no root
+    with np.errstate(invalid="ignore", over="ignore"):
+        M, right = map(np.nan_to_num, moment_equations(A, flats))
     M, right = M[:-1, :-1], right[:-1] - M[:-1, -1]
     if not np.isfinite(M).all() or not np.isfinite(right).all():
         # observed weights may be negative, and sums of groups then have no inverse
