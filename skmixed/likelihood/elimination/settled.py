@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -79,6 +80,9 @@ class SettledFactorisation(Factorisation):
     add terms that are no larger than S if U is near the least-squares fit, and an error
     of b enters S by its square.
     """
+
+    elimination: Any
+    subtracted_S: np.ndarray
 
     @property
     @abstractmethod

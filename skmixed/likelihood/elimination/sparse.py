@@ -99,14 +99,14 @@ class SparseElimination(Regime):
     def take_products(self, A):
         """Take Z'WZ."""
         self.ZtZ, self.pairs = A.ZtZ, A.pairs
-        rows, columns, values = [], [], []
+        parts = []
         for i, j, row, column, value in self.blocks():
-            rows.append(row), columns.append(column), values.append(value)
+            parts.append((row, column, value))
             if i != j:
-                rows.append(column), columns.append(row), values.append(value)
+                parts.append((column, row, value))
         rows, columns, values = (
-            np.concatenate([part.ravel() for part in parts])
-            for parts in (rows, columns, values)
+            np.concatenate([part.ravel() for part in places])
+            for places in zip(*parts, strict=True)
         )
         size = self.stack.size
         self.K = sparse.csr_array((values, (rows, columns)), shape=(size, size))

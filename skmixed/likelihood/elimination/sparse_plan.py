@@ -84,12 +84,12 @@ class Plan:
         self.turn = np.full(self.n, len(raw))
         self.in_core = np.full(self.n, -1)
         self.in_core[self.core] = np.arange(len(self.core))
-        rows, columns = [np.zeros(0, int)], [np.zeros(0, int)]
-        for turn, (own, indptr, neighbours) in enumerate(raw):
+        none = np.zeros(0, int)
+        for turn, (own, _, _) in enumerate(raw):
             self.turn[own] = turn
-            rows.append(np.repeat(own, np.diff(indptr)))
-            columns.append(neighbours)
-        rows, columns = np.concatenate(rows), np.concatenate(columns)
+        owners = [np.repeat(own, np.diff(indptr)) for own, indptr, _ in raw]
+        rows = np.concatenate([none, *owners])
+        columns = np.concatenate([none, *(neighbours for _, _, neighbours in raw)])
         self.first_core = self.n + len(rows)
         self.size = self.first_core + len(self.core) ** 2
         self.index = np.int32 if self.size < 2**31 else np.int64
@@ -228,7 +228,8 @@ def choose_waves(pattern, first):
     core : ndarray of int
         Effects that are left.
     """
-    alive, turns = np.arange(pattern.shape[0]), []
+    alive = np.arange(pattern.shape[0])
+    turns: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     rng, listed = np.random.default_rng(0), 0.0
     while True:
         if first:
