@@ -16,6 +16,7 @@ from skmixed.estimators.classifiers import (
     MixedLogisticClassifier,
     MixedOrdinalClassifier,
 )
+from skmixed.estimators.covariances import compare_covariances
 from skmixed.estimators.deletions import drop_fixed_terms, drop_random_terms
 from skmixed.estimators.encoder import RandomEffectEncoder
 from skmixed.estimators.hypotheses import anova, contrast_test
@@ -83,6 +84,7 @@ __all__ = [
     "bootstrap_test",
     "cluster_robust",
     "compare_approaches",
+    "compare_covariances",
     "compare_models",
     "compare_table",
     "contrast_test",

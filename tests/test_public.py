@@ -20,9 +20,9 @@ PUBLIC = {
         RandomEffectEncoder RankDeficiencyWarning RedundantTermWarning
         SeparateLinearRegressor SeparationWarning SingularFitWarning Statistics anova
         as_marginaleffects bootstrap_test cluster_robust
-        compare_approaches compare_models compare_table contrast_test describe
-        describe_occasions drop_fixed_terms drop_random_terms emmeans emtrends
-        estimate_memory fit_many
+        compare_approaches compare_covariances compare_models compare_table
+        contrast_test describe describe_occasions drop_fixed_terms drop_random_terms
+        emmeans emtrends estimate_memory fit_many
         five_approaches johnson_neyman joint_tests likelihood_ratio_test naive_vs_mixed
         pool
         trusted_types

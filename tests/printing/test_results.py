@@ -77,6 +77,16 @@ RESULTS = {
     "compare_models": lambda m, s, d: skmixed.compare_models([FORMULA], d, cv=2),
     "compare_approaches": lambda m, s, d: skmixed.compare_approaches(FORMULA, d),
     "naive_vs_mixed": lambda m, s, d: skmixed.naive_vs_mixed(FORMULA, d),
+    "compare_covariances": lambda m, s, d: skmixed.compare_covariances(
+        MixedLinearRegressor("y ~ 1", residual="cs(time | school)"),
+        pd.DataFrame(
+            {
+                "school": np.repeat(range(4), 5),
+                "time": np.tile(range(5), 4),
+                "y": d["exam"][:20],
+            }
+        ),
+    ),
     "describe_occasions": lambda m, s, d: skmixed.describe_occasions(
         d.assign(visit=d.groupby("school_number").cumcount() % 14),
         *("exam", "visit", "school_number"),
