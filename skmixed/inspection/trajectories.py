@@ -54,6 +54,8 @@ class TrajectoriesDisplay:
         Labels of groups drawn in colour.
     kind : {"lines", "points"}, default="lines"
         How rows are drawn.
+    x_labels : list of str, default=None
+        Names of the places 0, 1, ... of a horizontal axis of categories.
 
     Attributes
     ----------
@@ -89,10 +91,12 @@ class TrajectoriesDisplay:
         facet_name=None,
         highlight=(),
         kind="lines",
+        x_labels=None,
     ):
         self.panels = panels
         self.x_name, self.y_name, self.group_name = x_name, y_name, group_name
         self.facet_name, self.highlight, self.kind = facet_name, highlight, kind
+        self.x_labels = x_labels
 
     @classmethod
     def from_data(
@@ -117,7 +121,8 @@ class TrajectoriesDisplay:
         data : data frame
             In long form, one row per occasion.
         x, y, group : str
-            Columns of the axes and of the groups.
+            Columns of the axes and of the groups. `x` may hold categories, at most 30,
+            which stand side by side in their order.
         facet : str, default=None
             Column whose values, at most 30, get a panel each: a property of the groups,
             or the groups themselves.
@@ -211,7 +216,7 @@ class TrajectoriesDisplay:
                 panel = with_model(panel, chosen, rows, facet, estimator)
             panels.append(panel)
         shown = tuple(rows.labels[keep].tolist())
-        names = {**names, "facet_name": rows.facet}
+        names |= {"facet_name": rows.facet, "x_labels": rows.x_labels}
         return cls(panels=panels, kind=kind, highlight=shown, **names)
 
     def plot(self, ax=None, *, title=None, line_kw=None, scatter_kw=None):
@@ -248,6 +253,11 @@ class TrajectoriesDisplay:
                 title = panel.title if n > FEW else f"{self.facet_name} {panel.title}"
                 size = "small" if n > FEW else "medium"
                 panel_axes.set_title(title, loc="left", fontsize=size)
+        self._name_axes(axes, n)
+        legend_above(axes, new=ax is None, ncols=3)
+        return self
+
+    def _name_axes(self, axes, n):
         if n > FEW:
             self.figure_.supxlabel(self.x_name, fontsize="medium")
             self.figure_.supylabel(self.y_name, fontsize="medium")
@@ -256,8 +266,9 @@ class TrajectoriesDisplay:
                 left.set_ylabel(self.y_name)
             for bottom in axes[-1]:
                 bottom.set_xlabel(self.x_name)
-        legend_above(axes, new=ax is None, ncols=3)
-        return self
+        if self.x_labels is not None:
+            for panel_axes in axes.flat[:n]:
+                panel_axes.set_xticks(range(len(self.x_labels)), self.x_labels)
 
     def _draw_rows(self, panel, ax, line_kw=None, scatter_kw=None):
         from matplotlib.collections import LineCollection

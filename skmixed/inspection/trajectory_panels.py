@@ -58,7 +58,7 @@ class TrajectoryRows:
     ----------
     frame : DataFrame of n rows
     x : str
-        Column of the horizontal axis.
+        Column of the horizontal axis: numbers, or categories, which stand side by side.
     y : str or ndarray of shape (n,)
         Column of the vertical axis, or its values.
     codes : ndarray of shape (n,)
@@ -70,7 +70,7 @@ class TrajectoryRows:
 
     def __init__(self, frame, x, y, codes, labels, facet):
         self.frame, self.x_name, self.labels, self.facet = frame, x, labels, facet
-        self.x = read_column(frame, x, "x")
+        self.x, self.x_labels = read_places(frame, x)
         self.y = read_column(frame, y, "y") if isinstance(y, str) else y
         complete = ~np.isnan(self.x) & ~np.isnan(self.y)
         self.codes = codes if complete.all() else np.where(complete, codes, -1)
@@ -81,10 +81,7 @@ class TrajectoryRows:
             return [(None, None)]
         require_column(self.frame, self.facet, "facet")
         column = self.frame[self.facet]
-        values = sorted(pd.unique(column.dropna()))
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            present = set(values)
-            values = [value for value in column.cat.categories if value in present]
+        values = values_of(column)
         if len(values) > MOST_FACETS:
             raise ValueError(
                 f"facet={self.facet!r} has {len(values)} values; at most {MOST_FACETS} "
@@ -100,6 +97,41 @@ class TrajectoryRows:
         row = np.flatnonzero((self.codes >= 0) & (self.codes < 100))
         keys = pd.DataFrame({"group": self.codes[row], "x": self.x[row]})
         return bool(keys.duplicated().mean() > 0.1)
+
+
+def read_places(frame, name):
+    """Read where rows stand on the horizontal axis.
+
+    Parameters
+    ----------
+    frame : DataFrame of n rows
+    name : str
+        Column of numbers, or of at most 30 categories.
+
+    Returns
+    -------
+    places : ndarray of shape (n,)
+        NaN where missing.
+    labels : list of str or None
+        Of the places 0, 1, ... where the column has categories.
+    """
+    require_column(frame, name, "x")
+    column = frame[name]
+    values = [] if pd.api.types.is_numeric_dtype(column) else values_of(column)
+    dates = pd.api.types.is_datetime64_any_dtype(column)
+    if not values or dates or len(values) > MOST_OCCASIONS:
+        return read_column(frame, name, "x"), None
+    codes = pd.Categorical(column, categories=values).codes
+    return np.where(codes < 0, np.nan, codes), [str(value) for value in values]
+
+
+def values_of(column):
+    """Values of a column: sorted, or as its categories are ordered."""
+    values = sorted(pd.unique(column.dropna()))
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        present = set(values)
+        values = [value for value in column.cat.categories if value in present]
+    return values
 
 
 def make_panel(rows, facet, keep, max_groups, random_state):

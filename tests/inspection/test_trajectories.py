@@ -175,3 +175,36 @@ def test_lines_of_the_other_approaches_have_no_population():
     intercept, slope = np.polyfit(rows["lrt"], rows["exam"], 1)[::-1]
     x, y = lines[list(display.labels).index(28)].T
     np.testing.assert_allclose(y, intercept + slope * x)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_categories_stand_side_by_side_in_their_order(ordered):
+    _, sleep = sleepstudy()
+    names = [f"day {day}" for day in range(10)]
+    order = names if ordered else sorted(names, key=lambda name: name[::-1])
+    days = pd.Categorical(sleep["Days"].map(names.__getitem__), categories=order)
+    display = TrajectoriesDisplay.from_data(sleep.assign(Days=days), **NAMES)
+    ticks = display.ax_.get_xticklabels()
+    assert [tick.get_text() for tick in ticks] == order
+    (panel,) = display.panels
+    means = sleep.groupby(days, observed=True)["Reaction"].mean()
+    np.testing.assert_allclose(panel.mean[:, 1], means, rtol=SAME_DENSE)
+
+
+def test_text_and_its_missing_values_are_places_too():
+    frame = pd.DataFrame(
+        {"g": list("aabb"), "x": ["post", None, "pre", "post"], "y": [1.0, 2, 3, 4]}
+    )
+    display = TrajectoriesDisplay.from_data(frame, x="x", y="y", group="g")
+    assert display.x_labels == ["post", "pre"]
+    assert [line.tolist() for line in display.panels[0].lines] == [
+        [[0.0, 1.0]],
+        [[0.0, 4.0], [1.0, 3.0]],
+    ]
+
+
+def test_more_categories_than_a_picture_holds_are_refused():
+    _, schools = london()
+    names = schools.assign(name="pupil " + schools["student"].astype(str))
+    with pytest.raises(ValueError, match="x='name' must be a column of numbers"):
+        TrajectoriesDisplay.from_data(names, x="name", y="exam", group="school")
