@@ -2,6 +2,7 @@
 
 from skmixed.inspection.approaches import ApproachesDisplay
 from skmixed.inspection.check_model import ModelReport, check_model
+from skmixed.inspection.covariance import CovarianceDisplay
 from skmixed.inspection.cross_validation import CrossValidationDisplay
 from skmixed.inspection.group_lines import GroupLinesDisplay
 from skmixed.inspection.influence import Influence, influence
@@ -21,6 +22,7 @@ from skmixed.inspection.variance import VarianceDisplay
 
 __all__ = [
     "ApproachesDisplay",
+    "CovarianceDisplay",
     "CrossValidationDisplay",
     "GroupLinesDisplay",
     "Influence",

@@ -26,6 +26,13 @@ def sleepstudy():
 
 
 @cache
+def covarying():
+    frame = datasets.load_sleepstudy().frame
+    model = MixedLinearRegressor("Reaction ~ Days", residual="ar1h(Days | Subject)")
+    return model.fit(frame), frame
+
+
+@cache
 def london():
     frame = datasets.load_london_schools().frame
     return MixedLinearRegressor("exam ~ lrt + (1 + lrt | school)").fit(frame), frame

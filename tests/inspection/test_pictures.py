@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import SAME_ALGEBRA
-from headless import closed_figures, london, sleepstudy  # noqa: F401
+from headless import closed_figures, covarying, london, sleepstudy  # noqa: F401
 from matplotlib.colors import to_rgba
 
 from skmixed import (
@@ -17,6 +17,7 @@ from skmixed import (
 from skmixed.datasets import load_contraception
 from skmixed.inspection import (
     ApproachesDisplay,
+    CovarianceDisplay,
     CrossValidationDisplay,
     GroupLinesDisplay,
     InfluenceDisplay,
@@ -73,6 +74,7 @@ def slopes(moderator="lrt", var="school_avg"):
 
 
 PICTURES = {
+    "covariance": lambda: CovarianceDisplay.from_estimator(*covarying()),
     "group lines": group_lines,
     "occasions": occasions,
     "approaches": approaches,

@@ -5,11 +5,12 @@ import inspect
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from headless import closed_figures, london, sleepstudy  # noqa: F401
+from headless import closed_figures, covarying, london, sleepstudy  # noqa: F401
 
 from skmixed import MixedLinearRegressor, compare_approaches, compare_models, inspection
 from skmixed.inspection import (
     ApproachesDisplay,
+    CovarianceDisplay,
     CrossValidationDisplay,
     GroupLinesDisplay,
     InfluenceDisplay,
@@ -48,6 +49,9 @@ def approaches(**style):
 
 MAKE = {
     "ApproachesDisplay": approaches,
+    "CovarianceDisplay": lambda **style: CovarianceDisplay.from_estimator(
+        *covarying(), **style
+    ),
     "CrossValidationDisplay": compared,
     "GroupLinesDisplay": lambda **style: GroupLinesDisplay.from_data(
         sleepstudy()[1], **COLUMNS, **style
