@@ -1,4 +1,6 @@
-"""Five approaches to multilevel data: the London schools.
+"""
+Five approaches to multilevel data: the London schools
+======================================================
 
 4059 pupils sit in 65 schools. How does the exam at 16 (``exam``) depend on a reading
 test at 11 (``lrt``)? Five analyses of the same data from one formula,

@@ -1,4 +1,6 @@
-"""Repeated measurements: depression over six weeks.
+"""
+Repeated measurements: depression over six weeks
+================================================
 
 66 patients (Reisby et al., 1977) were rated on Hamilton's depression scale at the start
 and after each of five weeks of treatment; 21 ratings are missing. Patients start and

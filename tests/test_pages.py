@@ -1,17 +1,22 @@
 """Every line of Python on a page of the docs runs, in its order, without a warning."""
 
 import contextlib
+import importlib.util
 import io
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import skmixed
+
 ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(DOCS.glob("*.md")),
 ]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -33,3 +38,42 @@ def test_pages_link_to_files_that_exist():
         if not (page.parent / target).exists()
     ]
     assert not missing
+
+
+@pytest.fixture
+def api_pages():
+    spec = importlib.util.spec_from_file_location("api_pages", DOCS / "api_pages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_public_name_has_its_page(api_pages, tmp_path):
+    packages = [skmixed, *(import_module(f"skmixed.{p}") for p in skmixed._PACKAGES)]
+    public = [p.__name__ for p in packages if hasattr(p, "__all__")]
+    assert sorted(api_pages.PACKAGES) == sorted(public)
+    api_pages.write(tmp_path / "api")
+    lines = (tmp_path / "api" / "index.rst").read_text(encoding="utf-8").split("\n")
+    for package in public:
+        for name in import_module(package).__all__:
+            assert f"   {package}.{name}" in lines
+
+
+def test_pages_differ_in_more_than_capitals(api_pages):
+    files = api_pages.file_names()
+    assert files["skmixed.inspection.Influence"] != "skmixed.inspection.Influence"
+    names = [name for found in api_pages.public_names().values() for name in found]
+    pages = {files.get(name, name).lower() for name in names}
+    assert len(pages) == len(names)
+
+
+def test_every_page_is_in_a_table_of_contents():
+    pages = {p.stem: p.read_text(encoding="utf-8") for p in DOCS.glob("*.md")}
+    tree = re.compile(r"^```{toctree}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    listed = {
+        line
+        for page in pages.values()
+        for lines in tree.findall(page)
+        for line in lines.splitlines()
+    }
+    assert set(pages) - {"index"} <= listed

@@ -142,9 +142,10 @@ def make_mixed_classification(  # noqa: PLR0913 - one keyword per part of the mo
 
     Parameters
     ----------
-    n_groups, n_per_group, n_features, n_random_slopes, intercept, coef, covariance, \
-            second_factor, n_second, second_sd, unbalanced, return_truth, random_state
+    n_groups, n_per_group, n_features, n_random_slopes, intercept, coef, covariance
         As in `make_mixed_regression`, on the scale of the linear predictor.
+    second_factor, n_second, second_sd, unbalanced, return_truth, random_state
+        As in `make_mixed_regression`.
     link : {"logit", "probit", "cloglog"}, default="logit"
         From the linear predictor to the probability of 1.
 

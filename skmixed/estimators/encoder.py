@@ -64,7 +64,7 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     variances_ : Series
         Variances of the columns' effects, and "residual".
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
 
     See Also
     --------

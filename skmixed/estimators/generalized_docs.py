@@ -70,7 +70,7 @@ PARTS = {
             The fit as arrays, how tables become arrays, and both.
         n_features_in_ : int
             Number of columns of `X` in `fit`.
-        feature_names_in_ : ndarray of shape (n_features_in_,)
+        feature_names_in_ : ndarray of shape (`n_features_in_`,)
             Their names, where all are strings.
         """,
     "weights": """

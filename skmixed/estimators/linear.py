@@ -81,7 +81,7 @@ class MixedLinearRegressor(
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features_in_,)
+    coef_ : ndarray of shape (`n_features_in_`,)
         Coefficients of the columns of `X`. It exists only where ``predict(X)`` is
         ``X @ coef_ + intercept_``: without random effects, categories, transformations
         and interactions. ``fixed_effects_`` always exists.
@@ -145,7 +145,7 @@ class MixedLinearRegressor(
         Both, and what is said about them: what the functions of this package take.
     n_features_in_ : int
         Number of columns of `X` in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where all are strings.
 
     See Also
