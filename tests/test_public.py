@@ -31,7 +31,7 @@ PUBLIC = {
         fetch_reisby load_cake load_cbpp load_chem97 load_contraception load_dyestuff
         load_grouseticks load_insteval load_london_schools load_machines load_oxboys
         load_pastes load_penicillin load_scots_schools load_sleepstudy load_verbagg
-        load_wine make_mixed_classification make_mixed_regression
+        load_wine make_mixed_classification make_mixed_regression make_trial
     """,
     "skmixed.inspection": """
         Influence ModelReport SimulatedResiduals check_model influence

@@ -20,6 +20,7 @@ from skmixed.datasets.loaders import (
     load_wine,
 )
 from skmixed.datasets.reisby import fetch_reisby
+from skmixed.datasets.trial import make_trial
 
 __all__ = [
     "fetch_reisby",
@@ -41,4 +42,5 @@ __all__ = [
     "load_wine",
     "make_mixed_classification",
     "make_mixed_regression",
+    "make_trial",
 ]
