@@ -40,7 +40,7 @@ def index():
     for package, names in public_names().items():
         parts.append(_heading(f"{PACKAGES[package]}: ``{package}``", "-"))
         parts.append(".. autosummary::\n   :toctree: .\n   :nosignatures:\n")
-        parts.append("".join(f"   {name}\n" for name in names))
+        parts.append("".join(f"   ~{name}\n" for name in names))
     return "\n".join(parts)
 
 

@@ -8,6 +8,7 @@ EXAMPLES = DOCS.parent / "examples"
 sys.path[:0] = [str(DOCS.parent), str(DOCS), str(EXAMPLES)]
 
 import api_pages  # noqa: E402
+import mathml  # noqa: E402
 import picture  # noqa: E402
 
 import skmixed  # noqa: E402
@@ -20,7 +21,6 @@ version = release = skmixed.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
@@ -39,10 +39,12 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 
 toc_object_entries_show_parents = "hide"
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skmixed"
 html_static_path = ["_static"]
 html_css_files = ["narrow.css"]
+html_sidebars = {"index": [], "theory": []}
 html_show_sourcelink = False
 html_theme_options = {
     "navigation_with_keys": False,
@@ -86,6 +88,7 @@ def link_inside_an_included_page(app, path, parent, content):
 
 def setup(app):
     """Register what is asked while pages are read."""
+    app.add_html_math_renderer("mathml", (mathml.inline, None), (mathml.block, None))
     app.connect("source-read", link_inside_the_site)
     app.connect("include-read", link_inside_an_included_page)
     app.connect("autodoc-skip-member", skip_foreign_members)

@@ -40,12 +40,16 @@ def test_pages_link_to_files_that_exist():
     assert not missing
 
 
-@pytest.fixture
-def api_pages():
-    spec = importlib.util.spec_from_file_location("api_pages", DOCS / "api_pages.py")
+def load_tool(name):
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def api_pages():
+    return load_tool("api_pages")
 
 
 def test_every_public_name_has_its_page(api_pages, tmp_path):
@@ -56,7 +60,7 @@ def test_every_public_name_has_its_page(api_pages, tmp_path):
     lines = (tmp_path / "api" / "index.rst").read_text(encoding="utf-8").split("\n")
     for package in public:
         for name in import_module(package).__all__:
-            assert f"   {package}.{name}" in lines
+            assert f"   ~{package}.{name}" in lines
 
 
 def test_pages_differ_in_more_than_capitals(api_pages):
@@ -77,3 +81,13 @@ def test_every_page_is_in_a_table_of_contents():
         for line in lines.splitlines()
     }
     assert set(pages) - {"index"} <= listed
+
+
+def test_dead_links_of_the_site_are_named(tmp_path):
+    dead_links = load_tool("check_links").dead_links
+    links = ("b.html", "b.html#here", "#top", "https://a.org", "c.html", "b.html#gone")
+    page = "".join(f'<a href="{link}">x</a>' for link in links)
+    (tmp_path / "a.html").write_text(page, encoding="utf-8")
+    (tmp_path / "b.html").write_text('<p id="here">', encoding="utf-8")
+    found = [(str(page), link) for page, link in dead_links(tmp_path)]
+    assert found == [("a.html", "b.html#gone"), ("a.html", "c.html")]
