@@ -208,13 +208,14 @@ class RandomEffectsDisplay:
         marked = find_groups(self.labels, highlight, self.group)
         (G, k), caterpillar = self.estimates.shape, kind == "caterpillar"
         tall = 6.0 if G > MOST_NAMES else float(np.clip(0.12 * G + 1.2, 3.2, 9.5))
-        size = (5.0 if k == 1 else 3.8 * k, tall)
+        wide = max(7.4, 2.2 * k)
+        size = (5.0 if k == 1 else wide, tall)
         axes = open_axes(
             self,
             ax,
             (1, k),
             title=title,
-            figsize=size if caterpillar else (WIDTH if k == 1 else 4.2 * k, HEIGHT),
+            figsize=size if caterpillar else (WIDTH if k == 1 else wide, HEIGHT),
             sharey=caterpillar,
         )
         for column, one in enumerate(axes.flat):
@@ -254,6 +255,7 @@ class RandomEffectsDisplay:
             ax.plot(*at, "o", ms=5, color=colour, zorder=5, label=label)
         ax.axvline(0.0, color=BLACK, lw=0.8, zorder=1)
         ax.set_xlabel(f"{self.effects[column]} (deviation)")
+        ax.locator_params(axis="x", nbins=5)
         ax.set_ylim(-0.8, G - 0.2)
 
     def _name_groups(self, ax):

@@ -212,7 +212,7 @@ class ResidualsDisplay:
             panels = [panel for panel in panels if panel != "groups"]
         n = len(panels)
         shape = (1, 1) if n == 1 else (-(-n // 2), 2)
-        size = (6.4, 4.6) if n == 1 else (9.6, 3.7 * shape[0])
+        size = (6.4, 4.6) if n == 1 else (7.4, 3.2 * shape[0])
         axes = open_axes(self, ax, shape, n, title=title, figsize=size)
         for panel, one in zip(panels, axes.flat, strict=False):
             getattr(self, f"_draw_{panel}")(one, line_kw, scatter_kw)

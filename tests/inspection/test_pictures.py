@@ -23,6 +23,8 @@ from skmixed.inspection import (
     InfluenceDisplay,
     OccasionsDisplay,
     ProfileDisplay,
+    RandomEffectsDisplay,
+    ResidualsDisplay,
     ShrinkageDisplay,
     SlopesDisplay,
     TrajectoriesDisplay,
@@ -88,6 +90,8 @@ PICTURES = {
     "variance": variance,
     "slopes": slopes,
     "slopes of categories": lambda: slopes("gender", "lrt"),
+    "random effects": lambda: RandomEffectsDisplay.from_estimator(london()[0]),
+    "residuals": lambda: ResidualsDisplay.from_estimator(*sleepstudy()),
     "influence": lambda: InfluenceDisplay.from_estimator(
         *sleepstudy(), level="Subject", refit=False
     ),
