@@ -106,37 +106,38 @@ def make_trial(  # noqa: PLR0913 - one keyword per part of the trial
     covariance = read_covariance(covariance, n_visits)
     means = intercept + slope * visits
     means = np.stack([means, means + effect * visits / (n_visits - 1)])
-    arm = np.arange(n_subjects) % 2
-    root = np.linalg.cholesky(covariance)
-    Y = means[arm] + rng.standard_normal((n_subjects, n_visits)) @ root.T
-    z = (Y - means.mean(axis=0)) / np.sqrt(np.diag(covariance))
-    seen = draw_stays(
-        rng, z, 1.0 - (1.0 - dropout) ** (1.0 / (n_visits - 1)), dropout_slope
-    )
-    complete = pd.DataFrame(
-        {
-            "subject": np.repeat(np.arange(n_subjects), n_visits),
-            "arm": pd.Categorical.from_codes(np.repeat(arm, n_visits), ARMS),
-            "visit": np.tile(visits, n_subjects),
-            "y": Y.ravel(),
-        }
-    )
+    complete = draw_complete(rng, n_subjects, means, covariance)
+    z = complete["y"].to_numpy().reshape(n_subjects, n_visits) - means.mean(axis=0)
+    hazard = 1.0 - (1.0 - dropout) ** (1.0 / (n_visits - 1))
+    seen = draw_stays(rng, z / np.sqrt(np.diag(covariance)), hazard, dropout_slope)
     rows = complete[seen.ravel()].reset_index(drop=True)
     X, y = rows.drop(columns="y"), rows["y"]
     if not return_truth:
         return X, y
     index = pd.Index(visits, name="visit")
-    return (
-        X,
-        y,
-        Bunch(
-            formula="y ~ arm * visit",
-            residual="us(visit | subject)",
-            effect=effect,
-            means=pd.DataFrame(means, pd.Index(ARMS, name="arm"), index),
-            covariance=pd.DataFrame(covariance, index, index),
-            complete=complete,
-        ),
+    truth = Bunch(
+        formula="y ~ arm * visit",
+        residual="us(visit | subject)",
+        effect=effect,
+        means=pd.DataFrame(means, pd.Index(ARMS, name="arm"), index),
+        covariance=pd.DataFrame(covariance, index, index),
+        complete=complete,
+    )
+    return X, y, truth
+
+
+def draw_complete(rng, n_subjects, means, covariance):
+    """Draw all responses of everybody; a row per visit."""
+    n_visits, arm = len(covariance), np.arange(n_subjects) % 2
+    noise = rng.standard_normal((n_subjects, n_visits))
+    Y = means[arm] + noise @ np.linalg.cholesky(covariance).T
+    return pd.DataFrame(
+        {
+            "subject": np.repeat(np.arange(n_subjects), n_visits),
+            "arm": pd.Categorical.from_codes(np.repeat(arm, n_visits), ARMS),
+            "visit": np.tile(np.arange(n_visits), n_subjects),
+            "y": Y.ravel(),
+        }
     )
 
 

@@ -122,11 +122,10 @@ class CovarianceDisplay:
                 f"`{estimator.formula_}` has none. OccasionsDisplay.from_data shows "
                 "spread and correlation of the raw data."
             )
-        rows = Rows.read_complete(estimator, X, y, sample_weight)
-        residuals = rows.design.y - estimator.predict(rows.frame)
-        if rows.design.weights is not None:
-            residuals = residuals * np.sqrt(rows.design.weights)
-        at, fitted = spec.read(rows.frame), estimator.residual_cov_
+        residuals, at = read_residuals(
+            estimator, Rows.read_complete(estimator, X, y, sample_weight)
+        )
+        fitted = estimator.residual_cov_
         fitted = fitted if spec.term.by is not None else {"": fitted}
         spread, pairs = [], []
         for place, (level, V) in enumerate(fitted.items()):
@@ -211,6 +210,14 @@ class CovarianceDisplay:
         lower.set_xlabel(f"distance in {self.time_name}")
         lower.set_ylabel("correlation")
         lower.set_ylim(top=1.0)
+
+
+def read_residuals(estimator, rows):
+    """Residuals of the fixed part, and where their rows stand."""
+    residuals = rows.design.y - estimator.predict(rows.frame)
+    if rows.design.weights is not None:
+        residuals = residuals * np.sqrt(rows.design.weights)
+    return residuals, estimator.spec_.residual.read(rows.frame)
 
 
 def products(residuals, subject, visit, n_visits):
