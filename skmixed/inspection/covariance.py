@@ -206,6 +206,9 @@ class CovarianceDisplay:
             turn = max(map(len, self.labels)) > 4
             options = {"rotation": 20, "ha": "right"} if turn else {}
             upper.set_xticks(self.positions, self.labels, **options)
+        lags = self.correlation["lag"].unique()
+        if 0 < len(lags) <= MOST_LABELS:
+            lower.set_xticks(lags, [f"{lag:g}" for lag in lags])
         lower.axhline(0.0, color=GREY, lw=0.8, zorder=0)
         lower.set_xlabel(f"distance in {self.time_name}")
         lower.set_ylabel("correlation")

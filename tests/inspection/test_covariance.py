@@ -75,6 +75,7 @@ def test_two_visits_have_one_lag():
     frame = sleepstudy()[1]
     _, drawn = display("cs(Days | Subject)", frame[frame["Days"] < 2])
     assert len(drawn.correlation) == 1
+    assert [text.get_text() for text in drawn.ax_[1, 0].get_xticklabels()] == ["1"]
 
 
 def test_a_model_without_a_residual_covariance_is_refused():
