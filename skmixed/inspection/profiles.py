@@ -125,10 +125,10 @@ class ProfileDisplay:
         estimator,
         parameters=None,
         *,
+        confidence_level=0.95,
         X=None,
         y=None,
         sample_weight=None,
-        confidence_level=0.95,
         kind="zeta",
         ax=None,
         **style,
@@ -142,10 +142,10 @@ class ProfileDisplay:
         parameters : str or list of str, default=None
             As in `MixedLinearRegressor.profile`; by default the standard deviations
             and correlations, or the fixed effects where there are no random ones.
-        X, y, sample_weight : default=None
-            Of generalised models: the table of the fit, as their ``profile`` takes it.
         confidence_level : float, default=0.95
             Of the intervals. The profiles are followed farther.
+        X, y, sample_weight : default=None
+            Of generalised models: the table of the fit, as their ``profile`` takes it.
         kind, ax, **style
             As in `from_profile`.
 
