@@ -322,8 +322,6 @@ class PredictionMixin:
         ):
             named = wanted.get(group, [])
             named = list(named) if isinstance(named, (list, tuple)) else [named]
-            if not all(isinstance(name, str) for name in named):
-                self._choose_factors(wanted)  # raises
             unknown = [name for name in named if name not in effects]
             if unknown:
                 raise ValueError(
