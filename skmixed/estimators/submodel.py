@@ -42,34 +42,14 @@ def submodel(statistics, formula):
     T = wanted.in_terms_of(given, "fixed", "fixed")
     constant = wanted.constant("fixed")
     to_basis, fixed = centred_fixed(A, T, constant)
-    names = name_groups(formula)
-    blocks, changes = [], []
-    for place, (name, term) in enumerate(zip(names, formula.random, strict=True)):
-        group = find_factor(spec, name, term)
-        T = wanted.in_terms_of(given, part_name(place), group)
-        own = wanted.constant(part_name(place))
-        effects = wanted.names(part_name(place))
-        blocks.append(
-            empty_block(group, effects, term, spec.groups[group].n_levels, own)
-        )
-        changes.append(T)
+    blocks, changes = random_parts(spec, formula, wanted, given)
     rows = GroupedRows.of(blocks)
     random = [
         centred_random(A, factor.group, spans, blocks, changes)
         for factor, spans in zip(rows.factors, rows.constants, strict=True)
     ]
-    R = response_change(A, to_basis, constant)
-    products = combined(A, rows, R, random)
-    anchor = np.zeros(len(fixed.kept)) if constant is None else constant
-    basis = Basis(
-        fixed,
-        tuple(own for _, own in random),
-        np.zeros(len(anchor)),
-        A.basis.y_shift if anchor.any() else 0.0,
-        anchor,
-        0.0,
-    )
-    new = specified(spec, formula, wanted, blocks)
+    products = combined(A, rows, response_change(A, to_basis, constant), random)
+    basis = basis_of(A, fixed, random, constant)
     sums = statistics.sums
     kept = {c: s for c, s in sums.summaries.items() if c in formula.fixed_columns}
     moments = None
@@ -78,9 +58,35 @@ def submodel(statistics, formula):
         moments = moved_moments(A, before, to_basis, rows, random)
     return replace(
         statistics,
-        spec=new,
+        spec=specified(spec, formula, wanted, blocks),
         products=replace(products, basis=basis),
         sums=replace(sums, summaries=kept, moments=moments),
+    )
+
+
+def random_parts(spec, formula, wanted, given):
+    """Blocks without rows of the new random terms, and their columns in the old."""
+    blocks, changes = [], []
+    names = name_groups(formula)
+    for place, (name, term) in enumerate(zip(names, formula.random, strict=True)):
+        group, part = find_factor(spec, name, term), part_name(place)
+        changes.append(wanted.in_terms_of(given, part, group))
+        n_levels = spec.groups[group].n_levels
+        effects, own = wanted.names(part), wanted.constant(part)
+        blocks.append(empty_block(group, effects, term, n_levels, own))
+    return blocks, changes
+
+
+def basis_of(A, fixed, random, constant):
+    """Basis of the new model."""
+    anchor = np.zeros(len(fixed.kept)) if constant is None else constant
+    return Basis(
+        fixed,
+        tuple(own for _, own in random),
+        np.zeros(len(anchor)),
+        A.basis.y_shift if anchor.any() else 0.0,
+        anchor,
+        0.0,
     )
 
 
