@@ -8,14 +8,17 @@
 has one line for the population (fixed effects) and lets every school deviate from it in
 intercept and slope (random effects).
 
-Run: python examples/london_schools.py
+Run: python examples/london_schools.py [picture.png]
 """
+
+import sys
 
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold, cross_val_score
 
 from skmixed import MixedLinearRegressor
 from skmixed.datasets import load_london_schools
+from skmixed.inspection import GroupLinesDisplay
 
 SCHOOLS_TO_SHOW = [1, 28, 48, 53]
 
@@ -74,14 +77,22 @@ def cross_validate(model, schools):
     print("random effects have nothing to say, and the two formulas are about equal.")
 
 
-def main():
-    """Run the four steps."""
+def draw_school_lines(model, schools, path):
+    """Save a picture of all lines, school 28 in colour."""
+    display = GroupLinesDisplay.from_estimator(model, schools, highlight=28)
+    display.figure_.savefig(path, dpi=120)
+    print(f"\nThe lines of the schools are drawn in {path}.")
+
+
+def main(path="london_schools.png"):
+    """Run the five steps; the last needs matplotlib."""
     schools = load_london_schools().frame
     model = fit_and_summarise(schools)
     show_school_lines(model, schools)
     predict_one_pupil(model)
     cross_validate(model, schools)
+    draw_school_lines(model, schools, path)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])
