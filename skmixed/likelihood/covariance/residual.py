@@ -73,9 +73,10 @@ def residual_structure(name, options, times, pinned=True):
     """
     kind, k = RESIDUALS[name][0], len(times)
     if name == "ar1" and not np.array_equal(times, np.rint(times)):
+        broken = next(time for time in times if time != np.rint(time))
         raise ValueError(
             "residual='ar1(time | subject)' counts whole numbers between times, and "
-            f"these are {times[:4]}...; write car1(time | subject) for such times."
+            f"{broken:g} is none; write car1(time | subject) for such times."
         )
     whole: Unstructured | Scaled
     if kind is None:
