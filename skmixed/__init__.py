@@ -34,6 +34,7 @@ from skmixed.estimators.robust import cluster_robust
 from skmixed.estimators.sentences import describe
 from skmixed.estimators.shares import MixedBetaRegressor, MixedBinomialRegressor
 from skmixed.estimators.statistics import Statistics
+from skmixed.estimators.visits import visit_table
 from skmixed.formula import FormulaError
 from skmixed.inference.fixed.emmeans import emmeans
 from skmixed.inference.fixed.emtrends import emtrends, johnson_neyman
@@ -103,6 +104,7 @@ __all__ = [
     "naive_vs_mixed",
     "pool",
     "trusted_types",
+    "visit_table",
 ]
 
 

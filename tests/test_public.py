@@ -25,7 +25,7 @@ PUBLIC = {
         emmeans emtrends estimate_memory fit_many
         five_approaches johnson_neyman joint_tests likelihood_ratio_test naive_vs_mixed
         pool
-        trusted_types
+        trusted_types visit_table
     """,
     "skmixed.datasets": """
         fetch_reisby load_cake load_cbpp load_chem97 load_contraception load_dyestuff

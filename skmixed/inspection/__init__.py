@@ -19,6 +19,7 @@ from skmixed.inspection.simulated_residuals import (
 from skmixed.inspection.slopes import SlopesDisplay
 from skmixed.inspection.trajectories import TrajectoriesDisplay
 from skmixed.inspection.variance import VarianceDisplay
+from skmixed.inspection.visits import VisitsDisplay
 
 __all__ = [
     "ApproachesDisplay",
@@ -37,6 +38,7 @@ __all__ = [
     "SlopesDisplay",
     "TrajectoriesDisplay",
     "VarianceDisplay",
+    "VisitsDisplay",
     "check_model",
     "influence",
     "simulated_residuals",

@@ -33,6 +33,14 @@ def covarying():
 
 
 @cache
+def trial():
+    X, y = datasets.make_trial(60, 3, random_state=0)
+    model = MixedLinearRegressor("y ~ arm * C(visit)", residual="us(visit | subject)")
+    frame = X.assign(y=y)
+    return model.fit(frame), frame
+
+
+@cache
 def london():
     frame = datasets.load_london_schools().frame
     return MixedLinearRegressor("exam ~ lrt + (1 + lrt | school)").fit(frame), frame

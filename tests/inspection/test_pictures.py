@@ -4,7 +4,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import SAME_ALGEBRA
-from headless import closed_figures, covarying, london, sleepstudy  # noqa: F401
+from headless import (  # noqa: F401
+    closed_figures,
+    covarying,
+    london,
+    sleepstudy,
+    trial,
+)
 from matplotlib.colors import to_rgba
 
 from skmixed import (
@@ -29,6 +35,7 @@ from skmixed.inspection import (
     SlopesDisplay,
     TrajectoriesDisplay,
     VarianceDisplay,
+    VisitsDisplay,
     influence,
 )
 from skmixed.inspection.trajectory_panels import find_occasions, with_gaps
@@ -77,6 +84,7 @@ def slopes(moderator="lrt", var="school_avg"):
 
 PICTURES = {
     "covariance": lambda: CovarianceDisplay.from_estimator(*covarying()),
+    "visits": lambda: VisitsDisplay.from_estimator(*trial(), "arm"),
     "group lines": group_lines,
     "occasions": occasions,
     "approaches": approaches,

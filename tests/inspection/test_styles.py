@@ -5,7 +5,13 @@ import inspect
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from headless import closed_figures, covarying, london, sleepstudy  # noqa: F401
+from headless import (  # noqa: F401
+    closed_figures,
+    covarying,
+    london,
+    sleepstudy,
+    trial,
+)
 
 from skmixed import MixedLinearRegressor, compare_approaches, compare_models, inspection
 from skmixed.inspection import (
@@ -22,6 +28,7 @@ from skmixed.inspection import (
     SlopesDisplay,
     TrajectoriesDisplay,
     VarianceDisplay,
+    VisitsDisplay,
 )
 
 STYLES = {"line_kw", "scatter_kw", "band_kw", "bar_kw"}
@@ -80,6 +87,9 @@ MAKE = {
     ),
     "VarianceDisplay": lambda **style: VarianceDisplay.from_estimator(
         sleepstudy()[0], **style
+    ),
+    "VisitsDisplay": lambda **style: VisitsDisplay.from_estimator(
+        *trial(), "arm", **style
     ),
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 import skmixed
 from skmixed import MixedLinearRegressor, five_approaches, inspection
-from skmixed.datasets import load_london_schools
+from skmixed.datasets import load_london_schools, make_trial
 from skmixed.printing.printed import Printed
 
 WIDTH = 80
@@ -36,6 +36,23 @@ def model(schools):
 def smaller(schools):
     text = FORMULA.replace("(lrt_of_pupils |", "(1 |")
     return MixedLinearRegressor(text).fit(schools)
+
+
+def visits_of_arms():
+    X, y = load_trial_rows()
+    model = MixedLinearRegressor(
+        "~ treatment_of_patient * C(visit_of_week)",
+        residual="us(visit_of_week | patient)",
+    )
+    model.fit(X, y)
+    return skmixed.visit_table(model, X, "treatment_of_patient", y=y)
+
+
+def load_trial_rows():
+    names = {"arm": "treatment_of_patient", "visit": "visit_of_week"}
+    names["subject"] = "patient"
+    X, y = make_trial(40, 3, random_state=0)
+    return X.rename(columns=names), y
 
 
 def by_gender(statement, *args):
@@ -87,6 +104,7 @@ RESULTS = {
             }
         ),
     ),
+    "visit_table": lambda m, s, d: visits_of_arms(),
     "describe_occasions": lambda m, s, d: skmixed.describe_occasions(
         d.assign(visit=d.groupby("school_number").cumcount() % 14),
         *("exam", "visit", "school_number"),
@@ -124,6 +142,7 @@ CLASSES = {
     "Sentences",
     "SimulatedResiduals",
     "Summary",
+    "VisitTable",
 }
 
 
