@@ -8,6 +8,7 @@ import weakref
 
 import joblib
 import sklearn
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel
 
 # Folders whose lines are not the user's, nor is what runs a user's call for them.
@@ -15,6 +16,9 @@ MACHINERY = tuple(
     os.path.join(os.path.dirname(path), "")
     for path in (__file__, sklearn.__file__, joblib.__file__)
 )
+# The page that has a section for every warning and error.
+TROUBLES = "docs/troubleshooting.md"
+SECTIONS = {ConvergenceWarning: "no-convergence"}
 # Texts that differ in their numbers alone have one cause.
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 
@@ -27,13 +31,32 @@ def cause_of(category, text):
     return category, NUMBER.sub("", text)
 
 
-def warn(message, category=UserWarning):
+def see(section):
+    """Where a section of the page of troubles stands, as a sentence."""
+    return f"See {TROUBLES}#{section}."
+
+
+class ExplainedError(Exception):
+    """Base of errors whose traceback names a section of the page of troubles."""
+
+    section: str | None = None
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        if self.section is not None:
+            self.add_note(see(self.section))
+
+
+def warn(message, category=UserWarning, section=None):
     """Warn, pointing at the line outside of the package that led here.
 
     Parameters
     ----------
     message : str
     category : type of Warning, default=UserWarning
+    section : str, optional
+        Of the page of troubles, which the message names at its end. By default that of
+        the category; a text that names one already is left as it is.
 
     Notes
     -----
@@ -53,6 +76,9 @@ def warn(message, category=UserWarning):
     >>> caught[0].filename
     '<doctest skmixed.warnings.warn[2]>'
     """
+    section = section or SECTIONS.get(category) or getattr(category, "section", None)
+    if section is not None and TROUBLES not in message:
+        message = f"{message} {see(section)}"
     frame, level, causes = sys._getframe(1), 2, None
     while frame is not None and frame.f_code.co_filename.startswith(MACHINERY):
         runner = frame.f_locals.get("self") if causes is None else None
@@ -82,6 +108,8 @@ class SingularFitWarning(UserWarning):
     >>> warnings.resetwarnings()
     """
 
+    section = "singular-fit"
+
 
 class RedundantTermWarning(UserWarning):
     """Two random terms of a grouping factor both hold its intercept.
@@ -99,6 +127,8 @@ class RedundantTermWarning(UserWarning):
     >>> warnings.resetwarnings()
     """
 
+    section = "redundant-terms"
+
 
 class RankDeficiencyWarning(UserWarning):
     """A fixed-effects column can be computed from the columns before it.
@@ -113,6 +143,8 @@ class RankDeficiencyWarning(UserWarning):
     >>> warnings.simplefilter("ignore", RankDeficiencyWarning)
     >>> warnings.resetwarnings()
     """
+
+    section = "columns-left-out"
 
 
 class SeparationWarning(UserWarning):
@@ -131,6 +163,8 @@ class SeparationWarning(UserWarning):
     >>> warnings.resetwarnings()
     """
 
+    section = "separation"
+
 
 class LaplaceAccuracyWarning(UserWarning):
     """Laplace's approximation is too rough for these data.
@@ -146,3 +180,5 @@ class LaplaceAccuracyWarning(UserWarning):
     >>> warnings.simplefilter("ignore", LaplaceAccuracyWarning)
     >>> warnings.resetwarnings()
     """
+
+    section = "laplace-is-rough"

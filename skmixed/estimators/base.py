@@ -75,7 +75,7 @@ class FormulaEstimator:
         parsed = parse_formula(self._formula_to_read(), columns=others)
         formula = parsed.with_covariances(canonical_name)
         for remark in formula.remarks:
-            warn(remark)
+            warn(remark, section="powers")
         columns = FrameColumns(frame)
         check_response_rules(formula, columns, y, label)
         if y is None:

@@ -53,7 +53,8 @@ def warn_about_facts(formula, facts):
                 warn(
                     f"The random slope `{slope}` of `{block.group}` has no fixed "
                     f"effect: the mean of the slopes is held at 0. Add `{slope}` to "
-                    "the fixed part unless you mean that."
+                    "the fixed part unless you mean that.",
+                    section="slope-without-fixed-effect",
                 )
         # one level, or one per row, is an error of the likelihood's
         if block.constant is not None and 1 < block.n_levels < facts.n_obs:
@@ -120,7 +121,8 @@ def _warn_about_intercept(facts, place):
         if effect != "Intercept" and not facts.varies_within(place, k):
             warn(
                 f"`{effect}` does not vary within any `{group}`; its random slope can "
-                "hardly be told from the random intercept."
+                "hardly be told from the random intercept.",
+                section="constant-slope",
             )
     if facts.n_fixed >= G:
         means = facts.means_between(place)
@@ -128,7 +130,8 @@ def _warn_about_intercept(facts, place):
             warn(
                 f"The fixed effects give every `{group}` a mean of its own (is "
                 f"`{group}` both a fixed effect and a grouping factor?) and leave "
-                "nothing for its random intercept."
+                "nothing for its random intercept.",
+                section="group-as-fixed-effect",
             )
 
 
@@ -141,7 +144,8 @@ def _warn_about_same_groups(facts):
         if names[0] != names[1] and facts.same_groups(one, other):
             warn(
                 f"`{names[0]}` and `{names[1]}` divide the rows into the same "
-                "groups; their intercepts cannot be told apart. Leave one out."
+                "groups; their intercepts cannot be told apart. Leave one out.",
+                section="same-groups",
             )
 
 

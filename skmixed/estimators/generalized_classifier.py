@@ -75,7 +75,8 @@ class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
             warn(
                 f"The grades are text without an order and were sorted: {classes}. "
                 "Make them an ordered category: pd.Categorical(y, categories=[...], "
-                "ordered=True)."
+                "ordered=True).",
+                section="order-of-grades",
             )
         design = self._learn_design(X, y, sample_weight)
         used, grades = np.unique(design.y, return_inverse=True)

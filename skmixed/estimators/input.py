@@ -263,12 +263,17 @@ def check_response_rules(formula, columns, y, label):
 def _warn_of_another_response(column, columns, y, label):
     if label not in (None, column):
         warn(
-            f"y is named {label!r} but the formula's response is {column!r}; y is used."
+            f"y is named {label!r} but the formula's response is {column!r}; "
+            "y is used.",
+            section="two-responses",
         )
     elif column in columns:
         held = pd.to_numeric(columns[column], errors="coerce").to_numpy(dtype=float)
         if not np.array_equal(held, y, equal_nan=True):
-            warn(f"y differs from column {column!r} of X; y is used as the response.")
+            warn(
+                f"y differs from column {column!r} of X; y is used as the response.",
+                section="two-responses",
+            )
 
 
 def refuse_missing(frame, columns, missing, remedy):

@@ -25,7 +25,8 @@ class CountRegressor(GeneralizedRegressor):
             warn(
                 f"{int(fractional.sum())} counts are not whole numbers, such as "
                 f"{y[fractional][0]:g}. Give counts, and what they are counted over as "
-                "`offset(log(time))`, not rates."
+                "`offset(log(time))`, not rates.",
+                section="fractional-counts",
             )
 
 

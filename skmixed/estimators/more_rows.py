@@ -184,7 +184,8 @@ class MoreRowsMixin:
             if "fitted_" in vars(self):
                 warn(
                     "partial_fit starts anew, and forgets what fit has learnt: "
-                    "update(X) adds rows to a model that was fitted to a source."
+                    "update(X) adds rows to a model that was fitted to a source.",
+                    section="partial-fit-starts-anew",
                 )
                 self._forget()
             self._refuse_residual("partial_fit")
@@ -320,7 +321,7 @@ class MoreRowsMixin:
         formula = parse_formula(self._formula_to_read(), columns=columns)
         formula = formula.with_covariances(canonical_name)
         for remark in formula.remarks:
-            warn(remark)
+            warn(remark, section="powers")
         if needs_response and formula.response is None:
             raise ValueError(
                 "The formula names no response; write it on the left side: 'y ~ ...'."

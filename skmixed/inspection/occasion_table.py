@@ -202,7 +202,8 @@ def find_occasions(times, bins, most_rows, notes):
         bins = BINS
         warn(
             f"{name!r} has {distinct} distinct values; they are put into {BINS} "
-            "intervals of equal length. Pass bins= to choose others."
+            "intervals of equal length. Pass bins= to choose others.",
+            section="many-occasions",
         )
     occasion = pd.cut(times.astype(float), bins, include_lowest=True)
     size = len(occasion.cat.categories)

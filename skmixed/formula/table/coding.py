@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from skmixed.warnings import ExplainedError
+
 __all__ = [
     "CodedValues",
     "ColumnError",
@@ -24,8 +26,10 @@ NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
 DATES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period")
 
 
-class ColumnError(ValueError):
+class ColumnError(ExplainedError, ValueError):
     """A column holds what cannot enter a model."""
+
+    section = "columns"
 
 
 @dataclass(frozen=True)

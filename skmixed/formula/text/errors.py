@@ -4,6 +4,8 @@ import re
 
 from formulaic.errors import FormulaSyntaxError
 
+from skmixed.warnings import ExplainedError
+
 __all__ = ["CallError", "FormulaError", "error_at", "error_from_formulaic"]
 
 # formulaic's words for an operator without one of its operands.
@@ -12,7 +14,7 @@ MISPLACED = re.compile(r"Operator (`.*?`) has insuff\w* arguments [^.]*\.")
 LONGEST_LINE = 240
 
 
-class FormulaError(FormulaSyntaxError, ValueError):
+class FormulaError(ExplainedError, FormulaSyntaxError, ValueError):
     """A formula that cannot be read, or that its data cannot satisfy.
 
     Examples
@@ -24,9 +26,13 @@ class FormulaError(FormulaSyntaxError, ValueError):
     skmixed.formula.text.errors.FormulaError: A random-effects term must stand ...
     """
 
+    section = "formula-errors"
 
-class CallError(ValueError):
+
+class CallError(ExplainedError, ValueError):
     """A call of a formula whose values cannot be computed, in the user's words."""
+
+    section = "calls-in-a-formula"
 
 
 def error_at(message, token=None):

@@ -13,6 +13,7 @@ from formulaic.utils.sentinels import UNSET
 
 from skmixed.formula.text.errors import CallError
 from skmixed.formula.text.numeric import number
+from skmixed.warnings import ExplainedError
 
 __all__ = [
     "CategoryError",
@@ -32,8 +33,10 @@ MOST_NUMBERS = 10**8
 SHOWN = 20
 
 
-class CategoryError(ValueError):
+class CategoryError(ExplainedError, ValueError):
     """The values of a categorical call cannot be coded."""
+
+    section = "calls-in-a-formula"
 
 
 def learnt_constant(statistic):

@@ -7,6 +7,7 @@ import numpy as np
 from skmixed.likelihood.products.basis import ColumnBasis
 from skmixed.likelihood.products.cross_products import CrossProducts
 from skmixed.likelihood.products.freeze import orthogonalise, well_conditioned
+from skmixed.warnings import ExplainedError
 
 # Squared relative length of a column's own part: above the first it is kept, below
 # the second it is a combination of others; between them only the rows could tell.
@@ -15,8 +16,10 @@ CLEAR, ALIASED = 1e-8, 1e-12
 EMPTY = 1e-7
 
 
-class DoubtfulColumnsError(ValueError):
+class DoubtfulColumnsError(ExplainedError, ValueError):
     """Columns that their sums cannot tell from combinations of others."""
+
+    section = "doubtful-columns"
 
 
 @dataclass(frozen=True, eq=False)
