@@ -83,7 +83,7 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
     notes = [reason]
     if not is_linear(fit.result):
         table = wald_table(table)
-    elif fit.result.held_from is None and fit.result.residual is None:
+    elif fit.result.held_from is None:
         left_out = [positions[name] for name in table.index]
         ratios, aic = ratio_columns(fit.result, left_out)
         table = table.assign(**ratios)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.inference.opened.fitted import refuse_residual
 from skmixed.printing.printed import Printed
 from skmixed.printing.render import STYLE
 
@@ -219,8 +218,7 @@ class EquationsMixin:
           (v₀ᵢ, v₁ᵢ) ~ N(0, [612 9.6; 9.6 35.1])
         """
         check_is_fitted(self)
-        refuse_residual(self.result_, "equations")
-        writer = Writer(self, estimates, digits)
+        writer = self._equation_writer(self, estimates, digits)
         return Equations(tuple(writer.blocks()), writer.values)
 
 
@@ -228,11 +226,13 @@ class Writer:
     """Lay out the equations of one model."""
 
     def __init__(self, model, estimates, digits):
-        self.result = model.result_
+        self.result, self.spec = model.result_, model.spec_
         self.digits, self.with_estimates = digits, estimates
         self.names = model.fitted_.names
         response = model.spec_.formula.response or "y"
-        self.rows = rows = INDICES[: len(self.result.groups)] + ROW
+        # subjects of residuals that covary are i, their visits j
+        residual = getattr(self.result, "residual", None) is not None
+        self.rows = rows = INDICES[: len(self.result.groups) or residual] + ROW
         self.response = self.variable(response, rows)
         self.residual = Symbol("ε", rows, r"\varepsilon")
         self.noise = [[self.residual]]

@@ -350,6 +350,7 @@ class MoreRowsMixin:
 
     def _sums_of_rows(self):
         check_is_fitted(self)
+        self._refuse_residual("A fit to sums of rows")
         found = getattr(self, "statistics_", None)
         if found is None:
             raise ValueError(

@@ -11,8 +11,8 @@ from skmixed.estimators.rows import Rows
 from skmixed.estimators.weights import read_weights
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.fixed.reference_grid import estimable
-from skmixed.inference.opened.fitted import refuse_residual
 from skmixed.inference.prediction import mean_variance, predictive_distribution
+from skmixed.inference.residual_prediction import visit_distribution
 from skmixed.sources.types import source_of
 from skmixed.warnings import RankDeficiencyWarning, warn
 
@@ -128,10 +128,12 @@ class PredictionMixin:
             )
         if not return_std:
             return self._predict_rows(Rows.read(self, X, chosen), effects)
-        refuse_residual(self.result_, "return_std=True")
         rows = Rows.read_all_effects(self, X, chosen)
         known = ~rows.missing & estimable(self.fitted_, rows.design.X)
         std = np.full(len(known), np.nan)
+        if self.result_.residual is not None:
+            std[known] = fixed_std(self.fitted_.result, rows.select(known).design.X)
+            return self._predict_rows(rows), std
         variance = mean_variance(self.fitted_, rows.select(known).design)
         std[known] = np.sqrt(variance)
         return self._predict_rows(rows), std
@@ -190,15 +192,21 @@ class PredictionMixin:
         """
         check_is_fitted(self)
         check_interval(confidence_level, kind)
-        refuse_residual(self.result_, "predict_interval")
         rows = Rows.read(self, X)
         predicted = self._predict_rows(rows)
         known = ~rows.missing & estimable(self.fitted_, rows.design.X)
         half = np.full(len(predicted), np.nan)
-        half[known] = predictive_distribution(
-            self.fitted_, rows.select(known).design, kind
-        ).half_width(confidence_level)
+        distribution = self._distribution(rows.select(known), kind)
+        half[known] = distribution.half_width(confidence_level)
         return np.column_stack([predicted - half, predicted + half])
+
+    def _distribution(self, rows, kind):
+        """Variances and degrees of freedom of the predictions of complete rows."""
+        fit = self.fitted_
+        if fit.result.residual is None:
+            return predictive_distribution(fit, rows.design, kind)
+        at = None if kind == "mean" else self.spec_.residual.read(rows.frame)
+        return visit_distribution(fit, rows.design.X, at, kind)
 
     def simulate(
         self,
@@ -247,7 +255,6 @@ class PredictionMixin:
         """
         check_is_fitted(self)
         check_simulate(n_samples, random_effects)
-        refuse_residual(self.result_, "simulate")
         random = check_random_state(random_state)
         drawn = self._draw_predictors(X, n_samples, random_effects, random)
         scale = np.full(len(drawn), self.fitted_.result.sigma)
@@ -255,7 +262,10 @@ class PredictionMixin:
             scale /= np.sqrt(
                 read_weights(sample_weight, len(drawn), allow_missing=False)
             )
-        return drawn + scale[:, None] * random.standard_normal(drawn.shape)
+        noise = random.standard_normal(drawn.shape)
+        if self.result_.residual is not None:
+            noise = self._correlate(X, noise)
+        return drawn + scale[:, None] * noise
 
     def _draw_predictors(self, X, n_samples, random_effects, random):
         """Fixed part, and random effects drawn or held, of shape (n, n_samples)."""

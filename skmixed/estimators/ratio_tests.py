@@ -83,7 +83,8 @@ def likelihood_ratio_test(*models, refit=True):
     if len(models) < 2:
         raise ValueError("A likelihood-ratio test needs two models or more.")
     fits = [
-        fitted(model, "likelihood_ratio_test", generalized=True) for model in models
+        fitted(model, "likelihood_ratio_test", residual=True, generalized=True)
+        for model in models
     ]
     results, names = [fit.result for fit in fits], [fit.names for fit in fits]
     for result in results:
@@ -100,11 +101,17 @@ def likelihood_ratio_test(*models, refit=True):
             "REML criteria compare only models with the same fixed effects, all fitted "
             "with reml=True. Leave refit=True to compare likelihoods."
         )
-    formulas = [model.formula_ for model in models]
+    formulas = [name_of(model) for model in models]
     sketches = [fit.sketch for fit in fits]
     table = likelihood_ratio_table(results, formulas, names, sketches)
     table.attrs["note"] = " ".join([*[note][: bool(note)], *table.attrs.pop("decided")])
     return print_ratio_tests(table)
+
+
+def name_of(model):
+    """Formula of a model, with its residual covariance."""
+    residual = getattr(model, "residual_", None)
+    return model.formula_ if residual is None else f"{model.formula_}, {residual}"
 
 
 def print_ratio_tests(table):
@@ -212,7 +219,7 @@ def bootstrap_test(
     }
     series = pd.Series(table, name="bootstrap test")
     series.attrs["ratios"] = ratios
-    notes = [f"m1: {null.formula_}", f"m2: {alternative.formula_}"]
+    notes = [f"m1: {name_of(null)}", f"m2: {name_of(alternative)}"]
     return PrintedTable(series, "Parametric bootstrap of the likelihood ratio", notes)
 
 
@@ -245,7 +252,7 @@ def read_nested(null, alternative):
         As :func:`bootstrap_test`.
     """
     fits = [
-        fitted(model, "bootstrap_test", generalized=True)
+        fitted(model, "bootstrap_test", residual=True, generalized=True)
         for model in (null, alternative)
     ]
     results, names = [fit.result for fit in fits], [fit.names for fit in fits]
@@ -253,7 +260,7 @@ def read_nested(null, alternative):
         refuse_held(result, "bootstrap_test")
     if not (all(r.reml for r in results) and set(names[0]) == set(names[1])):
         results = [by_maximum_likelihood(result) for result in results]
-    formulas = (null.formula_, alternative.formula_)
+    formulas = (name_of(null), name_of(alternative))
     refuse_different_data(results, formulas)
     sketches = tuple(fit.sketch for fit in fits)
     added = difference(*results, formulas, tuple(names), sketches)

@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.estimators.equations import Writer
+from skmixed.estimators.residual_equations import ResidualWriter
 from skmixed.estimators.rows import Rows
 from skmixed.formula.table.residual import ResidualSpec
 from skmixed.formula.text.residual import parse_residual
+from skmixed.inference.variance.residual_parameters import list_residual_parameters
 from skmixed.likelihood.covariance.residual import canonical_residual
 
 
@@ -56,6 +59,10 @@ class ResidualCovarianceMixin:
         """Correlations of one subject's residuals, as ``residual_cov_``."""
         return self._over_visits("correlations", 1.0)
 
+    @property
+    def _equation_writer(self):
+        return Writer if self.result_.residual is None else ResidualWriter
+
     def _over_visits(self, what, scale):
         check_is_fitted(self)
         residual, spec = self.result_.residual, self.spec_.residual
@@ -75,18 +82,20 @@ class ResidualCovarianceMixin:
         """Correlation parameters and standard deviations by visit.
 
         A series with ``rho`` or ``rho1, rho2, ...`` (steps of ``ad``, lags of
-        ``toep``), ``range`` of continuous times, and ``sd`` or ``sd_VISIT``; a dict of
+        ``toep``), ``cor_VISIT.VISIT`` of ``us``, ``range`` of continuous times, ``sd``
+        or ``sd_VISIT``, and ``ratio_VISIT`` of it to that of the first visit; a dict of
         them where every level of ``by`` has its own, None where residuals are
-        independent.
+        independent. `conf_int` has their intervals.
         """
         check_is_fitted(self)
         residual, spec = self.result_.residual, self.spec_.residual
         if residual is None:
             return None
-        found = [
-            describe(structure, theta, spec.labels, self.sigma_)
-            for structure, theta in residual.parts
-        ]
+        values = [{} for _ in spec.levels]
+        for parameter in list_residual_parameters(residual):
+            at = parameter.value_of(self.result_)
+            values[parameter.factor][parameter.name] = at
+        found = [pd.Series(own, name="estimate") for own in values]
         if spec.term.by is None:
             return found[0]
         return dict(zip(spec.levels, found, strict=True))
@@ -117,6 +126,36 @@ class ResidualCovarianceMixin:
             root = np.sqrt(weights)
             V = V / np.outer(root, root)
         return self.sigma_**2 * V
+
+    def _correlate(self, X, noise):
+        """Independent noise of some rows as residuals of their subjects over visits.
+
+        Parameters
+        ----------
+        X : data frame
+        noise : ndarray of shape (n, n_samples)
+
+        Returns
+        -------
+        ndarray of shape (n, n_samples)
+            Relative to sigma; NaN where values are missing.
+        """
+        rows = Rows.read(self, X)
+        known = np.flatnonzero(~rows.missing)
+        spec, found = self.spec_.residual, np.full(noise.shape, np.nan)
+        at = spec.read(rows.frame.iloc[known])
+        spec.check(at)
+        order = np.lexsort((at.visit, at.subject))
+        first = np.flatnonzero(np.diff(at.subject[order], prepend=-1))
+        covariances, roots = self.result_.residual.covariances, {}
+        for members in np.split(order, first[1:]):
+            visits = tuple(at.visit[members])
+            key = at.level[members[0]] if len(members) else 0, visits
+            if key not in roots:
+                V = covariances[key[0]][np.ix_(visits, visits)]
+                roots[key] = np.linalg.cholesky(V)
+            found[known[members]] = roots[key] @ noise[known[members]]
+        return found
 
     def _predict_from_history(self, X, history):
         """Means and standard deviations of responses given others of the subjects.
@@ -151,31 +190,3 @@ class ResidualCovarianceMixin:
             std[new] = np.sqrt(np.maximum(variance, 0.0))
         std[rows.missing] = np.nan
         return mean, std
-
-
-def describe(structure, theta, visits, sigma):
-    """Parameters of a residual covariance as people call them."""
-    root = structure.root(theta)
-    sd = sigma * np.linalg.norm(root, axis=1)
-    R = root @ root.T * (sigma**2 / np.outer(sd, sd))
-    found, shape = {}, structure.shape
-    if shape is not None and hasattr(shape, "range_of"):
-        found["range"] = shape.range_of(structure.phi(theta))
-    elif shape is not None and shape.n_phi:
-        names = shape.names
-        if hasattr(shape, "between"):
-            found |= dict(zip(names, np.diag(R, 1), strict=True))
-        elif len(names) == 1:
-            found["rho"] = unit_correlation(structure, theta, R)
-        else:
-            found |= {name: R[0, k] for k, name in enumerate(names, start=1)}
-    equal = np.ptp(sd) <= 1e-12 * sd[0]
-    names = ["sd"] if equal else [f"sd_{visit}" for visit in visits]
-    return pd.Series(found | dict(zip(names, sd, strict=False)), name="estimate")
-
-
-def unit_correlation(structure, theta, R):
-    """The one correlation: of a unit of time for ``ar1``, else of any pair."""
-    if hasattr(structure.shape, "times"):
-        return float(np.tanh(structure.phi(theta)[0]))
-    return float(R[0, 1])

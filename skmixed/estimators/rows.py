@@ -17,7 +17,7 @@ from skmixed.estimators.weights import read_weights
 from skmixed.formula import Design
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.frame import FrameColumns
-from skmixed.inference.opened.fitted import fitted, refuse_residual
+from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.opened.row_sketch import RowSketch
 from skmixed.likelihood.generalized import fingerprint_of
 from skmixed.likelihood.products.residual import residual_of
@@ -166,19 +166,17 @@ class Rows:
 
     @classmethod
     def read_fitted(
-        cls, model, X, y=None, sample_weight=None, *, asked=None, generalized=False
+        cls, model, X, y=None, sample_weight=None, *, asked=None, **allowed
     ):
         """Read the table that a model was fitted to; see `as_fitted`.
 
         Parameters
         ----------
-        asked, generalized
-            As `fitted` takes them.
+        asked, **allowed
+            As `fitted` takes them: ``residual`` and ``generalized``.
         """
-        result = getattr(model, "result_", None)
-        refuse_residual(result, "This diagnosis of rows")
         asked = asked or "A look at the rows of a fit (check_model, influence)"
-        fitted(model, asked, generalized=generalized)
+        fitted(model, asked, **allowed)
         return cls.read_complete(model, X, y, sample_weight).as_fitted()
 
     def select(self, keep):

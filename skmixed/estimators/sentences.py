@@ -7,7 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.compare.without_effect import ratio_without
 from skmixed.inference.opened.fitted import LARGEST_KEPT
-from skmixed.inference.report.summary import fixed_effects_table, residual_table
+from skmixed.inference.report.residual import residual_table
+from skmixed.inference.report.summary import fixed_effects_table
 from skmixed.inference.variance.parameters import list_parameters
 from skmixed.inference.variance.variance_partition import (
     VarianceComponents,

@@ -12,15 +12,12 @@ from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
-from skmixed.inference.opened.fitted import fitted, refuse_held, refuse_residual
+from skmixed.inference.opened.fitted import fitted, refuse_held
 from skmixed.inference.report.summary import summarize
 from skmixed.inference.resample.bootstrap import bootstrap_replicates
-from skmixed.inference.variance.parameters import (
-    choose_parameters,
-    list_parameters,
-    values_of,
-)
+from skmixed.inference.variance.parameters import choose_parameters, values_of
 from skmixed.inference.variance.profile import profile_likelihood
+from skmixed.inference.variance.residual_parameters import parameters_of
 from skmixed.inference.variance.wald import wald_bounds
 from skmixed.printing.numbers import say_level
 from skmixed.printing.printed import PrintedTable
@@ -177,7 +174,8 @@ class StatementsMixin:
         if method == "wald":
             return self._wald_intervals(wanted, confidence_level, ddf, vcov)
         if method == "profile":
-            profile = self._profile(wanted, confidence_level, verbose)
+            held = self._choose_held(parameters)
+            profile = self._profile(held, confidence_level, verbose)
             return profile.conf_int(confidence_level)
         if method != "bootstrap":
             raise ValueError(
@@ -281,7 +279,9 @@ class StatementsMixin:
         -------
         ProfileLikelihood
             With ``table``, whose ``zeta`` against ``value`` is the profile plot, and
-            ``conf_int(level)``. By maximum likelihood, for REML fits too.
+            ``conf_int(level)``. By maximum likelihood, for REML fits too. Ratios of
+            ``residual="us(...)"`` and later lags of ``toep``, which several parameters
+            move, have none.
 
         See Also
         --------
@@ -299,20 +299,31 @@ class StatementsMixin:
         """
         check_is_fitted(self)
         check_confidence_level(confidence_level)
-        wanted = self._choose_parameters(parameters)
+        wanted = self._choose_held(parameters)
         return self._profile(wanted, confidence_level, verbose)
 
     def _choose_parameters(self, names):
-        known = list_parameters(self.result_, self.fitted_.names)
-        return choose_parameters(known, names)
+        return choose_parameters(parameters_of(self.fitted_), names)
+
+    def _choose_held(self, names):
+        """Choose what a profile can hold; what is asked for by its name stays."""
+        wanted = self._choose_parameters(names)
+        residual = self.result_.residual
+        if residual is None:
+            return wanted
+        named = [] if names is None else np.atleast_1d(names)
+        return [
+            p
+            for p in wanted
+            if p.name in named or p.kind == "fixed" or p.can_be_held(residual)
+        ]
 
     def _require_random_effects(self, method):
         refuse_held(self.result_, f"method='{method}'")
-        refuse_residual(self.result_, f"method='{method}'")
-        if not self.result_.groups:
+        if self.result_.independent:
             raise ValueError(
-                f"method='{method}' needs random effects; here method='wald' is exact "
-                "for the fixed effects."
+                f"method='{method}' needs random effects or residual=; here "
+                "method='wald' is exact for the fixed effects."
             )
 
     def _profile(self, parameters, confidence_level, verbose):

@@ -8,7 +8,8 @@ from skmixed.estimators.rows import Rows
 from skmixed.estimators.weights import read_weights
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
-from skmixed.inference.variance.parameters import choose_parameters, list_parameters
+from skmixed.inference.variance.parameters import choose_parameters
+from skmixed.inference.variance.residual_parameters import parameters_of
 from skmixed.inference.variance.variance_partition import (
     VarianceComponents,
     correlation_table,
@@ -132,10 +133,8 @@ class VarianceMixin:
         sd_Intercept|Batch      42.0       17.1    1764.1              1432.8
         sigma                   49.5        7.1    2451.2               707.6
         """
-        fit = fitted(self)
-        parameters = choose_parameters(
-            list_parameters(fit.result, fit.names), "variance"
-        )
+        fit = fitted(self, residual=True)
+        parameters = choose_parameters(parameters_of(fit), "variance")
         table = pd.DataFrame(
             variance_errors(fit, parameters),
             index=[p.name for p in parameters],

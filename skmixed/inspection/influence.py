@@ -9,6 +9,8 @@ from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.deletion import delete_rows
 from skmixed.inference.diagnose.family_deletion import delete_family_units
 from skmixed.inference.diagnose.group_deletion import delete_groups
+from skmixed.inference.diagnose.subject_deletion import delete_subjects
+from skmixed.inference.variance.residual_parameters import list_residual_parameters
 from skmixed.inspection.rows import choose_factor
 from skmixed.likelihood.result import is_linear
 from skmixed.printing.printed import Printed, Table
@@ -29,7 +31,8 @@ class Influence(Printed):
     coef : DataFrame
         Fixed effects without the unit.
     random_sd : DataFrame or None
-        Standard deviations of the random effects without the unit, where refitted.
+        Standard deviations of the random effects without the unit, where refitted; of
+        a model with ``residual=`` the parameters of that covariance.
     level : str
         "observation", or the grouping factor.
 
@@ -104,7 +107,8 @@ def influence(
     y, sample_weight : array-like of shape (n_samples,), default=None
         As they were given to `fit`.
     level : str, default="observation"
-        Units to delete: "observation", or the name of a grouping factor.
+        Units to delete: "observation", or the name of a grouping factor; of a model
+        with ``residual=`` its subject.
     refit : bool, default=True
         For groups, whether the variances are estimated anew without each group, which
         costs a short fit per group, or held at their estimates. For observations they
@@ -149,10 +153,19 @@ def influence(
     >>> found.dfbetas.loc[28].round(2).to_dict()
     {'Intercept': -0.32, 'lrt': -0.22}
     """
-    rows = Rows.read_fitted(model, X, y, sample_weight, generalized=True)
-    result = model.result_
-    codes, index = units_of(model, rows, level)
-    deletion = delete_units(model, rows.design, codes, level, refit, verbose)
+    allowed = {"asked": "influence", "residual": True, "generalized": True}
+    rows = Rows.read_fitted(model, X, y, sample_weight, **allowed)
+    result, levels = model.result_, None
+    if getattr(result, "residual", None) is not None:
+        at, index = subjects_of(model, rows, level)
+        levels = model.spec_.residual.levels
+        codes = at.subject
+        deletion = delete_subjects(
+            model.fitted_, rows.design, at, refit=refit, verbose=verbose
+        )
+    else:
+        codes, index = units_of(model, rows, level)
+        deletion = delete_units(model, rows.design, codes, level, refit, verbose)
     linear = is_linear(result)
     table = {
         "n_rows": np.bincount(codes, minlength=len(index)),
@@ -168,7 +181,7 @@ def influence(
         table=pd.DataFrame(table, index=index),
         dfbetas=pd.DataFrame(deletion.dfbetas(result), index=index, columns=names),
         coef=pd.DataFrame(deletion.coef, index=index, columns=names),
-        random_sd=random_sd(result, deletion, index),
+        random_sd=random_sd(result, deletion, index, levels),
         level=level,
     )
 
@@ -181,6 +194,20 @@ def units_of(estimator, rows, level):
     blocks = rows.design.random
     codes = next(block.codes for block in blocks if block.group == group)
     return codes, estimator.spec_.groups[group].to_index()
+
+
+def subjects_of(estimator, rows, level):
+    """Where rows stand in the residual covariance, and the subjects' labels."""
+    spec = estimator.spec_.residual
+    if level != spec.term.subject:
+        raise ValueError(
+            f"level={level!r}: influence of a model with residual='{spec.term}' is "
+            f"that of its subjects; write level={spec.term.subject!r}."
+        )
+    at = spec.read(rows.frame)
+    labels = rows.frame[level].to_numpy()
+    first = np.unique(at.subject, return_index=True)[1]
+    return at, pd.Index(labels[first], name=level)
 
 
 def delete_units(estimator, design, codes, level, refit, verbose):
@@ -206,10 +233,13 @@ def delete_units(estimator, design, codes, level, refit, verbose):
     return delete_groups(fit, design, factor, refit=refit, verbose=verbose)
 
 
-def random_sd(result, deletion, index):
+def random_sd(result, deletion, index, levels=None):
     """Tabulate the standard deviations of the random effects without each unit."""
     if deletion.covariances is None:
         return None
+    if getattr(result, "residual", None) is not None:
+        columns = [p.name for p in list_residual_parameters(result.residual, levels)]
+        return pd.DataFrame(deletion.covariances, index=index, columns=columns)
     columns = [
         f"{group}: {effect}"
         for group, effects in zip(result.groups, result.effects, strict=True)

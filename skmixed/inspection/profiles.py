@@ -154,7 +154,8 @@ class ProfileDisplay:
         ProfileDisplay
         """
         farther = {"confidence_level": max(0.99, confidence_level)}
-        if not is_linear(fitted(estimator, "ProfileDisplay", generalized=True).result):
+        options = {"residual": True, "generalized": True}
+        if not is_linear(fitted(estimator, "ProfileDisplay", **options).result):
             farther |= {"X": X, "y": y, "sample_weight": sample_weight}
             parameters = parameters or ("variance" if estimator.n_groups_ else "fixed")
         elif parameters is None:

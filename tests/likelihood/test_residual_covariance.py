@@ -15,7 +15,6 @@ from skmixed import (
     compare_table,
     emmeans,
     fit_many,
-    likelihood_ratio_test,
 )
 from skmixed.inspection import ResidualsDisplay, check_model
 from skmixed.likelihood.covariance.residual import (
@@ -372,17 +371,10 @@ def test_random_effects_beside_it_are_refused():
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda m: m.predict(table(), return_std=True),
-        lambda m: m.predict_interval(table()),
-        lambda m: m.simulate(table()),
-        lambda m: m.bootstrap(10),
-        lambda m: m.profile(),
-        lambda m: m.equations(),
         lambda m: ResidualsDisplay.from_estimator(m, table()),
         lambda m: check_model(m, table()),
         lambda m: m.icc(),
         lambda m: compare_table([m, m]),
-        lambda m: likelihood_ratio_test(m, m),
     ],
 )
 def test_what_needs_independent_residuals_is_refused(ask):

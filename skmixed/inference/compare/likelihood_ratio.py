@@ -9,6 +9,7 @@ from skmixed.inference.compare.chi_bar import mixture_survival, mixture_weights
 from skmixed.inference.compare.nesting import difference, interior
 from skmixed.inference.compare.refusals import refuse_worse
 from skmixed.inference.compare.same_rows import refuse_different_data
+from skmixed.inference.opened.residual_refit import residual_by_maximum_likelihood
 from skmixed.likelihood.fit import fit_linear
 
 
@@ -23,7 +24,11 @@ def by_maximum_likelihood(result):
     -------
     FitResult
     """
-    return fit_linear(result.A, reml=False) if result.reml else result
+    if not result.reml:
+        return result
+    if getattr(result, "residual", None) is not None:
+        return residual_by_maximum_likelihood(result)
+    return fit_linear(result.A, reml=False)
 
 
 def likelihood_ratio_table(results, names, coef_names, sketches):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skmixed.inference.compare.refusals import refuse_not_nested, refuse_other_columns
+from skmixed.inference.compare.residuals import residual_difference
 from skmixed.inference.compare.same_rows import different_columns, same_order
 from skmixed.inference.compare.structures import (
     factor_key,
@@ -96,6 +97,7 @@ def difference(small, large, names, coef_names, sketches=(None, None)):
     beyond = [write_structure(one, small) for one, two in pairs if not holds(two, one)]
     if lacking or missing or beyond:
         refuse_not_nested(names, [*lacking, *map(write_entry, missing), *beyond])
+    n_residual = residual_difference(small, large, names)
     n_fixed = len(coef_names[1]) - len(coef_names[0])
     if covariance_map is None:
         found = by_names(large, n_fixed, set(new) - set(old), pairs, alone)
@@ -105,6 +107,7 @@ def difference(small, large, names, coef_names, sketches=(None, None)):
     decided = f"Column spaces show that `{names[0]}` is nested in `{names[1]}`."
     return replace(
         found,
+        n_free=found.n_free + n_residual,
         coef_map=coef_map,
         covariance_map=covariance_map,
         decided=decided if spanned else "",

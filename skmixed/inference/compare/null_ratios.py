@@ -4,6 +4,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from skmixed.inference.compare.nesting import embed
+from skmixed.inference.compare.residuals import ResidualPair, fixed_map
 from skmixed.inference.compare.structures import factor_key
 from skmixed.inference.resample.bootstrap import in_chunks
 from skmixed.inference.resample.draws import ResponseLaw
@@ -34,7 +35,7 @@ class NestedPair:
         self.small = Refitter(small)
         self.large = Refitter(large)
         self.law = self.null_law(small, large, added)
-        self.columns, self.response = self.fixed_map(small, large, added.coef_map)
+        self.columns, self.response = fixed_map(small, large, added.coef_map)
         self.effects = self.random_map(small, large)
 
     def null_law(self, small, large, added):
@@ -47,20 +48,6 @@ class NestedPair:
             )
         ]
         return ResponseLaw(self.large.A, beta, Lambdas, small.sigma)
-
-    def fixed_map(self, small, large, coef_map):
-        """How the null model's columns and response follow from the larger model's.
-
-        Returns
-        -------
-        columns : ndarray of shape (p_large, p_small)
-        response : ndarray of shape (p_large,)
-            ``y_small = y_large + X_large @ response``.
-        """
-        one, other = small.A.basis, large.A.basis
-        columns = one.contrasts(other.fixed.coordinates @ coef_map)
-        response = other.crude_coef - columns @ one.crude_coef
-        return columns, response + (other.y_shift - one.y_shift) * other.one
 
     def random_map(self, small, large):
         """Per factor of the null model: its place, and maps of its effects."""
@@ -194,6 +181,8 @@ def ratio_chunk(models, added, n_resamples, seed, done=ignore):
     with threadpool_limits(1, user_api="blas"):
         if not is_linear(small):
             pair = FamilyPair(small, large, designs)
+        elif large.residual is not None:
+            pair = ResidualPair(small, large, added)
         elif designs is None:
             pair = NestedPair(small, large, added)
         else:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.linalg import null_space
 
+from skmixed.inference.opened.residual_refit import residual_deviance_with
 from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.search.search import search
@@ -16,7 +17,6 @@ def deviance_without(result, positions, **options):
     Parameters
     ----------
     result : FitResult
-        Of independent residuals.
     positions : sequence of int
         Kept fixed effects that are left out.
     **options
@@ -34,12 +34,9 @@ def deviance_without(result, positions, **options):
     those of all columns.
     """
     A, own = result.A, list(positions)
-    contrasts = A.basis.contrasts(np.eye(len(result.coef))[own])
-    crude = A.basis.raw_coef(np.zeros(A.n_fixed))[own]
-    p, left = A.n_fixed, null_space(contrasts)
-    B = np.zeros((p + 1, left.shape[1] + 1))
-    B[:p, :-1], B[p, -1] = left, 1.0
-    B[:p, -1] = np.linalg.pinv(contrasts) @ crude
+    B = columns_left(A, own)
+    if result.residual is not None:
+        return residual_deviance_with(result, B) - A.sum_log_weights
     smaller = replace(
         A,
         gram=B.T @ A.gram @ B,
@@ -48,3 +45,24 @@ def deviance_without(result, positions, **options):
     with blas_threads(bid_for(A).columns):
         _, optimum = search(smaller, False, **options)
     return float(optimum.value) - A.sum_log_weights
+
+
+def columns_left(A, own):
+    """Combinations of [X y] that are those of a model without some coefficients.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    own : list of int
+
+    Returns
+    -------
+    ndarray of shape (p + 1, p - len(own) + 1)
+    """
+    contrasts = A.basis.contrasts(np.eye(A.n_fixed)[own])
+    crude = A.basis.raw_coef(np.zeros(A.n_fixed))[own]
+    p, left = A.n_fixed, null_space(contrasts)
+    B = np.zeros((p + 1, left.shape[1] + 1))
+    B[:p, :-1], B[p, -1] = left, 1.0
+    B[:p, -1] = np.linalg.pinv(contrasts) @ crude
+    return B

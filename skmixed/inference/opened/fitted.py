@@ -210,7 +210,8 @@ def refuse_residual(result, asked):
         raise ValueError(
             f"{asked} is for independent residuals, and this model has "
             f"residual='{result.residual.text}'. Of such models there are predict, "
-            "summary, describe, conf_int of the fixed effects, anova, contrast_test, "
-            "drop_fixed_terms, joint_tests, emmeans, emtrends, johnson_neyman and "
-            "marginal_cov."
+            "predict_interval, simulate, summary, describe, equations, conf_int, "
+            "profile, bootstrap, anova, contrast_test, drop_fixed_terms, joint_tests, "
+            "likelihood_ratio_test, bootstrap_test, emmeans, emtrends, johnson_neyman, "
+            "visit_table, influence of subjects and marginal_cov."
         )

@@ -7,6 +7,11 @@ import pandas as pd
 
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
+from skmixed.inference.report.residual import (
+    residual_block,
+    residual_intervals,
+    residual_table,
+)
 from skmixed.likelihood.result import is_linear
 from skmixed.printing.numbers import fixed_decimals
 from skmixed.printing.printed import WIDTH, Printed, Table, once, text_of
@@ -31,10 +36,14 @@ class Summary(Printed):
     fit : DataFrame
         One row: rows, criterion, AIC, BIC and how the fit ended.
     n_groups : dict of str to int
-        Number of levels of every grouping factor.
+        Number of levels of every grouping factor, and of a residual covariance's
+        subjects.
     residual : DataFrame or None
         Of a residual covariance the standard deviation at every visit, ``sd``, and the
         correlations with the visits; None where residuals are independent.
+    residual_parameters : DataFrame or None
+        Of a structured one its correlations or range, with Wald's intervals: all others
+        are in ``conf_int("variance")``.
 
     Examples
     --------
@@ -55,6 +64,7 @@ class Summary(Printed):
     heading: tuple[str, ...]
     footing: tuple[str, ...]
     residual: pd.DataFrame | None = None
+    residual_parameters: pd.DataFrame | None = None
 
     @property
     def frame(self):
@@ -72,6 +82,8 @@ class Summary(Printed):
             yield random_block(self.random, self.counts)
         else:
             yield residual_block(self.residual, self.counts)
+        if self.residual_parameters is not None:
+            yield Table(self.residual_parameters, "Residual parameters:")
         yield fixed_block(self.fixed, bounds)
         yield "\n".join(self.footing)
 
@@ -143,35 +155,6 @@ def random_effects_table(result):
         residual = {"variance": result.sigma**2, "sd": result.sigma}
         rows.append({"group": "Residual", "effect": "", **residual})
     return pd.DataFrame(rows, columns=None if rows else RANDOM_COLUMNS)
-
-
-def residual_table(result, spec):
-    """Standard deviations and correlations of the residuals by visit.
-
-    Parameters
-    ----------
-    result : FitResult
-    spec : DesignSpec
-
-    Returns
-    -------
-    DataFrame or None
-        One row per visit; levels of ``by`` under one another, in the column ``by``.
-    """
-    if result.residual is None:
-        return None
-    labels, levels = spec.residual.labels, spec.residual.levels
-    frames = []
-    for level, Psi, R in zip(
-        levels, result.residual.covariances, result.residual.correlations, strict=True
-    ):
-        frame = pd.DataFrame(R, columns=list(labels))
-        frame.insert(0, "sd", result.sigma * np.sqrt(np.diag(Psi)))
-        frame.insert(0, "visit", list(labels))
-        if level is not None:
-            frame.insert(0, spec.residual.term.by, level)
-        frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
 
 
 def _term_rows(result, factor, positions, structure):
@@ -279,13 +262,17 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
         footing.append(f"Variances held at those of the first {n} rows.")
     elif not result.independent:
         footing.append(convergence_line(result))
+    n_groups = dict(zip(result.groups, result.n_levels, strict=True))
+    if result.residual is not None:
+        n_groups[fit.spec.residual.term.subject] = result.residual.products.n_subjects
     return Summary(
         fixed=fixed,
         random=random_effects_table(result),
         fit=fit_table(result),
-        n_groups=dict(zip(result.groups, result.n_levels, strict=True)),
+        n_groups=n_groups,
         heading=(*titles(result), *heading),
         residual=residual_table(result, fit.spec),
+        residual_parameters=residual_intervals(fit, confidence_level),
         footing=tuple(footing),
     )
 
@@ -362,23 +349,6 @@ def random_block(random, counts):
         "Random effects:",
         headings=headings,
         rules=dict.fromkeys(correlations, fixed_decimals(2)),
-        index=False,
-        note=counts,
-    )
-
-
-def residual_block(residual, counts):
-    """Table of standard deviations by visit, and correlations below the diagonal."""
-    visits = list(residual.columns[residual.columns.get_loc("sd") + 1 :])
-    at = np.arange(len(residual)) % len(visits)
-    shown = residual.copy()
-    for j, visit in enumerate(visits):
-        shown.loc[at <= j, visit] = np.nan
-    return Table(
-        shown.drop(columns=visits[-1]),
-        "Residual covariance:",
-        headings={"visit": "Visit", "sd": "Std.Dev."},
-        rules=dict.fromkeys(visits, fixed_decimals(2)),
         index=False,
         note=counts,
     )

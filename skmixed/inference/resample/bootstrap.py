@@ -9,8 +9,10 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from skmixed.inference.arguments import check_confidence_level
+from skmixed.inference.opened.residual_refit import ResidualRefitter
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.refit import Refitter
+from skmixed.inference.resample.residual_draws import PatternLaw
 from skmixed.inference.resample.row_draws import RowLaw
 from skmixed.inference.variance.parameters import values_of
 from skmixed.printing.numbers import say_level
@@ -219,13 +221,7 @@ def refit_chunk(model, parameters, n_resamples, seed, done=ignore):
     n_failed : int
     """
     with threadpool_limits(1, user_api="blas"):
-        result, design = model
-        refitter = Refitter(result)
-        law = (
-            ResponseLaw(refitter.A, refitter.beta, refitter.Lambdas, result.sigma)
-            if design is None
-            else RowLaw(result, refitter.A, design)
-        )
+        refitter, law = refitter_and_law(*model)
         values, n_failed = [], 0
         for A in law.stream(n_resamples, np.random.default_rng(seed)):
             fit = refitter.fit(A)
@@ -233,3 +229,32 @@ def refit_chunk(model, parameters, n_resamples, seed, done=ignore):
             n_failed += not fit.converged
             done()
     return np.array(values), n_failed
+
+
+def refitter_and_law(result, design):
+    """How a model is refitted, and what responses are drawn from.
+
+    Parameters
+    ----------
+    result : FitResult
+    design : Design or None
+
+    Returns
+    -------
+    refitter : Refitter or ResidualRefitter
+    law : ResponseLaw, RowLaw or PatternLaw
+    """
+    if result.residual is not None:
+        own = ResidualRefitter(result)
+        return own, residual_law(result, own.beta)
+    refitter = Refitter(result)
+    if design is not None:
+        return refitter, RowLaw(result, refitter.A, design)
+    A, beta, Lambdas = refitter.A, refitter.beta, refitter.Lambdas
+    return refitter, ResponseLaw(A, beta, Lambdas, result.sigma)
+
+
+def residual_law(result, beta):
+    """The law of the responses of a model with a residual covariance."""
+    covariances = [result.sigma**2 * Psi for Psi in result.residual.covariances]
+    return PatternLaw(result.residual.products, beta, covariances)

@@ -16,6 +16,7 @@ class Parameter:
     name : str
         As confidence intervals are labelled.
     kind : {"fixed", "sd", "correlation", "sigma"}
+        Of residual covariances also "ratio" and "range".
     factor : int
         Grouping factor of a random effect; -1 for the others.
     effects : tuple of int
@@ -34,6 +35,9 @@ class Parameter:
     effects: tuple[int, ...] = ()
     place: int | None = None
     smallest: float | None = None
+
+    # whether the limits of the domain are values too
+    closed = True
 
     def value(self, coef, covariances, sigma):
         """Value of the parameter.
@@ -61,6 +65,19 @@ class Parameter:
         scale = np.sqrt(covariance[i, i]) * np.sqrt(covariance[j, j])
         return float(np.clip(covariance[i, j] / scale, -1, 1)) if scale > 0 else np.nan
 
+    def value_of(self, result):
+        """Value in a fit."""
+        return self.value(result.coef, result.covariances, result.sigma)
+
+    def inverse(self, x, shape=None):
+        """Take the scale on which a variance parameter is nearly normal back."""
+        return np.tanh(x) if self.kind == "correlation" else np.exp(x)
+
+    def error(self, value, relative):
+        """Standard error of a value from that on the nearly normal scale."""
+        slope = 1.0 - value**2 if self.kind == "correlation" else value
+        return slope * relative
+
     @property
     def domain(self):
         """Smallest and largest possible value."""
@@ -71,6 +88,9 @@ class Parameter:
 
 def list_parameters(result, coef_names):
     """List the parameters of a model: fixed effects first, an estimated sigma last.
+
+    Those of a residual covariance are not among them; see
+    :func:`skmixed.inference.variance.residual_parameters.parameters_of`.
 
     Parameters
     ----------
@@ -110,6 +130,8 @@ def unused(name, found):
 
 def values_of(result, parameters):
     """Estimates of some parameters, of shape (len(parameters),)."""
+    if getattr(result, "residual", None) is not None:
+        return np.array([p.value_of(result) for p in parameters])
     covariances = result.covariances
     return np.array(
         [p.value(result.coef, covariances, result.sigma) for p in parameters]

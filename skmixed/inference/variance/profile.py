@@ -9,6 +9,7 @@ from scipy.interpolate import CubicSpline
 
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.variance.constraints import HeldParameter
+from skmixed.inference.variance.held_residual import HeldResidualParameter
 from skmixed.inference.variance.parameters import values_of
 from skmixed.likelihood.covariance.structure import lifted
 from skmixed.likelihood.search.optimize import minimise
@@ -26,6 +27,8 @@ LOST = 1e-3
 NEAR = 0.05
 # Points added around the target, and how near to it is near enough, in zeta.
 REFINED, CLOSE = 4, 1e-3
+# Kinds of parameters that cannot be zero.
+POSITIVE = ("sigma", "ratio", "range")
 # Share of the estimate of sigma that stands for zero, where sigma cannot be.
 SMALLEST_SIGMA = 1e-3
 # Entries of a warm start smaller than this could not leave zero: they start at FLOOR.
@@ -168,10 +171,16 @@ def profile_likelihood(result, parameters, target, verbose=None):
         parameters,
         estimates,
         widths,
-        lambda parameter: HeldParameter(result, parameter),
+        lambda parameter: hold_one(result, parameter),
         target,
         verbose,
     )
+
+
+def hold_one(result, parameter):
+    """The held form of a parameter."""
+    kind = HeldParameter if result.residual is None else HeldResidualParameter
+    return kind(result, parameter)
 
 
 def follow_all(parameters, estimates, widths, hold, target, verbose):
@@ -254,14 +263,14 @@ def follow(held, estimate, width, target):
     list of tuple (value, zeta)
     """
     edge = limit = held.parameter.domain[0 if width < 0 else 1]
-    if held.parameter.kind == "sigma" and width < 0:
+    if held.parameter.kind in POSITIVE and width < 0:
         limit = SMALLEST_SIGMA * estimate
     sign = np.sign(width)
     at_estimate = held.deviance_at(estimate)
     y, points = held.start(), []
     value, step, last = estimate, STEP * width, 0.0
     while len(points) < MOST and value != limit:
-        value = step_towards(value, step, limit, held.parameter.kind)
+        value = step_towards(value, step, limit, held.parameter)
         y, rise = descend(held, value, y, at_estimate)
         if not np.isfinite(rise):
             break
@@ -351,16 +360,17 @@ def refine(held, points, target, y, at_estimate):
             break
 
 
-def step_towards(value, step, limit, kind):
+def step_towards(value, step, limit, parameter):
     """Next value; on the limit where the step comes near it.
 
-    A sigma cannot be zero, so its steps shrink with it.
+    A sigma cannot be zero, so its steps shrink with it; nor can a correlation of
+    residuals be one.
     """
-    if kind == "sigma":
+    if parameter.kind in POSITIVE:
         return max(value * np.exp(step / value), limit) if step < 0 else value + step
     moved = value + step
     if np.isfinite(limit) and (limit - moved) * np.sign(step) <= NEAR * abs(step):
-        return limit
+        return limit if parameter.closed else 0.5 * (value + limit)
     return moved
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import stats
 
 from skmixed.inference.variance.parameters import values_of
+from skmixed.inference.variance.residual_parameters import ResidualParameter
 
 
 def wald_bounds(fit, parameters, confidence_level=0.95):
@@ -42,8 +43,8 @@ def wald_bounds(fit, parameters, confidence_level=0.95):
         if not spread > 0:
             continue
         ends = at + np.array([-z, z]) * np.sqrt(spread)
-        inverse = np.tanh if parameter.kind == "correlation" else np.exp
-        bounds[row] = inverse(ends)
+        shape = shape_of(parameter, result)
+        bounds[row] = [parameter.inverse(end, shape) for end in ends]
     return bounds
 
 
@@ -74,11 +75,17 @@ def variance_errors(fit, parameters):
             nu = result.df_resid if result.reml else result.n_obs
             spread = 0.5 / nu if nu > 0 else 0.0
         relative = np.sqrt(spread) if spread > 0 else np.nan
-        if parameter.kind == "correlation":
-            row[1] = (1.0 - row[0] ** 2) * relative
-            continue
-        row[1:] = row[0] * relative, row[0] ** 2, 2.0 * row[0] ** 2 * relative
+        row[1] = parameter.error(row[0], relative)
+        if parameter.kind in ("sd", "sigma"):
+            row[2:] = row[0] ** 2, 2.0 * row[0] ** 2 * relative
     return table
+
+
+def shape_of(parameter, result):
+    """Shape of the residual correlations that a parameter is of; None of others."""
+    if not isinstance(parameter, ResidualParameter):
+        return None
+    return parameter.part(result.residual)[0].shape
 
 
 def residual_bounds(result, confidence_level):
@@ -107,6 +114,10 @@ def working_scale(curvature, parameter, result):
     slope : ndarray of shape (m + 1,)
     """
     slope = np.zeros(len(curvature.covariance))
+    if isinstance(parameter, ResidualParameter):
+        at, own = parameter.working(result)
+        slope[-len(own) :] = own
+        return at, slope
     if parameter.kind == "sigma":
         slope[-1] = 1.0
         return np.log(result.sigma), slope

@@ -1,0 +1,189 @@
+"""Models that differ in the covariance of their residuals."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skmixed.formula.text.residual import parse_residual
+from skmixed.inference.compare.refusals import refuse_not_nested
+from skmixed.inference.opened.residual_refit import ResidualRefitter
+from skmixed.inference.resample.residual_draws import PatternLaw
+from skmixed.likelihood.covariance.residual import residual_structure
+from skmixed.likelihood.products.patterns import Batch
+from skmixed.likelihood.result import ResidualFit
+
+# Correlations of every structure, and which others can be the same.
+WITHIN = {
+    "id": {"diag", "cs", "ar1", "toep", "ad", "us"},
+    "diag": {"cs", "ar1", "toep", "ad", "us"},
+    "cs": {"toep", "us"},
+    "ar1": {"ad", "us"},
+    "car1": {"ad", "us"},
+    "gau": {"us"},
+    "toep": {"us"},
+    "ad": {"us"},
+    "us": set(),
+}
+# These go by time; toep counts visits, and holds them where those are as far apart.
+BY_TIME = ("ar1", "car1", "gau")
+
+
+def residual_difference(small, large, names):
+    """Count the residuals' parameters that the smaller of two models lacks.
+
+    Parameters
+    ----------
+    small, large : FitResult
+    names : tuple of two str
+        Formulas, for the message.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        Where the smaller model's covariance is no special case of the larger one's.
+    """
+    one, two = (getattr(result, "residual", None) for result in (small, large))
+    if one is None and two is None:
+        return 0
+    if two is None or not is_within(one, two):
+        written = "id" if one is None else one.text
+        if two is not None:
+            written += f" (the larger model has {two.text})"
+        refuse_not_nested(names, [f"the residual covariance {written}"])
+    return len(two.theta) - (0 if one is None else len(one.theta))
+
+
+def is_within(one, two):
+    """Whether a residual covariance is a special case of another one.
+
+    Parameters
+    ----------
+    one : ResidualFit or None
+        None for independent residuals.
+    two : ResidualFit
+    """
+    large = parse_residual(two.text)
+    if one is None:
+        return large.name in WITHIN["id"] | {"id"}
+    small = parse_residual(one.text)
+    visits = [fit.products.factors[0].effects for fit in (one, two)]
+    same_place = (small.time, small.subject) == (large.time, large.subject)
+    same_place = same_place and visits[0] == visits[1]
+    if not same_place or small.by not in (None, large.by):
+        return False
+    if not equal_variances(one) and equal_variances(two):
+        return False
+    if small.name in BY_TIME and large.name == "toep":
+        return evenly_spaced(one)
+    return large.name in WITHIN[small.name] | {small.name}
+
+
+def equal_variances(residual):
+    """Whether all visits have one variance."""
+    structure = next(iter(residual.parts))[0]
+    return structure.shape is not None and structure.inner.equal
+
+
+def evenly_spaced(residual):
+    """Whether neighbouring visits are equally far apart."""
+    shape = next(iter(residual.parts))[0].shape
+    gaps = np.diff(np.sort(shape.times))
+    return bool(np.ptp(gaps) <= 1e-9 * gaps[0])
+
+
+class ResidualPair:
+    """A null model within a larger one, fitted to responses drawn from the null.
+
+    Parameters
+    ----------
+    small, large : FitResult
+        By the same criterion, the larger one with a residual covariance.
+    added : Difference
+    """
+
+    def __init__(self, small, large, added):
+        self.large = ResidualRefitter(large)
+        self.columns, self.response = fixed_map(small, large, added.coef_map)
+        products = large.residual.products
+        if small.residual is None:
+            structure = residual_structure(
+                "id", (), range(len(products.batches[0].seen))
+            )
+            factors = (replace(products.factors[0], structure=structure),)
+            residual = ResidualFit(
+                "id", replace(products, factors=factors), np.zeros(0)
+            )
+            small = replace(small, residual=residual)
+        self.factors, self.n_fixed = small.residual.products.factors, len(small.coef)
+        null = self.null_products(products)
+        self.small = ResidualRefitter(
+            replace(small, residual=replace(small.residual, products=null))
+        )
+        beta = large.A.basis.coef_from_raw(added.coef_map @ small.coef)
+        covariances = [small.sigma**2 * Psi for Psi in small.residual.covariances]
+        if len(covariances) == 1:
+            covariances = covariances * len(products.batches)
+        self.law = PatternLaw(products, beta, covariances)
+
+    def null_products(self, products):
+        """Products of the null model's columns."""
+        p = products.n_fixed
+        B = np.zeros((p + 1, self.n_fixed + 1))
+        B[:p, :-1], B[:p, -1], B[p, -1] = self.columns, self.response, 1.0
+        batches = [
+            replace(b, rows=np.einsum("kms,mc->kcs", b.rows, B))
+            for b in products.batches
+        ]
+        if len(self.factors) < len(batches):
+            batches = [merged(batches)]
+        return replace(
+            products,
+            factors=self.factors,
+            batches=tuple(batches),
+            n_fixed=self.n_fixed,
+        )
+
+    def ratios(self, n_draws, rng):
+        """Yield the likelihood ratios of responses drawn from the null model."""
+        for products in self.law.stream(n_draws, rng):
+            null = self.small.fit(self.null_products(products))
+            yield null.deviance - self.large.fit(products).deviance
+
+
+def independent(products):
+    """Independent residuals as a residual covariance over the same visits."""
+    first = products.factors[0]
+    visits = tuple(map(float, range(len(first.effects))))
+    structure = residual_structure("id", (), visits)
+    factors = (replace(first, structure=structure),)
+    return ResidualFit("id", replace(products, factors=factors), np.zeros(0))
+
+
+def fixed_map(small, large, coef_map):
+    """How the null model's columns and response follow from the larger model's.
+
+    Returns
+    -------
+    columns : ndarray of shape (p_large, p_small)
+    response : ndarray of shape (p_large,)
+        ``y_small = y_large + X_large @ response``.
+    """
+    one, other = small.A.basis, large.A.basis
+    columns = one.contrasts(other.fixed.coordinates @ coef_map)
+    response = other.crude_coef - columns @ one.crude_coef
+    return columns, response + (other.y_shift - one.y_shift) * other.one
+
+
+def merged(batches):
+    """Subjects of several covariances as those of one."""
+    before = np.cumsum([0, *(len(b.count) for b in batches[:-1])])
+    return Batch(
+        np.concatenate([b.rows for b in batches], axis=2),
+        np.concatenate([b.pattern + n for b, n in zip(batches, before, strict=True)]),
+        np.concatenate([b.seen for b in batches], axis=1),
+        np.concatenate([b.count for b in batches]),
+    )
