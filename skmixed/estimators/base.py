@@ -1,6 +1,7 @@
 """What every estimator with a formula shares: its input, its score, its tags."""
 
 import dataclasses
+from functools import cache, lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -8,7 +9,10 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import (
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.by_chunks import score_by_chunks
@@ -33,6 +37,31 @@ from skmixed.sources.types import source_of
 from skmixed.warnings import warn
 
 
+# Types whose values say all that a check of parameters asks.
+PLAIN = frozenset((str, bool, int, float, type(None)))
+
+
+@lru_cache(maxsize=256)
+def check_parameters(cls, params, kinds):
+    """Hold parameters against the constraints of their estimator.
+
+    Parameters
+    ----------
+    cls : type
+    params : tuple of tuple (str, value)
+        Of plain values.
+    kinds : tuple of type
+        Of the values: 1 and True are equal.
+
+    Raises
+    ------
+    sklearn.utils._param_validation.InvalidParameterError
+    """
+    validate_parameter_constraints(
+        cls._parameter_constraints, dict(params), caller_name=cls.__name__
+    )
+
+
 class FormulaEstimator:
     """Read formulas, tables, responses and weights; tell scikit-learn.
 
@@ -50,6 +79,21 @@ class FormulaEstimator:
         "na_action": [StrOptions({"raise", "drop"})],
         "unseen_groups": [StrOptions({"population", "error"})],
     }
+
+    @classmethod
+    @cache
+    def _get_param_names(cls):
+        """Names of the parameters; to read a signature costs a tenth of a small fit."""
+        return super()._get_param_names()
+
+    def _validate_params(self):
+        """Hold the parameters against their constraints; plain values but once."""
+        params = self.get_params(deep=False)
+        kinds = tuple(map(type, params.values()))
+        if PLAIN.issuperset(kinds):
+            check_parameters(type(self), tuple(params.items()), kinds)
+        else:
+            super()._validate_params()
 
     def _learn_design(self, X, y, sample_weight):
         """Turn the arguments of `fit` into arrays, and learn how to do it again.
@@ -148,12 +192,15 @@ class FormulaEstimator:
 
     def _kept_names(self):
         check_is_fitted(self)
+        return self._names_kept()
+
+    def _names_kept(self):
         names = zip(self.spec_.coef_names, self.result_.kept, strict=True)
         return [name for name, kept in names if kept]
 
     def _publish_coefficients(self, coef):
         """Set the attributes of the coefficients kept, and name those left out."""
-        names = self._kept_names()
+        names = self._names_kept()
         has_intercept = names[:1] == ["Intercept"]
         self.intercept_ = float(coef[0]) if has_intercept else 0.0
         self.coef_names_ = names[has_intercept:]

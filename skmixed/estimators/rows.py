@@ -348,7 +348,7 @@ def same_rows(fit, design):
     A = fit.result.A
     if not is_linear(fit.result):
         same = fingerprint_of(design) == fit.result.fingerprint
-        found = RowSketch.of(design, fit.result.kept)
+        found = RowSketch(design, fit.result.kept)
         pairs = zip(
             (found.X, *found.forms), (fit.sketch.X, *fit.sketch.forms), strict=True
         )

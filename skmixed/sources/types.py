@@ -3,6 +3,9 @@
 import glob
 import os
 
+import numpy as np
+import pandas as pd
+
 from skmixed.sources.arrow import DatasetSource, duckdb_source, parquet, polars_source
 from skmixed.sources.clusters import DaskSource, SparkSource
 from skmixed.sources.frames import FrameCalls, FrameStream
@@ -55,6 +58,8 @@ def source_of(X):
     >>> [len(table) for table in source.tables()], source_of(frame)
     ([1, 1, 1], None)
     """
+    if isinstance(X, (pd.DataFrame, np.ndarray)):  # a frame searches long for a name
+        return None
     for fits, make in SOURCES.values():
         if isinstance(fits, tuple):
             known = not isinstance(X, type) and all(hasattr(X, name) for name in fits)

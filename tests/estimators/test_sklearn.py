@@ -31,6 +31,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_param_validation,
@@ -343,3 +344,11 @@ def test_tables_without_rows_are_refused(schools, model):
         MixedLogisticClassifier("exam ~ lrt + (1 | school)").fit(lazy)
     with pytest.raises(TypeError, match="DataFrame"):
         model.fit(dict(schools))
+
+
+@pytest.mark.parametrize("reml", [1, "yes", 0.0])
+def test_values_that_equal_valid_ones_are_checked_by_their_type(reml):
+    model = MixedLinearRegressor("~ x0")
+    model.set_params(reml=True)._validate_params()
+    with pytest.raises(InvalidParameterError, match="'reml' parameter"):
+        model.set_params(reml=reml)._validate_params()

@@ -115,3 +115,14 @@ def test_other_models_are_refused_by_name(ask):
     model = PooledLinearRegressor("Reaction ~ Days").fit(load_sleepstudy().frame)
     with pytest.raises(ValueError, match="PooledLinearRegressor is none"):
         ask([model] if ask is compare_table else model)
+
+
+def test_sums_of_rows_are_added_up_later_and_rows_are_no_part_of_the_state():
+    model, frame = fit("nested")
+    frame["strength"] = 0.0
+    stored = pickle.loads(pickle.dumps(model)).fitted_.sketch
+    assert vars(stored).keys() == {*stored.SUMS}
+    again = fit("nested")[0].fitted_.sketch
+    for part in ("X", "one", "y"):
+        np.testing.assert_array_equal(getattr(again, part), getattr(stored, part))
+    np.testing.assert_array_equal(again.forms, stored.forms)

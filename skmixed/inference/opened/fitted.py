@@ -75,7 +75,7 @@ class Fitted:
             spec,
             alias_weights(result, design),
             None if known else RowMoments.of_design(design, result.A.basis),
-            RowSketch.of(design, result.kept),
+            RowSketch(design, result.kept),
         )
 
     @property

@@ -1,7 +1,6 @@
 """A few random sums over the rows of a fit: enough to compare column spaces later."""
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -17,11 +16,18 @@ LEAST_FORMS, MORE_FORMS = 12, 4
 MOST_ROWS, PIECE = 1024, 128
 
 
-@dataclass(frozen=True, eq=False)
 class RowSketch:
     """Random sums over the rows, with weights that depend on a row's place alone.
 
+    Of a few rows they are added up when they are first asked for.
+
     Parameters
+    ----------
+    design : Design
+    kept : ndarray of bool of shape (p,)
+        The fixed-effects columns that are not aliased.
+
+    Attributes
     ----------
     X : ndarray of shape (s, r)
         Sums of the kept fixed-effects columns.
@@ -40,37 +46,46 @@ class RowSketch:
     if the forms a'Z E Z'a are, for generic vectors a.
     """
 
-    X: np.ndarray
-    one: np.ndarray
-    y: np.ndarray
-    forms: tuple[np.ndarray, ...]
+    SUMS = ("X", "one", "y", "forms")
 
-    @classmethod
-    def of(cls, design, kept):
-        """Sum over the rows of a design.
+    def __init__(self, design, kept):
+        self._design, self._kept = design, kept
+        if len(design.X) > MOST_ROWS:
+            self._add_up()
 
-        Parameters
-        ----------
-        design : Design
-        kept : ndarray of bool of shape (p,)
+    def _add_up(self):
+        """Find all sums, and let go of the rows."""
+        sums = {name: getattr(self, name) for name in self.SUMS}
+        vars(self).pop("_design", None)
+        return sums
 
-        Returns
-        -------
-        RowSketch
-        """
-        n = len(design.X)
-        y, X = bucket_sums(design.y), sums_of_columns(design.X, kept)
+    def __getstate__(self):
+        return self._add_up()
+
+    @cached_property
+    def X(self):
+        return sums_of_columns(self._design.X, self._kept)
+
+    @cached_property
+    def one(self):
+        return sums_of_one(len(self._design.X))
+
+    @cached_property
+    def y(self):
+        return bucket_sums(self._design.y)
+
+    @cached_property
+    def forms(self):
+        random, rows = self._design.random, sampled_rows(len(self._design.X))
         m = sum(
             structure_of(b.covariance, b.options, b.effects, b.group).n_theta
-            for b in design.random
+            for b in random
         )
-        rows = sampled_rows(n)
         vectors = random_vectors(max(LEAST_FORMS, m + MORE_FORMS), len(rows))
-        forms = tuple(
+        return tuple(
             quadratic_forms(block.z[rows], block.codes[rows], vectors)
-            for block in design.random
+            for block in random
         )
-        return cls(X, sums_of_one(n), y, forms)
 
 
 def sums_of_columns(X, kept):
