@@ -36,7 +36,6 @@ from skmixed.likelihood.covariance.names import canonical_name
 from skmixed.sources.types import source_of
 from skmixed.warnings import warn
 
-
 # Types whose values say all that a check of parameters asks.
 PLAIN = frozenset((str, bool, int, float, type(None)))
 

@@ -12,6 +12,8 @@ MOST_SUMS = 256
 PASSES = 16
 # Quadratic forms of every covariance, at the least, and more than its parameters by.
 LEAST_FORMS, MORE_FORMS = 12, 4
+# Numbers of a table whose sums may wait until they are asked for, 320 kB.
+MOST_HELD = 40_000
 # Rows for the quadratic forms: all up to so many, else pieces of them.
 MOST_ROWS, PIECE = 1024, 128
 
@@ -19,24 +21,13 @@ MOST_ROWS, PIECE = 1024, 128
 class RowSketch:
     """Random sums over the rows, with weights that depend on a row's place alone.
 
-    Of a few rows they are added up when they are first asked for.
+    Those of a small table are added up when they are first asked for.
 
     Parameters
     ----------
     design : Design
     kept : ndarray of bool of shape (p,)
         The fixed-effects columns that are not aliased.
-
-    Attributes
-    ----------
-    X : ndarray of shape (s, r)
-        Sums of the kept fixed-effects columns.
-    one : ndarray of shape (s,)
-        Sums of a constant.
-    y : ndarray of shape (s,)
-    forms : tuple of ndarray of shape (K, k, k)
-        Per random term ``sum_g s_g s_g'`` with s_g the sum of a z over the rows of a
-        group, for K random vectors a.
 
     Notes
     -----
@@ -50,13 +41,14 @@ class RowSketch:
 
     def __init__(self, design, kept):
         self._design, self._kept = design, kept
-        if len(design.X) > MOST_ROWS:
+        wide = sum(block.z.shape[1] + 1 for block in design.random)
+        if len(design.X) * (wide + design.X.shape[1] + 1) > MOST_HELD:
             self._add_up()
 
     def _add_up(self):
         """Find all sums, and let go of the rows."""
         sums = {name: getattr(self, name) for name in self.SUMS}
-        vars(self).pop("_design", None)
+        self._design = None
         return sums
 
     def __getstate__(self):
@@ -64,18 +56,25 @@ class RowSketch:
 
     @cached_property
     def X(self):
+        """Sums of the kept fixed-effects columns, of shape (s, r)."""
         return sums_of_columns(self._design.X, self._kept)
 
     @cached_property
     def one(self):
+        """Sums of a constant, of shape (s,)."""
         return sums_of_one(len(self._design.X))
 
     @cached_property
     def y(self):
+        """Sums of the response, of shape (s,)."""
         return bucket_sums(self._design.y)
 
     @cached_property
     def forms(self):
+        """Per random term ``sum_g s_g s_g'``, a tuple of arrays (K, k, k).
+
+        Here s_g is the sum of a z over the rows of a group, for K random vectors a.
+        """
         random, rows = self._design.random, sampled_rows(len(self._design.X))
         m = sum(
             structure_of(b.covariance, b.options, b.effects, b.group).n_theta
