@@ -9,6 +9,7 @@ sys.path[:0] = [str(DOCS.parent), str(DOCS), str(EXAMPLES)]
 
 import api_pages  # noqa: E402
 import mathml  # noqa: E402
+import parity  # noqa: E402
 import picture  # noqa: E402
 
 import skmixed  # noqa: E402
@@ -30,6 +31,8 @@ templates_path = ["_templates"]
 
 # what is in __all__ has a page
 api_pages.write(DOCS / "api")
+# differences from stored results are those of this build
+parity.write(DOCS / "parity")
 autosummary_filename_map = api_pages.file_names()
 autosummary_generate = True
 numpydoc_show_class_members = False
