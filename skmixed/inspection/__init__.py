@@ -19,6 +19,7 @@ from skmixed.inspection.simulated_residuals import (
 from skmixed.inspection.slopes import SlopesDisplay
 from skmixed.inspection.trajectories import TrajectoriesDisplay
 from skmixed.inspection.variance import VarianceDisplay
+from skmixed.inspection.variogram import VariogramDisplay
 from skmixed.inspection.visits import VisitsDisplay
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "SlopesDisplay",
     "TrajectoriesDisplay",
     "VarianceDisplay",
+    "VariogramDisplay",
     "VisitsDisplay",
     "check_model",
     "influence",

@@ -117,6 +117,7 @@ DISPLAYS = {
         m, d, x="visit", group="subject"
     ),
     "VarianceDisplay": lambda D, m, d: D.from_estimator(m),
+    "VariogramDisplay": lambda D, m, d: D.from_estimator(m, d),
     "VisitsDisplay": lambda D, m, d: D.from_estimator(m, d, "arm"),
 }
 # What has no answer where residuals covary, or where there are no random effects.

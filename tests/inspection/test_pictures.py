@@ -35,6 +35,7 @@ from skmixed.inspection import (
     SlopesDisplay,
     TrajectoriesDisplay,
     VarianceDisplay,
+    VariogramDisplay,
     VisitsDisplay,
     influence,
 )
@@ -84,6 +85,7 @@ def slopes(moderator="lrt", var="school_avg"):
 
 PICTURES = {
     "covariance": lambda: CovarianceDisplay.from_estimator(*covarying()),
+    "variogram": lambda: VariogramDisplay.from_estimator(*covarying()),
     "visits": lambda: VisitsDisplay.from_estimator(*trial(), "arm"),
     "group lines": group_lines,
     "occasions": occasions,

@@ -28,6 +28,7 @@ from skmixed.inspection import (
     SlopesDisplay,
     TrajectoriesDisplay,
     VarianceDisplay,
+    VariogramDisplay,
     VisitsDisplay,
 )
 
@@ -87,6 +88,9 @@ MAKE = {
     ),
     "VarianceDisplay": lambda **style: VarianceDisplay.from_estimator(
         sleepstudy()[0], **style
+    ),
+    "VariogramDisplay": lambda **style: VariogramDisplay.from_estimator(
+        *covarying(), **style
     ),
     "VisitsDisplay": lambda **style: VisitsDisplay.from_estimator(
         *trial(), "arm", **style
