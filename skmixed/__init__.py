@@ -41,6 +41,7 @@ from skmixed.inference.fixed.emtrends import emtrends, johnson_neyman
 from skmixed.inference.fixed.joint_tests import joint_tests
 from skmixed.inference.report.model_table import compare_table
 from skmixed.interop.marginaleffects import as_marginaleffects
+from skmixed.interop.plain import from_dict, to_dict
 from skmixed.interop.skops import trusted_types
 from skmixed.model_selection import compare_models
 from skmixed.warnings import (
@@ -51,7 +52,7 @@ from skmixed.warnings import (
     SingularFitWarning,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # Loaded when they are first asked for.
 _PACKAGES = ("datasets", "inspection", "interop", "model_selection")
@@ -98,11 +99,13 @@ __all__ = [
     "estimate_memory",
     "fit_many",
     "five_approaches",
+    "from_dict",
     "johnson_neyman",
     "joint_tests",
     "likelihood_ratio_test",
     "naive_vs_mixed",
     "pool",
+    "to_dict",
     "trusted_types",
     "visit_table",
 ]

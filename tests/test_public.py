@@ -23,8 +23,9 @@ PUBLIC = {
         compare_approaches compare_covariances compare_models compare_table
         contrast_test describe describe_occasions drop_fixed_terms drop_random_terms
         emmeans emtrends estimate_memory fit_many
-        five_approaches johnson_neyman joint_tests likelihood_ratio_test naive_vs_mixed
-        pool
+        five_approaches from_dict johnson_neyman joint_tests likelihood_ratio_test
+        naive_vs_mixed
+        pool to_dict
         trusted_types visit_table
     """,
     "skmixed.datasets": """

@@ -8,6 +8,7 @@ from skmixed.likelihood.families.names import FAMILIES
 PARTS = (
     "skmixed.baselines.ols.Clusters",
     "skmixed.baselines.ols.LeastSquares",
+    "skmixed.estimators.around.MixedEffectsRegressor",
     "skmixed.formula.table.design.DesignSpec",
     "skmixed.formula.table.groups.GroupIndex",
     "skmixed.formula.table.residual.ResidualSpec",

@@ -166,7 +166,10 @@ def test_results_are_whole_in_print(make, model, smaller, schools):
 
 
 # Public functions that return no result to be printed.
-OTHERS = {"as_marginaleffects", "fit_many", "five_approaches", "trusted_types"}
+OTHERS = {
+    *("as_marginaleffects", "fit_many", "five_approaches"),
+    *("from_dict", "to_dict", "trusted_types"),
+}
 
 
 def test_no_result_is_missing():
