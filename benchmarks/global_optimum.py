@@ -52,16 +52,15 @@ def compare(kind, index, seed):
         return "refused", 0.0
     deviance = deviance_of(scale_free(A), reml, None)
     best = best_of_many_starts(deviance, lambda theta: descend(deviance, theta, {}))
-    at_fit = reopen(fit)
-    here = at_fit.evaluate(at_fit.theta).value
-    short = 0.5 * (here - best.value)
+    at_fit, here = reopen(fit)
+    short = 0.5 * (here.value - best.value)
     if short > MISSED:
         return "missed" if fit.converged else "not converged", short
     if not fit.converged:
         return "not converged", short
-    derivatives = at_fit.derivatives()
+    derivatives = at_fit.derivatives(here)
     step = NewtonStep(derivatives.gradient, derivatives.hessian)
-    if step.decrement > max(TOL, 1e-12 * abs(here)):
+    if step.decrement > TOL:
         return "unseen", step.decrement
     return "best", short
 

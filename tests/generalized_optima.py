@@ -100,11 +100,10 @@ def best_of_searches(deviance, x, rng, n_starts=4):
     """
 
     def value_and_gradient(at):
-        deviance.tol_now = deviance.tol_modes
-        value = deviance.evaluate(at).value
-        if not np.isfinite(value):
+        point = deviance.closely(at)
+        if not np.isfinite(point.value):
             return NOTHING, np.zeros(len(at))
-        return value, deviance.slope()
+        return point.value, deviance.derivatives(point).gradient
 
     best, n_theta = np.inf, deviance.n_theta
     for i in range(n_starts):

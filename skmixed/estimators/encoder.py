@@ -252,12 +252,12 @@ class HeldVariances:
             new.mixture(old)
             for new, old in zip(scaled.basis.random, A.basis.random, strict=True)
         ]
-        deviance = self.at(A)
-        self.all = modes(deviance)
-        sigma2 = deviance.at.r2 / deviance.nu
+        deviance, point = self.at(A)
+        self.all = modes(deviance, point)
+        sigma2 = point.sigma2
         self.variances = {"residual": sigma2}
         for factor, basis, Lambda in zip(
-            A.factors, deviance.A.basis.random, deviance.Lambdas, strict=True
+            A.factors, deviance.A.basis.random, point.Lambdas, strict=True
         ):
             root = basis.raw(Lambda)
             self.variances[factor.group] = sigma2 * float((root @ root.T).item())
@@ -289,13 +289,13 @@ class HeldVariances:
         """The criterion of some rows at these variances."""
         own = change_basis(A, self.bases)
         deviance = ProfiledDeviance(own, choose_elimination(own), True)
-        deviance.evaluate(self.theta)
-        if deviance.factored is None:
+        point = deviance.at(self.theta)
+        if point.factored is None:
             raise ValueError(
                 "The rows outside a fold do not determine the effects of the columns "
                 "in `fixed`; take fewer folds, or fewer columns."
             )
-        return deviance
+        return deviance, point
 
     def effects(self, fold):
         """Effects given the rows that are not in a fold.
@@ -310,18 +310,18 @@ class HeldVariances:
         """
         with blas_threads(bid_for(self.A).columns):
             own = cross_products(fold, basis=self.A.basis)
-            return modes(self.at(self.A - own))
+            return modes(*self.at(self.A - own))
 
 
-def modes(deviance):
+def modes(deviance, point):
     """Conditional modes of scalar random effects, by grouping factor."""
     return {
         factor.group: basis.raw(Lambda @ (Lambda.T @ f))[0]
         for factor, basis, Lambda, f in zip(
             deviance.A.factors,
             deviance.A.basis.random,
-            deviance.Lambdas,
-            deviance.conditional_scores(deviance.theta),
+            point.Lambdas,
+            point.scores,
             strict=True,
         )
     }

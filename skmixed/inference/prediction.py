@@ -166,8 +166,8 @@ class Neighbours:
     """
 
     def __init__(self, opened):
-        self.free = free_parameters(opened.deviance)
-        self.covariance = theta_covariance(opened.estimation.deviance, self.free)
+        self.free = free_parameters(opened.deviance, opened.theta)
+        self.covariance = theta_covariance(opened.estimation, self.free)
         theta, posteriors = opened.theta, [opened.posterior]
         self.steps = np.maximum(STEP * np.abs(theta[self.free]), LEAST_STEP)
         for sign in (1.0, -1.0):
@@ -202,13 +202,12 @@ class Neighbours:
         return (at[1 : m + 1] - at[m + 1 :]) / (2.0 * self.steps[:, None])
 
 
-def theta_covariance(deviance, free):
+def theta_covariance(opened, free):
     """Asymptotic covariance of the free parameters, sigma profiled out.
 
     Parameters
     ----------
-    deviance : ProfiledDeviance
-        Evaluated at the estimates.
+    opened : OpenFit
     free : ndarray of int of shape (m,)
 
     Returns
@@ -218,4 +217,4 @@ def theta_covariance(deviance, free):
     """
     if not len(free):
         return np.zeros((0, 0))
-    return 2.0 * determined_inverse(exact_hessian(deviance, free))
+    return 2.0 * determined_inverse(exact_hessian(opened.deviance, opened.point, free))

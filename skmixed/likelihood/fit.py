@@ -101,7 +101,7 @@ def fit_residual(A, design, spec, *, reml=True, tol=1e-8, max_iter=100, verbose=
         A,
         reml,
         deviance.elimination.name,
-        deviance.at,
+        deviance.at(optimum.theta),
         optimum,
         Lambdas=(),
         modes=(),
@@ -126,14 +126,14 @@ def finish(A, deviance, optimum):
     -------
     FitResult
     """
-    scores = deviance.conditional_scores(optimum.theta)
+    point = deviance.at(optimum.theta)
     Lambdas, modes = [], []
     for own, basis, Lambda, structure, f in zip(
         A.basis.random,
         deviance.A.basis.random,
-        deviance.Lambdas,
+        point.Lambdas,
         deviance.structures,
-        scores,
+        point.scores,
         strict=True,
     ):
         Lambdas.append(canonical(structure, basis.mixture(own) @ Lambda))
@@ -142,7 +142,7 @@ def finish(A, deviance, optimum):
         A,
         deviance.reml,
         deviance.elimination.name,
-        deviance.at,
+        point,
         optimum,
         Lambdas=tuple(Lambdas),
         modes=tuple(modes),
@@ -150,7 +150,7 @@ def finish(A, deviance, optimum):
     )
 
 
-def assemble(A, reml, solver, at, optimum, **random):
+def assemble(A, reml, solver, point, optimum, **random):
     """Bring the basis's parameters to the raw scale.
 
     Parameters
@@ -158,7 +158,7 @@ def assemble(A, reml, solver, at, optimum, **random):
     A : CrossProducts
     reml : bool
     solver : str
-    at : Evaluation
+    point : ProfiledPoint
         At the optimum, in the basis.
     optimum : Optimum
     **random
@@ -169,10 +169,10 @@ def assemble(A, reml, solver, at, optimum, **random):
     FitResult
     """
     fixed, nu = A.basis.fixed, A.n_obs - (A.n_fixed if reml else 0)
-    determined = nu > 0 and np.isfinite(at.r2)
-    sigma = float(np.sqrt(at.r2 / nu)) if determined else 0.0
+    determined = nu > 0 and np.isfinite(point.r2)
+    sigma = float(np.sqrt(point.r2 / nu)) if determined else 0.0
     sigma = sigma if A.sigma is None else A.sigma
-    root = at.RX
+    root = point.RX
     if len(root):
         root = lapack.dtrtrs(root, fixed.to_raw.T, lower=1)[0]
     constants = A.sum_log_weights + (2.0 * fixed.logdet if reml else 0.0)
@@ -185,7 +185,7 @@ def assemble(A, reml, solver, at, optimum, **random):
         A=A,
         reml=bool(reml),
         solver=solver,
-        coef=A.basis.raw_coef(at.beta),
+        coef=A.basis.raw_coef(point.beta),
         coef_cov=sigma**2 * root.T @ root,
         kept=kept,
         sigma=sigma,

@@ -199,9 +199,8 @@ def assemble(deviance, optimum, design, n_quadrature):
     GeneralizedResult
     """
     V = covariance_of_estimates(deviance, optimum.theta)
-    deviance.tol_now = deviance.tol_modes
-    deviance.evaluate(optimum.theta)
-    effects = raw_effects(deviance)
+    point = deviance.closely(optimum.theta)
+    effects = raw_effects(deviance, point)
     beta, psi = deviance.fixed(optimum.theta)
     fixed = deviance.sweeps.basis.fixed
     kept = np.zeros(fixed.n_raw, dtype=bool)
@@ -210,7 +209,7 @@ def assemble(deviance, optimum, design, n_quadrature):
     to_raw[deviance.at_beta, deviance.at_beta] = fixed.to_raw @ deviance.beta_basis
     V_raw = to_raw @ V @ to_raw.T
     return GeneralizedResult(
-        A=working_products(deviance),
+        A=working_products(deviance, point),
         reml=False,
         solver=deviance.elimination.name,
         coef=fixed.raw(beta),
@@ -227,19 +226,20 @@ def assemble(deviance, optimum, design, n_quadrature):
         psi_cov=V_raw[deviance.at_psi, deviance.at_psi],
         joint_cov=V_raw,
         n_quadrature=n_quadrature,
-        laplace_shift=laplace_shift(deviance, V),
+        laplace_shift=laplace_shift(deviance, point, V),
         fingerprint=fingerprint_of(design),
         **effects,
     )
 
 
-def laplace_shift(deviance, V):
+def laplace_shift(deviance, point, V):
     """How far quadrature would move the estimates, in standard errors.
 
     Parameters
     ----------
     deviance : LaplaceDeviance
-        At the optimum.
+    point : LaplacePoint
+        The optimum.
     V : ndarray of shape (m, m)
         Covariance of the estimates.
 
@@ -251,17 +251,18 @@ def laplace_shift(deviance, V):
     """
     if len(deviance.structures) != 1 or isinstance(deviance, QuadratureDeviance):
         return None
-    k, x = deviance.structures[0].n_effects, deviance.x
+    k, x = deviance.structures[0].n_effects, point.theta
     n_nodes = SHIFT_NODES.get(k)
     if n_nodes is None or n_nodes**k * deviance.sweeps.n > MOST_ROW_NODES:
         return None
     quadrature = QuadratureDeviance.beside(deviance, n_nodes)
     quadrature.tangent, quadrature.tol_now = deviance.tangent, SHIFT_TOL
-    if not np.isfinite(quadrature.evaluate(x).value):
+    near = quadrature.at(x)
+    if not np.isfinite(near.value):
         return None
     with np.errstate(all="ignore"):
-        quadrature.pieces()
-        step = 0.5 * V @ quadrature.refined(np.zeros(len(x)))
+        quadrature.pieces(near)
+        step = 0.5 * V @ quadrature.refined(near, np.zeros(len(x)))
     free = np.diag(V) > 0
     return float(np.abs(step[free] / np.sqrt(np.diag(V)[free])).max(initial=0.0))
 

@@ -240,7 +240,7 @@ def check_not_saturated(A, deviance, optimum):
     """
     if optimum.converged and np.abs(optimum.theta).max(initial=0.0) < SATURATING:
         return
-    r2 = deviance.evaluate(optimum.theta * SATURATING).r2
+    r2 = deviance.at(optimum.theta * SATURATING).r2
     # an infinite one is that of a factorisation which rounding has made fail
     if not (np.isinf(r2) or r2 <= SATURATED * A.gram[-1, -1]):
         return

@@ -12,12 +12,13 @@ from skmixed.likelihood.search.boundary import SINGULAR, singular_terms
 STEP = 3e-6
 
 
-def working_products(deviance):
-    """Cross-products of the working linear model at the point evaluated last.
+def working_products(deviance, point):
+    """Cross-products of the working linear model at a point.
 
     Parameters
     ----------
     deviance : LaplaceDeviance
+    point : LaplacePoint
 
     Returns
     -------
@@ -30,8 +31,8 @@ def working_products(deviance):
     ``Z'Wy = Z'W(eta - offset) + f``, ``X'Wy = X'W(eta - offset)`` and the penalised
     residual sum of squares is n.
     """
-    sweeps, state, p = deviance.sweeps, deviance.modes.state, deviance.p
-    beta, _ = deviance.fixed(deviance.x)
+    sweeps, state, p = deviance.sweeps, point.modes.state, deviance.p
+    beta, _ = deviance.fixed(point.theta)
     eta = state.eta if sweeps.offset is None else state.eta - sweeps.offset
     Weta = state.W * eta
     ZtXy = tuple(
@@ -42,10 +43,10 @@ def working_products(deviance):
     gram[:p, :p] = state.XtX
     gram[:p, p] = gram[p, :p] = sweeps.X @ Weta
     residual = [np.matmul(np.append(-beta, 1.0), block) for block in ZtXy]
-    roots = deviance.roots(deviance.x)
+    roots = deviance.roots(point.theta)
     fitted = sum(
         float(np.vdot(L @ u, r))
-        for L, u, r in zip(roots, deviance.modes.u, residual, strict=True)
+        for L, u, r in zip(roots, point.modes.u, residual, strict=True)
     )
     gram[p, p] = (
         sweeps.n + fitted + float(2.0 * gram[:p, p] @ beta - beta @ state.XtX @ beta)
@@ -78,37 +79,39 @@ def covariance_of_estimates(deviance, x):
 
 def hessian(deviance, x, free):
     """Hessian in some entries of x: exact, or differences of the exact gradient."""
-    deviance.tol_now = deviance.tol_modes
+    at = deviance.derivatives(deviance.closely(x))
     if deviance.exact:
-        deviance.evaluate(x)
-        return deviance.derivatives().hessian[np.ix_(free, free)]
-    deviance.evaluate(x)
-    at, H = deviance.derivatives().gradient[free], np.empty((len(free), len(free)))
+        return at.hessian[np.ix_(free, free)]
+    H = np.empty((len(free), len(free)))
     for row, i in enumerate(free):
         moved, step = x.copy(), STEP * max(1.0, abs(x[i]))
         moved[i] += step
-        deviance.tol_now = deviance.tol_modes
-        deviance.evaluate(moved)
-        H[row] = (deviance.slope()[free] - at) / step
+        there = deviance.derivatives(deviance.closely(moved))
+        H[row] = (there.gradient[free] - at.gradient[free]) / step
     return (H + H.T) / 2.0
 
 
-def raw_effects(deviance):
-    """What the result says of the random effects, at the point evaluated last.
+def raw_effects(deviance, point):
+    """What the result says of the random effects at a point.
+
+    Parameters
+    ----------
+    deviance : LaplaceDeviance
+    point : LaplacePoint
 
     Returns
     -------
     dict
         Of ``Lambdas``, ``modes``, ``means``, ``directions`` and ``singular_terms``.
     """
-    roots, pieces = deviance.roots(deviance.x), deviance.pieces()
+    roots, pieces = deviance.roots(point.theta), deviance.pieces(point)
     bases = deviance.sweeps.basis.random
     modes, means, Lambdas = [], [], []
     for basis, structure, L, u, P, e in zip(
         bases,
         deviance.structures,
         roots,
-        deviance.modes.u,
+        point.modes.u,
         pieces.Psi,
         pieces.e,
         strict=True,

@@ -292,8 +292,7 @@ def test_covariances_between_levels_are_the_same_by_columns():
         A = fit(name)[0].result_.A
         deviance = ProfiledDeviance(A, choose_elimination(A, regime), reml=True)
         theta = np.linspace(0.5, 0.9, deviance.n_theta)
-        deviance.evaluate(theta)
-        found = posterior.Posterior(deviance, sigma2=1.0)
+        found = posterior.Posterior(A, deviance.at(theta), sigma2=1.0)
         for pair in A.pairs:
             j, h, levels_j, levels_h = pair.first, pair.second, pair.rows, pair.indices
             own = found.factored.between(j, h, levels_j, levels_h)

@@ -118,10 +118,11 @@ def test_differences_of_gradients_are_the_exact_hessian(load, formula, regime):
     A = fit(formula, load().frame).result_.A
     exact = Fitted(fit_linear(A)).open.curvature.covariance
     result = fit_linear(A, solver=regime)
-    deviance = Fitted(result).open.deviance
-    hessian = exact_hessian(deviance, np.arange(2))
+    opened = Fitted(result).open
+    deviance, point = opened.deviance, opened.point
+    hessian = exact_hessian(deviance, point, np.arange(2))
     deviance.elimination.exact = False
-    differences = exact_hessian(deviance, np.arange(2))
+    differences = exact_hessian(deviance, point, np.arange(2))
     np.testing.assert_allclose(differences, hessian, rtol=SAME_THETA, atol=SAME_THETA)
     assert exact.shape == (3, 3)
 

@@ -75,12 +75,11 @@ def test_held_parameters_are_held(slopes):
         estimate = values_of(result, [parameter])[0]
         value = 0.9 * estimate
         restricted = held.hold(value)
-        restricted.evaluate(held.start())
-        deviance = held.deviance
-        sigma = np.exp(restricted.x[-1])
+        point = restricted.at(held.start()).whole
+        sigma = np.sqrt(point.sigma2)
         covariances = [
             sigma**2 * basis.raw_covariance(L @ L.T)
-            for basis, L in zip(held.bases, deviance.Lambdas, strict=True)
+            for basis, L in zip(held.bases, point.Lambdas, strict=True)
         ]
         if parameter.kind != "fixed":
             found = parameter.value(None, covariances, sigma)
@@ -95,15 +94,14 @@ def test_derivatives_of_restricted_deviances(slopes, kind):
     held = HeldParameter(result, parameter)
     deviance = held.hold(values_of(result, [parameter])[0] * 1.1 + 0.01)
     y = held.start() + 0.05
-    deviance.evaluate(y)
-    at, step = deviance.derivatives(), 1e-5
+    at, step = deviance.derivatives(deviance.at(y)), 1e-5
     for j in range(len(y)):
         sides = []
         for sign in (1, -1):
             moved = y.copy()
             moved[j] += sign * step
-            value = deviance.evaluate(moved).value
-            sides.append((value, deviance.derivatives().gradient))
+            point = deviance.at(moved)
+            sides.append((point.value, deviance.derivatives(point).gradient))
         slope = (sides[0][0] - sides[1][0]) / (2 * step)
         bend = (sides[0][1] - sides[1][1]) / (2 * step)
         scale = np.abs(at.hessian).max()
@@ -286,7 +284,7 @@ def test_drawn_cross_products_have_the_law_of_the_model(load, formula):
 def test_refits_find_the_optimum(slopes):
     refitter = Refitter(slopes.result_)
     fit = refitter.fit(refitter.A)
-    at_estimates = slopes.fitted_.open.deviance.at.value
+    at_estimates = slopes.fitted_.open.point.value
     assert fit.criterion == pytest.approx(at_estimates, abs=SAME_DEVIANCE)
     np.testing.assert_allclose(fit.coef, slopes.fixed_effects_, rtol=SAME_THETA)
 

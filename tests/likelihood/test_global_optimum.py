@@ -50,8 +50,7 @@ def test_no_other_start_leads_to_a_better_optimum(kind, index):
 
 def shortfall(fit):
     """What the log-likelihood of a fit lacks of the best of many descents."""
-    deviance = reopen(fit)
-    here = deviance.evaluate(deviance.theta).value
+    deviance, here = reopen(fit)
     with np.errstate(all="ignore"):
         best = best_of_many_starts(deviance, lambda start: descend(deviance, start, {}))
-    return 0.5 * (here - best.value)
+    return 0.5 * (here.value - best.value)

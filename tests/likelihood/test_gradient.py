@@ -61,8 +61,7 @@ def slope(function, theta):
 
 
 def derivatives_at(deviance, theta):
-    deviance.evaluate(theta)
-    return deviance.derivatives()
+    return deviance.derivatives(deviance.at(theta))
 
 
 def assert_close(ours, expected, scale, tolerance):
@@ -83,10 +82,11 @@ def test_deviance_is_the_textbook_one(index, regime, reml):
         Psis.append(root @ root.T)
     expected = textbook(design, Psis, reml=reml)
     owed = A.sum_log_weights + (2 * A.basis.fixed.logdet if reml else 0)
-    value = deviance.evaluate(theta).value - owed
+    point = deviance.at(theta)
+    value = point.value - owed
     assert_close(value, expected.deviance, len(design.y), SAME_DENSE)
     assert_close(
-        np.sqrt(deviance.at.r2 / deviance.nu),
+        np.sqrt(point.sigma2),
         expected.sigma,
         expected.sigma,
         SAME_DENSE,
@@ -98,7 +98,7 @@ def test_deviance_is_the_textbook_one(index, regime, reml):
 def test_gradient_is_the_slope_of_the_deviance(index, regime, reml):
     deviance = deviance_of(random_design(index), regime, reml)
     theta = some_theta(deviance)
-    expected = slope(lambda at: deviance.evaluate(at).value, theta)
+    expected = slope(lambda at: deviance.at(at).value, theta)
     scale = deviance.A.n_obs + np.abs(expected).max()
     gradient = derivatives_at(deviance, theta).gradient
     assert_close(gradient, expected, scale, SAME_DENSE)
@@ -125,7 +125,8 @@ def test_crossed_factors_have_an_exact_hessian_where_it_is_asked_for(index, reml
     theta = some_theta(deviance)
     plain = derivatives_at(deviance, theta)
     Lambdas = deviance.relative_factors(theta)
-    deviance.elimination = deviance.elimination.curved(Lambdas)
+    curved = deviance.elimination.curved(Lambdas)
+    deviance = ProfiledDeviance(deviance.A, curved, reml)
     found = derivatives_at(deviance, theta)
     assert deviance.exact
     assert not deviance.elimination.plain.exact
@@ -155,15 +156,15 @@ def test_regimes_agree(index, regime, reml, size):
     design = random_design(index)
     dense, other = (deviance_of(design, name, reml) for name in ("dense", regime))
     theta = size * some_theta(dense)
-    expected, found = dense.evaluate(theta), other.evaluate(theta)
+    expected, found = points = dense.at(theta), other.at(theta)
     n = dense.A.n_obs
     assert_close(found.value, expected.value, n, SAME_ALGEBRA)
     assert_close(found.r2, expected.r2, expected.r2, SAME_ALGEBRA)
-    expected, found = dense.derivatives(), other.derivatives()
+    for ours, theirs in zip(found.factored.P, expected.factored.P, strict=True):
+        assert_close(ours, theirs, n, SAME_ALGEBRA)
+    expected, found = map(type(dense).derivatives, (dense, other), points)
     scale = n + np.abs(expected.gradient).max()
     assert_close(found.gradient, expected.gradient, scale, SAME_ALGEBRA)
-    for ours, theirs in zip(other.factored.P, dense.factored.P, strict=True):
-        assert_close(ours, theirs, n, SAME_ALGEBRA)
 
 
 @every_regime
@@ -172,11 +173,12 @@ def test_derivatives_at_a_known_sigma(index, regime, reml):
     design = random_design(index)
     free, deviance = (deviance_of(design, regime, reml, s) for s in (None, KNOWN))
     theta = some_theta(deviance)
-    at, nu = free.evaluate(theta), free.nu
+    at = free.at(theta)
+    nu = at.nu
     rest = at.value - nu * (1.0 + np.log(2.0 * np.pi * at.r2 / nu))
     expected = rest + nu * np.log(2.0 * np.pi * KNOWN**2) + at.r2 / KNOWN**2
-    assert_close(deviance.evaluate(theta).value, expected, nu, SAME_ALGEBRA)
-    expected = slope(lambda x: deviance.evaluate(x).value, theta)
+    assert_close(deviance.at(theta).value, expected, nu, SAME_ALGEBRA)
+    expected = slope(lambda x: deviance.at(x).value, theta)
     found = derivatives_at(deviance, theta)
     scale = deviance.A.n_obs + np.abs(expected).max()
     assert_close(found.gradient, expected, scale, SAME_DENSE)

@@ -65,7 +65,7 @@ def deviance_of(design, family, regime=None):
 
 
 def differences(deviance, x, of):
-    """Central differences of what ``of()`` says after an evaluation."""
+    """Central differences of what is said of a point."""
     rows = []
     for i in range(len(x)):
         sides = []
@@ -73,10 +73,8 @@ def differences(deviance, x, of):
             moved = x.copy()
             moved[i] += sign * STEP
             deviance.tol_now = EXACT_MODES
-            deviance.evaluate(moved)
-            sides.append(of())
+            sides.append(of(deviance.at(moved)))
         rows.append((sides[0] - sides[1]) / (2.0 * STEP))
-    deviance.evaluate(x)
     return np.array(rows)
 
 
@@ -84,9 +82,10 @@ def differences(deviance, x, of):
 def test_gradient_is_that_of_differences(family, structure, regime):
     design = generalized_design(family, structure)
     deviance, x = deviance_of(design, family, regime)
-    assert np.isfinite(deviance.evaluate(x).value)
-    gradient = deviance.derivatives().gradient
-    found = differences(deviance, x, lambda: deviance.at.value)
+    point = deviance.at(x)
+    assert np.isfinite(point.value)
+    gradient = deviance.derivatives(point).gradient
+    found = differences(deviance, x, lambda point: point.value)
     scale = max(1.0, np.abs(gradient).max())
     np.testing.assert_allclose(gradient / scale, found / scale, atol=BY_DIFFERENCES)
 
@@ -96,9 +95,8 @@ def test_gradient_is_that_of_differences(family, structure, regime):
 def test_hessian_of_one_factor_is_that_of_differences(name, structure):
     family = FAMILIES[name]
     deviance, x = deviance_of(generalized_design(family, structure), family)
-    deviance.evaluate(x)
-    hessian = deviance.derivatives().hessian
-    found = differences(deviance, x, lambda: deviance.derivatives().gradient)
+    hessian = deviance.derivatives(deviance.at(x)).hessian
+    found = differences(deviance, x, lambda at: deviance.derivatives(at).gradient)
     scale = max(1.0, np.abs(hessian).max())
     np.testing.assert_allclose(hessian / scale, found / scale, atol=BY_DIFFERENCES)
 
@@ -109,7 +107,7 @@ def test_value_is_that_of_brute_force(structure):
     family = family_of("poisson", "log")
     design = generalized_design(family, structure)
     deviance, x = deviance_of(design, family)
-    value = deviance.evaluate(x).value
+    value = deviance.at(x).value
     sweeps = deviance.sweeps
     Z, L = [], []
     for j, root in enumerate(deviance.roots(x)):

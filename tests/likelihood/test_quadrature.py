@@ -43,9 +43,8 @@ def test_gradient_is_that_of_differences(name, structure, n_nodes):
     deviance, _, x = quadrature_of(
         generalized_design(family, structure), family, n_nodes
     )
-    deviance.evaluate(x)
-    gradient = deviance.derivatives().gradient
-    found = differences(deviance, x, lambda: deviance.at.value)
+    gradient = deviance.derivatives(deviance.at(x)).gradient
+    found = differences(deviance, x, lambda point: point.value)
     scale = max(1.0, np.abs(gradient).max())
     np.testing.assert_allclose(gradient / scale, found / scale, atol=BY_DIFFERENCES)
 
@@ -57,15 +56,15 @@ def test_one_node_is_laplace(name, structure):
     deviance, laplace, x = quadrature_of(
         generalized_design(family, structure), family, 1
     )
-    expected = laplace.evaluate(x).value
-    assert deviance.evaluate(x).value == pytest.approx(expected, rel=SAME_VALUE)
+    expected = laplace.at(x).value
+    assert deviance.at(x).value == pytest.approx(expected, rel=SAME_VALUE)
 
 
 def test_many_nodes_are_the_integral():
     family = family_of("binomial", "logit")
     design = generalized_design(family, "intercept")
     deviance, _, x = quadrature_of(design, family, 25)
-    value, sweeps = deviance.evaluate(x).value, deviance.sweeps
+    value, sweeps = deviance.at(x).value, deviance.sweeps
     beta, psi = deviance.fixed(x)
     fixed = beta @ sweeps.X + sweeps.offset
     sd = deviance.roots(x)[0][0, 0] * sweeps.columns[sweeps.places[0][0]][0]

@@ -111,15 +111,15 @@ def test_derivatives_are_those_of_differences(name, by):
     theta = fit(f"{name}(time | id{by})").theta_
     theta = theta + 0.1 * np.cos(np.arange(len(theta)))
     deviance = ProfiledDeviance(products, Patterns(products), True)
-    deviance.evaluate(theta)
-    at = deviance.derivatives() if len(theta) else None
+    at = deviance.derivatives(deviance.at(theta)) if len(theta) else None
     for j in range(len(theta)):
         values, gradients = [], []
         for sign in (1.0, -1.0):
             moved = theta.copy()
             moved[j] += sign * STEP
-            values.append(deviance.evaluate(moved).value)
-            gradients.append(deviance.derivatives().gradient)
+            point = deviance.at(moved)
+            values.append(point.value)
+            gradients.append(deviance.derivatives(point).gradient)
         size = 1.0 + np.abs(at.hessian).max()
         slope, bend = ((a - b) / (2 * STEP) for a, b in (values, gradients))
         np.testing.assert_allclose(at.gradient[j], slope, atol=SAME_DIFFERENCES * size)

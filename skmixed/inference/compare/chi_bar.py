@@ -103,13 +103,12 @@ def cone_metric(small, large, difference):
     """
     own, raw = large.A.basis.random, embed(small, large, difference)
     roots = [old.coordinates @ root for old, root in zip(own, raw, strict=True)]
-    deviance = open_at(large.A, False, roots)
+    deviance, point = open_at(large.A, False, roots)
     inverses = [basis.coordinates for basis in deviance.A.basis.random]
-    f = deviance.scores(deviance.factored.F)
-    units, inside, shapes = raw_units(deviance, difference, inverses)
+    units, inside, shapes = raw_units(deviance, point.theta, difference, inverses)
     if not deviance.exact:
         return np.eye(sum(inside)), shapes
-    K = trace_terms(deviance.factored, f, units, large.n_obs)
+    K = trace_terms(point.factored, point.scores, units, large.n_obs)
     inside = np.append(inside, False)
     outside = ~inside
     outside[-1] = large.A.sigma is None  # the direction of sigma^2
@@ -120,13 +119,14 @@ def cone_metric(small, large, difference):
     return 0.5 * (K[np.ix_(inside, inside)] - across @ rest @ across.T), shapes
 
 
-def raw_units(deviance, difference, inverses):
+def raw_units(deviance, theta, difference, inverses):
     """Directions of all covariances, those of the cone in their blocks' order.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
-        Of the larger model, evaluated.
+        Of the larger model.
+    theta : ndarray of shape (m,)
     difference : Difference
     inverses : list of ndarray of shape (k_j, k_j)
         From raw to scale-free random effects.
@@ -141,7 +141,7 @@ def raw_units(deviance, difference, inverses):
     for j, (structure, inverse) in enumerate(
         zip(deviance.structures, inverses, strict=True)
     ):
-        raw = structure.tangent(deviance.theta[deviance.spans[j]])
+        raw = structure.tangent(theta[deviance.spans[j]])
         cone, rows = set(), []
         for _, effects, shape in (b for b in difference.blocks if b.factor == j):
             shapes.append(shape)

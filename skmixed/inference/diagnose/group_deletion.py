@@ -134,8 +134,8 @@ def estimates(start):
         nothing = np.full(p, np.nan)
         unknown = tuple(np.full_like(one, np.nan) for one in start.covariances)
         return nothing, nothing, np.nan, unknown
-    deviance = reopen(start)
-    optimum = minimise(deviance, deviance.theta, tol=TOLERANCE)
+    deviance, point = reopen(start)
+    optimum = minimise(deviance, point.theta, tol=TOLERANCE)
     found = deviance, optimum
     thin = thin_directions(deviance, optimum.theta)
     if thin or optimum.flat or not optimum.converged:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmixed.inference.opened.curvature import directions, whitening_root
+from skmixed.inference.opened.curvature import whitening_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import exact_elimination
 
@@ -44,14 +44,14 @@ class KenwardRoger:
     label = "Kenward and Roger's degrees of freedom and standard errors"
 
     def __init__(self, opened):
-        result, deviance = opened.result, opened.deviance
+        result, deviance, point = opened.result, opened.deviance, opened.point
         if not deviance.exact:
             exact = exact_elimination(deviance.A)
             deviance = ProfiledDeviance(deviance.A, exact, result.reml)
-            deviance.evaluate(opened.theta)
-        self.root = whitening_root(result, deviance.at.RX)
+            point = deviance.at(opened.theta)
+        self.root = whitening_root(result, point.RX)
         observed = opened.curvature if result.residual is not None else None
-        self.N, self.W, adjustment = information(deviance, observed)
+        self.N, self.W, adjustment = information(deviance, point, observed)
         self.covariance = (
             result.sigma**2
             * self.root.T
@@ -149,13 +149,14 @@ def match_moments(q, A1, A2):
     return float(scaling), float(df)
 
 
-def information(deviance, observed=None):
+def information(deviance, point, observed=None):
     """Derivatives, inverse information and adjustment, whitened and with sigma = 1.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
-        With an exact regime, evaluated.
+        With an exact regime.
+    point : ProfiledPoint
     observed : Curvature, optional
         Whose covariance of the variance parameters takes the place of the inverse
         expected information, as in SAS and mmrm.
@@ -168,20 +169,19 @@ def information(deviance, observed=None):
         Covariance of the variance parameters; zero in V where sigma is known.
     adjustment : ndarray of shape (p, p)
     """
-    factored, p = deviance.factored, deviance.A.n_fixed
-    whitened, _, _ = directions(deviance)
+    factored, p = point.factored, deviance.A.n_fixed
     units = [
-        structure.tangent(deviance.theta[span])
+        structure.tangent(point.theta[span])
         for structure, span in zip(deviance.structures, deviance.spans, strict=True)
     ]
-    N, M = fixed_effects_terms(factored, whitened, units)
+    N, M = fixed_effects_terms(factored, point.whitened, units)
     m = len(N) - 1
     if observed is not None:
         W = observed.covariance.copy()
         W[m] *= 2.0  # from log sigma to sigma^2, which is the direction V
         W[:, m] *= 2.0
     else:
-        K = trace_terms(factored, deviance.f, units, deviance.A.n_obs)
+        K = trace_terms(factored, point.scores, units, deviance.A.n_obs)
         if deviance.A.sigma is None:
             W = expected_covariance(N, M, K)
         else:

@@ -63,16 +63,16 @@ def evaluate_held(A, origin):
     FitResult
         Without a likelihood, which is not maximised.
     """
-    deviance = open_held(A, origin)
+    deviance, point = open_held(A, origin)
     optimum = Optimum(
-        deviance.theta,
-        deviance.at.value,
+        point.theta,
+        point.value,
         decrement=origin.decrement,
         n_iter=origin.n_iter,
         converged=origin.converged,
     )
     found = finish(A, deviance, optimum)
-    root = whitening_root(found, deviance.at.RX)
+    root = whitening_root(found, point.RX)
     return replace(
         found,
         sigma=origin.sigma,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmixed.likelihood.criterion.profiled import ProfiledDeviance, whiten
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance, ProfiledPoint
 
 # Columns of Lambda shorter than this are at the boundary, as in the fit.
 ZERO = 1e-4
@@ -21,7 +21,8 @@ class Curvature:
     Parameters
     ----------
     deviance : ProfiledDeviance
-        Evaluated at the estimates.
+    point : ProfiledPoint
+        At the estimates.
     free : ndarray of int of shape (m,)
         Positions of the parameters in theta that are not at the boundary.
     covariance : ndarray of shape (m + 1, m + 1)
@@ -47,6 +48,7 @@ class Curvature:
     """
 
     deviance: ProfiledDeviance
+    point: ProfiledPoint
     free: np.ndarray
     covariance: np.ndarray
     slopes: np.ndarray
@@ -69,69 +71,72 @@ class Curvature:
         One evaluation where the regime has the exact Hessian (one factor, or a small
         design); else two gradients per parameter.
         """
-        deviance = opened.deviance
-        free = free_parameters(deviance)
-        d, slopes = directions(deviance)[1:]
+        deviance, point = opened.deviance, opened.point
+        free = free_parameters(deviance, point.theta)
+        d, slopes = directions(deviance, point)
         if opened.estimation is opened:
-            covariance = joint_covariance(deviance, free, d[free])
+            covariance = joint_covariance(deviance, point, free, d[free])
         else:
             covariance = opened.estimation.curvature.covariance
         return cls(
             deviance=deviance,
+            point=point,
             free=free,
             covariance=covariance,
             slopes=slopes[free],
-            root=whitening_root(opened.result, deviance.at.RX),
+            root=whitening_root(opened.result, point.RX),
         )
 
 
-def joint_covariance(deviance, free, d):
+def joint_covariance(deviance, point, free, d):
     """Asymptotic covariance of the free theta and log sigma, of shape (m + 1, m + 1).
 
     Parameters
     ----------
     deviance : ProfiledDeviance
-        Evaluated at its optimum.
+    point : ProfiledPoint
+        Its optimum.
     free : ndarray of int of shape (m,)
     d : ndarray of shape (m,)
         ``f'dPsi f`` in the free theta.
     """
     joint = np.zeros((len(free) + 1, len(free) + 1))
     if deviance.A.sigma is not None:
-        joint[:-1, :-1] = 2.0 * determined_inverse(exact_hessian(deviance, free))
+        joint[:-1, :-1] = 2.0 * determined_inverse(exact_hessian(deviance, point, free))
         return joint
-    nu, d = deviance.nu, d / deviance.at.r2
-    joint[:-1, :-1] = exact_hessian(deviance, free) + nu * np.outer(d, d)
+    nu, d = point.nu, d / point.r2
+    joint[:-1, :-1] = exact_hessian(deviance, point, free) + nu * np.outer(d, d)
     joint[:-1, -1] = joint[-1, :-1] = 2.0 * nu * d
     joint[-1, -1] = 4.0 * nu
     return 2.0 * determined_inverse(joint)
 
 
-def free_parameters(deviance):
+def free_parameters(deviance, theta):
     """Positions in theta of the parameters that are not at the boundary.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
+    theta : ndarray of shape (m,)
 
     Returns
     -------
     ndarray of int
     """
     free = [
-        structure.inside(deviance.theta[span], ZERO)
+        structure.inside(theta[span], ZERO)
         for structure, span in zip(deviance.structures, deviance.spans, strict=True)
     ]
     return np.flatnonzero(np.concatenate(free))
 
 
-def exact_hessian(deviance, free):
+def exact_hessian(deviance, point, free):
     """Hessian of the profiled criterion in the free parameters.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
-        Evaluated at some theta; it is evaluated there again at the end.
+    point : ProfiledPoint
     free : ndarray of int of shape (m,)
 
     Returns
@@ -141,48 +146,38 @@ def exact_hessian(deviance, free):
         information only.
     """
     if deviance.exact:
-        return deviance.derivatives().hessian[np.ix_(free, free)]
-    theta, columns = deviance.theta, []
-    try:
-        for j in free:
-            step = STEP * max(abs(theta[j]), 0.1)
-            sides = []
-            for moved in (theta[j] + step, theta[j] - step):
-                at = theta.copy()
-                at[j] = moved
-                deviance.evaluate(at)
-                sides.append(deviance.derivatives().gradient[free])
-            columns.append((sides[0] - sides[1]) / (2.0 * step))
-    finally:  # whoever interrupts this finds it at the estimates next time
-        deviance.evaluate(theta)
+        return deviance.derivatives(point).hessian[np.ix_(free, free)]
+    theta, columns = point.theta, []
+    for j in free:
+        step = STEP * max(abs(theta[j]), 0.1)
+        sides = []
+        for moved in (theta[j] + step, theta[j] - step):
+            beside = theta.copy()
+            beside[j] = moved
+            sides.append(deviance.derivatives(deviance.at(beside)).gradient[free])
+        columns.append((sides[0] - sides[1]) / (2.0 * step))
     hessian = np.reshape(columns, (len(free), len(free)))
     return (hessian + hessian.T) / 2
 
 
-def directions(deviance):
+def directions(deviance, point):
     """Derivatives in theta of r^2 and of the fixed effects' information.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
+    point : ProfiledPoint
 
     Returns
     -------
-    whitened : list of ndarray of shape (k_j, p, G_j)
-        ``F_X R^-T``.
     d : ndarray of shape (m,)
         ``f'dPsi f``.
     slopes : ndarray of shape (m, p, p)
         ``R^-1 F_X'dPsi F_X R^-T``.
     """
-    p = deviance.A.n_fixed
-    F = deviance.factored.F
-    f = deviance.scores(F)
-    whitened = whiten([block[:, :p] for block in F], deviance.at.RX)
-    D = [deviance.psi_directions(j) for j in range(len(f))]
-    _, d = deviance.mean_directions(f, whitened, D)
-    slopes = deviance.fixed_directions(whitened, D).reshape(len(d), p, p)
-    return whitened, d, slopes
+    p, D = deviance.A.n_fixed, deviance.psi_directions(point)
+    _, d = deviance.mean_directions(point, D)
+    return d, deviance.fixed_directions(point, D).reshape(len(d), p, p)
 
 
 def whitening_root(result, RX):

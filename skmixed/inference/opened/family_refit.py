@@ -99,6 +99,7 @@ class FamilyRefitter:
         optimum = search_generalized(
             deviance, self.start, tol=tol, max_iter=MOST_EVALUATIONS
         )
+        point = deviance.at(optimum.theta)
         beta, psi = deviance.fixed(optimum.theta)
         roots = [
             basis.raw(root)
@@ -108,29 +109,28 @@ class FamilyRefitter:
         ]
         return FamilyRefit(
             coef=sweeps.basis.fixed.raw(beta),
-            coef_cov=self.coef_covariance(),
+            coef_cov=self.coef_covariance(point),
             covariances=[root @ root.T for root in roots],
             psi=psi,
             criterion=optimum.value,
             converged=optimum.converged,
-            information=self.information(),
+            information=self.information(point),
         )
 
-    def information(self):
-        """Smallest eigenvalue of X'WX at the point whose derivatives were taken."""
-        deviance = self.deviance
-        B, XtX = deviance.beta_basis, deviance.modes.state.XtX
+    def information(self, point):
+        """Smallest eigenvalue of X'WX at a point whose derivatives were taken."""
+        B, XtX = self.deviance.beta_basis, point.modes.state.XtX
         if not len(B):
             return 1.0
         return float(np.linalg.eigvalsh(B.T @ XtX @ B / self.sweeps.n)[0])
 
-    def coef_covariance(self):
-        """Covariance of the fixed effects at the point evaluated last."""
+    def coef_covariance(self, point):
+        """Covariance of the fixed effects at a point."""
         deviance = self.deviance
-        H = deviance.derivatives().hessian
+        H = deviance.derivatives(point).hessian
         free = np.ones(len(H), dtype=bool)
         for structure, span in zip(deviance.structures, deviance.spans, strict=True):
-            free[span] = structure.inside(deviance.x[span], FLOOR)
+            free[span] = structure.inside(point.theta[span], FLOOR)
         own = np.zeros_like(H)
         own[np.ix_(free, free)] = 2.0 * np.linalg.pinv(
             H[np.ix_(free, free)], rcond=1e-12, hermitian=True

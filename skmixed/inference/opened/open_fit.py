@@ -20,28 +20,26 @@ class OpenFit:
     ----------
     result : FitResult
         With at least one random term, or a residual covariance.
-    deviance : ProfiledDeviance, optional
-        As :func:`reopen` makes it, where it is at hand.
 
     Attributes
     ----------
     deviance : ProfiledDeviance
-        Evaluated at the estimates, in a scale-free basis. Who evaluates it elsewhere
-        brings it back.
+        In a scale-free basis.
+    point : ProfiledPoint
+        At the estimates.
     """
 
-    def __init__(self, result, deviance=None):
+    def __init__(self, result):
         self.result = result
-        self.deviance = reopen(result) if deviance is None else deviance
-        self.theta = self.deviance.theta
+        self.deviance, self.point = reopen(result)
+        self.theta = self.point.theta
         self.parts = {}
 
-    def elsewhere(self, theta):
-        """Return another deviance of the same likelihood, evaluated at some theta."""
+    @cached_property
+    def plain(self):
+        """The deviance by the elimination that takes steps."""
         own = self.deviance
-        other = ProfiledDeviance(own.A, own.elimination.plain, own.reml)
-        other.evaluate(theta)
-        return other
+        return ProfiledDeviance(own.A, own.elimination.plain, own.reml)
 
     @cached_property
     def estimation(self):
@@ -54,11 +52,8 @@ class OpenFit:
 
     def neighbour(self, theta):
         """The posterior at another theta, with the residual variance profiled out."""
-        deviance = self.elsewhere(theta)
-        profile = deviance
-        if self.estimation is not self:
-            profile = self.estimation.elsewhere(theta)
-        return Posterior(deviance, profile.sigma2)
+        sigma2 = self.estimation.plain.at(theta).sigma2
+        return Posterior(self.deviance.A, self.plain.at(theta), sigma2)
 
     @cached_property
     def curvature(self):
@@ -68,7 +63,7 @@ class OpenFit:
     @cached_property
     def posterior(self):
         """The random effects given the data."""
-        return Posterior(self.deviance, self.result.sigma**2)
+        return Posterior(self.deviance.A, self.point, self.result.sigma**2)
 
     @cached_property
     def mode_covariances(self):
@@ -117,21 +112,21 @@ def reopen(result):
 
     Returns
     -------
-    ProfiledDeviance
-        Evaluated at the estimates, in a scale-free basis.
+    deviance : ProfiledDeviance
+        In a scale-free basis.
+    point : ProfiledPoint
+        At the estimates.
     """
     if result.held_from is not None:
         return open_held(result.A, result.held_from)
     if result.residual is not None:
         products = result.residual.products
         deviance = ProfiledDeviance(products, Patterns(products), result.reml)
-        deviance.evaluate(result.residual.theta)
-        return deviance
-    deviance = open_at(result.A, result.reml, result.Lambdas)
+        return deviance, deviance.at(result.residual.theta)
+    deviance, theta = set_up(result.A, result.reml, result.Lambdas)
     if result.singular:
-        deviance.elimination = deviance.elimination.plain
-        deviance.evaluate(at_boundary(deviance))
-    return deviance
+        return deviance, deviance.at(at_boundary(deviance, theta))
+    return curved_at(deviance, theta)
 
 
 def open_at(A, reml, roots):
@@ -147,16 +142,25 @@ def open_at(A, reml, roots):
 
     Returns
     -------
-    ProfiledDeviance
-        Evaluated there, in a scale-free basis.
+    deviance : ProfiledDeviance
+        In a scale-free basis.
+    point : ProfiledPoint
     """
+    return curved_at(*set_up(A, reml, roots))
+
+
+def set_up(A, reml, roots):
+    """Give the deviance, and theta of some covariances; see :func:`open_at`."""
     own = scale_free(A)
     deviance = ProfiledDeviance(own, choose_elimination(own), reml)
-    theta = theta_of(deviance, A.basis, roots)
-    Lambdas = deviance.relative_factors(theta)
-    deviance.elimination = deviance.elimination.curved(Lambdas)
-    deviance.evaluate(theta)
-    return deviance
+    return deviance, theta_of(deviance, A.basis, roots)
+
+
+def curved_at(deviance, theta):
+    """Give a deviance with an exact Hessian near theta, if to be had, and its point."""
+    elimination = deviance.elimination.curved(deviance.relative_factors(theta))
+    deviance = ProfiledDeviance(deviance.A, elimination, deviance.reml)
+    return deviance, deviance.at(theta)
 
 
 def open_held(A, origin):
@@ -170,8 +174,10 @@ def open_held(A, origin):
 
     Returns
     -------
-    ProfiledDeviance
-        Evaluated at the other's estimates, in its scale-free basis.
+    deviance : ProfiledDeviance
+        In the other's scale-free basis.
+    point : ProfiledPoint
+        At the other's estimates.
     """
     bases = [
         new.mixture(old)
@@ -181,10 +187,10 @@ def open_held(A, origin):
     ]
     own = change_basis(A, bases)
     deviance = ProfiledDeviance(own, choose_elimination(own), origin.reml)
-    deviance.evaluate(theta_of(deviance, A.basis, origin.Lambdas))
-    if origin.singular:
-        deviance.evaluate(at_boundary(deviance))
-    return deviance
+    theta = theta_of(deviance, A.basis, origin.Lambdas)
+    return deviance, deviance.at(
+        at_boundary(deviance, theta) if origin.singular else theta
+    )
 
 
 def theta_of(deviance, basis, roots):
@@ -212,10 +218,10 @@ def theta_of(deviance, basis, roots):
     return np.concatenate([np.zeros(0), *parts])
 
 
-def at_boundary(deviance):
+def at_boundary(deviance, theta):
     """Theta with what the fit found to be zero exactly zero, of shape (m,)."""
     parts = [
-        structure.snap(deviance.theta[span], ZERO)
+        structure.snap(theta[span], ZERO)
         for structure, span in zip(deviance.structures, deviance.spans, strict=True)
     ]
     return np.concatenate(parts)

@@ -11,11 +11,12 @@ CHUNK_ROWS = 16_384
 
 
 class Posterior:
-    """What predictions need of a likelihood at the theta it was evaluated at.
+    """What predictions need of a likelihood at a point.
 
     Parameters
     ----------
-    deviance : ProfiledDeviance
+    A : CrossProducts
+    point : ProfiledPoint
     sigma2 : float
         Residual variance.
 
@@ -34,17 +35,12 @@ class Posterior:
     where w is zero for the groups that the fit did not see.
     """
 
-    def __init__(self, deviance, sigma2):
-        factored, at = deviance.factored, deviance.at
-        self.A, self.basis = deviance.A, deviance.A.basis
-        self.factored = factored
-        self.Lambdas, self.RX = deviance.Lambdas, at.RX
-        self.sigma2 = sigma2
-        F = factored.F
-        self.F = [block[:, :-1] for block in F]
-        self.f = [np.matmul(np.append(-at.beta, 1.0), block) for block in F]
-        self.beta = at.beta
-        self.blocks = factored.P
+    def __init__(self, A, point, sigma2):
+        self.A, self.basis, self.sigma2 = A, A.basis, sigma2
+        self.factored, self.Lambdas = point.factored, point.Lambdas
+        self.beta, self.RX, self.f = point.beta, point.RX, point.scores
+        self.F = [block[:, :-1] for block in self.factored.F]
+        self.blocks = self.factored.P
 
     def loadings(self, rows):
         """``w = D z`` of every factor, zero for unseen groups, and clipped codes."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from skmixed.inference.opened.open_fit import reopen
 from skmixed.likelihood.covariance.structure import lifted
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.search.boundary import leave_boundary
 from skmixed.likelihood.search.optimize import minimise
 
@@ -46,11 +47,10 @@ class Refitter:
     """
 
     def __init__(self, result):
-        self.deviance = reopen(result)
+        self.deviance, point = reopen(result)
         self.A = self.deviance.A
-        self.Lambdas = self.deviance.Lambdas
-        self.beta = self.deviance.at.beta
-        self.start = self.deviance.theta.copy()
+        self.Lambdas, self.beta = point.Lambdas, point.beta
+        self.start = point.theta.copy()
         for place, is_log in self.deviance.scales:
             self.start[place] = lifted(self.start[place], is_log, FLOOR, FLOOR)
 
@@ -65,20 +65,20 @@ class Refitter:
         -------
         Refit
         """
-        deviance = self.deviance
-        deviance.elimination = deviance.elimination.plain.with_columns(A)
+        elimination = self.deviance.elimination.plain.with_columns(A)
+        deviance = ProfiledDeviance(A, elimination, self.deviance.reml)
         optimum = minimise(deviance, self.start, tol=TOL)
         optimum = leave_boundary(deviance, optimum, tol=TOL)
-        at = deviance.evaluate(optimum.theta)
-        sigma = float(np.sqrt(deviance.sigma2))
+        point = deviance.at(optimum.theta)
+        sigma = float(np.sqrt(point.sigma2))
         roots = [
             sigma * basis.raw(Lambda)
-            for basis, Lambda in zip(A.basis.random, deviance.Lambdas, strict=True)
+            for basis, Lambda in zip(A.basis.random, point.Lambdas, strict=True)
         ]
         return Refit(
-            coef=A.basis.raw_coef(at.beta),
+            coef=A.basis.raw_coef(point.beta),
             covariances=[root @ root.T for root in roots],
             sigma=sigma,
-            criterion=at.value,
+            criterion=point.value,
             converged=optimum.converged,
         )

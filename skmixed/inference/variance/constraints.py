@@ -184,7 +184,11 @@ class HeldParameter:
         restricted, kind = self.restricted, self.parameter.kind
         if kind == "fixed":
             p = len(self.along)
-            self.deviance.elimination.B[:p, -1] = -(value - self.known) * self.along
+            held = self.deviance.elimination
+            B = held.B.copy()
+            B[:p, -1] = -(value - self.known) * self.along
+            elimination = TransformedElimination(held.inner, B)
+            restricted.deviance = ScaledDeviance(self.deviance.A, elimination)
         elif kind == "sigma":
             restricted.origin[-1] = np.log(value)
         elif kind == "sd":
@@ -273,7 +277,7 @@ class HeldParameter:
         float
         """
         self.estimate = estimate
-        return self.hold(estimate).evaluate(self.start()).value
+        return self.hold(estimate).at(self.start()).value
 
     def deviance_rise(self, estimate):
         """What holding the parameter at its estimate adds to the fit's deviance.

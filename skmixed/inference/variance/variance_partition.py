@@ -233,7 +233,7 @@ def relative_gradients(opened, moments):
     for j, (S, structure, span) in enumerate(
         zip(moments, deviance.structures, deviance.spans, strict=True)
     ):
-        gradients[j, span] = structure.gradient(deviance.theta[span], S)
+        gradients[j, span] = structure.gradient(opened.theta[span], S)
     return gradients[:, opened.curvature.free]
 
 
@@ -258,13 +258,12 @@ def profile_bounds(fit, confidence_level):
         Where the criterion exceeds its minimum by the quantile of chi-square(1).
     """
     opened = fit.open.estimation
-    deviance = opened.elsewhere(opened.theta)
     S = scale_free_moments(opened, fit.moments)[0][0, 0]
-    best, theta = deviance.at.value, abs(float(deviance.theta[0]))
+    best, theta = opened.point.value, abs(float(opened.theta[0]))
     bound = best + stats.chi2.ppf(confidence_level, 1)
 
     def excess(value):
-        return deviance.evaluate(np.array([value])).value - bound
+        return opened.plain.at(np.array([value])).value - bound
 
     lower, upper = 0.0, max(2.0 * theta, 1.0)
     if excess(0.0) > 0:

@@ -122,10 +122,12 @@ def working_scale(curvature, parameter, result):
         slope[-1] = 1.0
         return np.log(result.sigma), slope
     j, deviance = parameter.factor, curvature.deviance
-    basis, Lambda = deviance.A.basis.random[j], deviance.Lambdas[j]
+    basis, Lambda = deviance.A.basis.random[j], curvature.point.Lambdas[j]
     Psi = basis.raw_covariance(Lambda @ Lambda.T)
     dPsi = np.zeros((deviance.n_theta, *Psi.shape))
-    dPsi[deviance.spans[j]] = basis.raw_covariance(deviance.psi_directions(j))
+    dPsi[deviance.spans[j]] = basis.raw_covariance(
+        deviance.psi_directions(curvature.point)[j]
+    )
     dPsi = dPsi[curvature.free]
     i, k = parameter.effects[0], parameter.effects[-1]
     with np.errstate(divide="ignore", invalid="ignore"):

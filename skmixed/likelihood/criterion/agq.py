@@ -2,12 +2,18 @@
 
 import copy
 import itertools
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import logsumexp
 
-from skmixed.likelihood.criterion.laplace import LaplaceDeviance, Value, contract
+from skmixed.likelihood.criterion.laplace import (
+    LaplaceDeviance,
+    LaplacePoint,
+    contract,
+)
 from skmixed.likelihood.linalg.group_sums import add_by_group
 from skmixed.likelihood.linalg.grouped import (
     multiply,
@@ -18,6 +24,28 @@ from skmixed.likelihood.linalg.grouped import (
 
 # Step of the differences of Lambda in theta, whose error is of order four.
 ROOT_STEP = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class QuadraturePoint(LaplacePoint):
+    """The deviance at one x, and sums over the nodes around the modes.
+
+    Parameters
+    ----------
+    R : ndarray of shape (k, k, G)
+    nodes, away : ndarray of shape (q, k, G)
+        u at the nodes, and how far b is from its mode there.
+    pi : ndarray of shape (q, G)
+        Shares of the nodes in their group's integral.
+    Zts, Xts : ndarray of shape (q, k, G) and (q, p, G)
+    """
+
+    R: Any = None
+    nodes: Any = None
+    away: Any = None
+    pi: Any = None
+    Zts: Any = None
+    Xts: Any = None
 
 
 class QuadratureDeviance(LaplaceDeviance):
@@ -61,7 +89,7 @@ class QuadratureDeviance(LaplaceDeviance):
         """The deviance in the units, and from the modes, of Laplace's."""
         self = copy.copy(laplace)
         self.__class__ = cls
-        self.at, self.modes, self.derived = Value(np.inf), None, None
+        self.last = self.derived = None
         self.place_nodes(n_nodes)
         return self
 
@@ -73,28 +101,24 @@ class QuadratureDeviance(LaplaceDeviance):
         grid = np.array(list(itertools.product(range(n_nodes), repeat=k)))
         self.x_nodes, self.log_w = x[grid], w[grid].sum(axis=1)
 
-    def value_at(self, modes):
-        """Deviance of the modes, by nodes around them."""
+    def around(self, x, modes):
+        """Give the point of some modes, and the nodes around them."""
         u = modes.u[0]
         k, G = u.shape
         unit = np.repeat(np.eye(k)[:, :, None], G, axis=2)
-        self.R = solve_lower(modes.factored.L, unit).transpose(1, 0, 2)
-        self.nodes = np.array(
-            [u + np.einsum("abg,b->ag", self.R, x) for x in self.x_nodes]
-        )
-        root = self.roots(self.x)[0]
-        self.away = np.array([root @ (node - u) for node in self.nodes])
-        logliks, self.Zts_nodes, self.Xts_nodes = self.node_sums(modes.state)
-        terms = self.log_w[:, None] + logliks - 0.5 * (self.nodes**2).sum(axis=1)
+        R = solve_lower(modes.factored.L, unit).transpose(1, 0, 2)
+        nodes = np.array([u + np.einsum("abg,b->ag", R, x) for x in self.x_nodes])
+        root = self.roots(x)[0]
+        away = np.array([root @ (node - u) for node in nodes])
+        logliks, Zts, Xts = self.node_sums(x, modes.state, away)
+        terms = self.log_w[:, None] + logliks - 0.5 * (nodes**2).sum(axis=1)
         integrals = logsumexp(terms, axis=0)
-        self.pi = np.exp(terms - integrals)
-        return (
-            modes.factored.logdet_V
-            - 2.0 * float(integrals.sum())
-            - 2.0 * self.sweeps.constant
-        )
+        value = modes.factored.logdet_V - 2.0 * float(integrals.sum())
+        value -= 2.0 * self.sweeps.constant
+        pi = np.exp(terms - integrals)
+        return QuadraturePoint(x, float(value), modes, R, nodes, away, pi, Zts, Xts)
 
-    def node_sums(self, state):
+    def node_sums(self, x, state, away):
         """Log-likelihoods and Z's by node and group.
 
         Returns
@@ -104,30 +128,35 @@ class QuadratureDeviance(LaplaceDeviance):
         Xts : ndarray of shape (q, p, G)
             Of a family without psi, whose scores are not asked for again.
         """
-        sweeps, (q, k, G) = self.sweeps, self.nodes.shape
+        sweeps, (q, k, G) = self.sweeps, away.shape
         p = 0 if self.r else self.p
         sums = np.zeros((q, 1 + k + p, G))
-        _, psi = self.fixed(self.x)
+        _, psi = self.fixed(x)
         for chunk in sweeps.chunks:
             codes = sweeps.codes(0, chunk)
             ones = sweeps.ones[: len(codes)]
             z = [ones if column is None else column for column in sweeps.z(0, chunk)]
             y, w = sweeps.y[chunk], sweeps.weights(chunk)
-            for out, away in zip(sums, self.away, strict=True):
-                eta = state.eta[chunk] + sweeps.row_values(away, chunk)
+            for out, b in zip(sums, away, strict=True):
+                eta = state.eta[chunk] + sweeps.row_values(b, chunk)
                 loglik, score, _ = self.family.step(y, w, eta, psi)
                 products = [(loglik, ones), *((score, column) for column in z)]
                 products += [(score, column) for column in sweeps.X[:p, chunk]]
                 add_by_group(out, codes, products)
         return sums[:, 0], sums[:, 1 : 1 + k], sums[:, 1 + k :]
 
-    def refined(self, gradient):
+    def refined(self, point, gradient):
         """Gradient of the quadrature's deviance."""
-        state, u = self.modes.state, self.modes.u[0]
-        root, R, K = self.roots(self.x)[0], self.R, self.modes.factored.ZtZ
-        v = np.array([root.T @ f for f in self.Zts_nodes]) - self.nodes
-        A = np.einsum("qg,qag->ag", self.pi, v)
-        N = multiply(R, self.spread(v), transpose_A=True)
+        modes, R = point.modes, point.R
+        state, u, K, root = (
+            modes.state,
+            modes.u[0],
+            modes.factored.ZtZ,
+            self.roots(point.theta)[0],
+        )
+        v = np.array([root.T @ f for f in point.Zts]) - point.nodes
+        A = np.einsum("qg,qag->ag", point.pi, v)
+        N = multiply(R, self.spread(point.pi, v), transpose_A=True)
         U = np.eye(len(u))[:, :, None] + np.zeros_like(N)
         for a, b in zip(*np.triu_indices(len(u)), strict=True):
             U[a, b] += N[a, b]
@@ -135,16 +164,16 @@ class QuadratureDeviance(LaplaceDeviance):
                 U[b, a] += N[a, b]
         Cu = multiply(multiply(R, U), R.transpose(1, 0, 2))
         C = shared_right(shared_left(root, Cu), root.T)
-        sums = self.row_sums(C)
+        sums = self.row_sums(point, C)
         right = (root.T @ sums["Ztt"] - 2.0 * A)[:, None]
         r = multiply(R, multiply(R, right, transpose_A=True))[:, 0]
         KL = shared_right(K, root)
         rest = sums["Ztt"] - multiply(KL, r[:, None])[:, 0]
         by_root = 2.0 * multiply(KL, Cu).sum(axis=2) + state.Zts[0] @ r.T + rest @ u.T
-        for pi, f, node in zip(self.pi, self.Zts_nodes, self.nodes, strict=True):
+        for pi, f, node in zip(point.pi, point.Zts, point.nodes, strict=True):
             by_root -= 2.0 * (pi * f) @ node.T
         by_Lambda = self.bases[0].T @ by_root
-        directions = root_directions(self.structures[0], self.x[self.spans[0]])
+        directions = root_directions(self.structures[0], point.theta[self.spans[0]])
         moved = contract(self.columns_of(state), root @ r)
         by_beta = self.beta_basis.T @ (sums["Xtt"] - 2.0 * sums["Xts"])
         return np.concatenate(
@@ -155,11 +184,11 @@ class QuadratureDeviance(LaplaceDeviance):
             ]
         )
 
-    def spread(self, v):
+    def spread(self, pi, v):
         """``sum_q pi v x'`` by group, of shape (k, k, G)."""
         total = 0.0
-        for pi, own, x in zip(self.pi, v, self.x_nodes, strict=True):
-            total = total + (pi * own)[:, None] * x[:, None]
+        for share, own, x in zip(pi, v, self.x_nodes, strict=True):
+            total = total + (share * own)[:, None] * x[:, None]
         return total
 
     def columns_of(self, state):
@@ -167,21 +196,21 @@ class QuadratureDeviance(LaplaceDeviance):
         ZtX = np.matmul(self.beta_basis.T, state.ZtX[0])
         return np.concatenate([ZtX, -state.Zt_psi[0]], axis=1)
 
-    def row_sums(self, C):
+    def row_sums(self, point, C):
         """Sums over rows with scores averaged over nodes, and t = h W1, h = z'Cz."""
-        sweeps, state, r = self.sweeps, self.modes.state, self.r
+        sweeps, state, r = self.sweeps, point.modes.state, self.r
         sums = {"Xts": np.zeros(self.p), "Xtt": np.zeros(self.p)}
         sums |= {"l_psi": np.zeros(r), "hW_psi": np.zeros(r)}
         if not r:
-            sums["Xts"] = np.einsum("qg,qag->a", self.pi, self.Xts_nodes)
-        Ztt = np.zeros(self.modes.u[0].shape)
+            sums["Xts"] = np.einsum("qg,qag->a", point.pi, point.Xts)
+        Ztt = np.zeros(point.modes.u[0].shape)
         for chunk in sweeps.chunks:
             codes = sweeps.codes(0, chunk)
             ones, h = sweeps.ones[: len(codes)], np.zeros(len(codes))
             sweeps.add_leverages([C], (), chunk, h)
             third, X = h * state.W1[chunk], sweeps.X[:, chunk]
             if r:
-                sums["Xts"] += X @ self.mean_score(chunk, sums["l_psi"])
+                sums["Xts"] += X @ self.mean_score(point, chunk, sums["l_psi"])
             sums["Xtt"] += X @ third
             sums["hW_psi"] += state.W_psi[:, chunk] @ h
             z = sweeps.z(0, chunk)
@@ -189,13 +218,13 @@ class QuadratureDeviance(LaplaceDeviance):
             add_by_group(Ztt, codes, products)
         return sums | {"Ztt": Ztt}
 
-    def mean_score(self, chunk, l_psi):
+    def mean_score(self, point, chunk, l_psi):
         """Scores of some rows averaged over nodes; adds to the sums in psi."""
-        sweeps, state = self.sweeps, self.modes.state
+        sweeps, state = self.sweeps, point.modes.state
         codes, total = sweeps.codes(0, chunk), 0.0
-        _, psi = self.fixed(self.x)
+        _, psi = self.fixed(point.theta)
         y, w = sweeps.y[chunk], sweeps.weights(chunk)
-        for own, away in zip(self.pi, self.away, strict=True):
+        for own, away in zip(point.pi, point.away, strict=True):
             eta = state.eta[chunk] + sweeps.row_values(away, chunk)
             pi = own.take(codes)
             t = self.family.terms(y, w, eta, psi)

@@ -1,8 +1,32 @@
 """A deviance of which something is held: parameters, or combinations of columns."""
 
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from skmixed.likelihood.criterion.objective import Derivatives
+
+
+@dataclass(frozen=True, eq=False)
+class RestrictedPoint:
+    """A deviance at y, and the point of the whole one that it is.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (c,)
+        y.
+    whole : Point
+        At x.
+    """
+
+    theta: np.ndarray
+    whole: Any
+
+    @property
+    def value(self):
+        """Deviance."""
+        return self.whole.value
 
 
 class Restricted:
@@ -35,22 +59,25 @@ class Restricted:
             x[self.scaled] = self.amount * np.exp(-x[-1])
         return x
 
-    def evaluate(self, y):
+    def at(self, y):
         """Deviance at y."""
-        self.x = self.expand(y)
-        return self.deviance.evaluate(self.x)
+        return RestrictedPoint(y, self.deviance.at(self.expand(y)))
 
-    def derivatives(self):
-        """Gradient and Hessian in y at the point evaluated last."""
-        at = self.deviance.derivatives()
+    def derivatives(self, point):
+        """Gradient and Hessian in y at a point."""
+        whole = self.deviance.derivatives(point.whole)
         J, bend = self.M, 0.0
         if self.scaled is not None:
-            held = self.x[self.scaled]
+            held = point.whole.theta[self.scaled]
             J = J.copy()
             J[self.scaled] = -held * self.M[-1]
-            bend = at.gradient[self.scaled] * held * np.outer(self.M[-1], self.M[-1])
-        hessian = J.T @ at.hessian @ J + bend
-        return replace(at, gradient=J.T @ at.gradient, hessian=hessian)
+            bend = whole.gradient[self.scaled] * held * np.outer(self.M[-1], self.M[-1])
+        return Derivatives(
+            J.T @ whole.gradient,
+            lambda: J.T @ whole.hessian @ J + bend,
+            whole.G_Psi,
+            whole.scale,
+        )
 
 
 class TransformedElimination:
@@ -70,7 +97,7 @@ class TransformedElimination:
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
-        return TransformedFactored(self.inner.factor(Lambdas), self.B.copy())
+        return TransformedFactored(self.inner.factor(Lambdas), self.B)
 
 
 class TransformedFactored:

@@ -10,7 +10,7 @@ from scipy.linalg import lapack
 from skmixed.likelihood.covariance.structure import scales_of, spans_of
 from skmixed.likelihood.criterion.modes import ModeSearch, ModesFailedError
 from skmixed.likelihood.criterion.moving_weights import add_moving_weights
-from skmixed.likelihood.criterion.profiled import Derivatives
+from skmixed.likelihood.criterion.objective import Derivatives, Remembering
 from skmixed.likelihood.elimination.regime import choose_reweighted
 from skmixed.likelihood.linalg.grouped import shared_left
 from skmixed.likelihood.products.precondition import whitening
@@ -22,10 +22,21 @@ SHARE_OF_GAIN = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
-class Value:
-    """The deviance at one x."""
+class LaplacePoint:
+    """The deviance at one x, and the modes there.
 
+    Parameters
+    ----------
+    theta : ndarray of shape (m,)
+        x.
+    value : float
+    modes : Modes or None
+        None where there is no likelihood.
+    """
+
+    theta: np.ndarray
     value: float
+    modes: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +62,7 @@ class Pieces:
     D: list
 
 
-class LaplaceDeviance:
+class LaplaceDeviance(Remembering):
     """Deviance in x = (theta, beta, psi), random effects integrated out by Laplace.
 
     theta stands first, so that search and boundary checks, which know it by its spans,
@@ -107,15 +118,12 @@ class LaplaceDeviance:
         self.beta_basis = inverse_root(start.XtX / sweeps.n)
         self.elimination = choose_reweighted(start.A, solver)
         self.search = ModeSearch(sweeps, self.elimination)
-        self.n_evaluations, self.tol_modes, self.tol_now = 0, TIGHTEST, TIGHTEST
-        self.at = Value(np.inf)
+        self.tol_modes = self.tol_now = TIGHTEST
         self.forget()
 
     def forget(self):
         """Drop what is known of the modes: the next search starts from zero."""
-        self.x: Any = None
-        self.modes: Any = None
-        self.tangent = self.derived = None
+        self.last = self.tangent = self.derived = None
 
     # ------------------------------------------------------------------ parameters
     @property
@@ -146,59 +154,43 @@ class LaplaceDeviance:
 
     # ------------------------------------------------------------------ the value
     def evaluate(self, x):
-        """Deviance at x; infinite where it cannot be computed.
-
-        Parameters
-        ----------
-        x : ndarray of shape (m,)
-
-        Returns
-        -------
-        Value
-        """
-        if self.is_known(x):
-            return self.at
-        self.n_evaluations += 1
+        """Find the deviance at x: see :meth:`at`."""
         starts = [self.predicted(x)]
         if self.tangent is not None:
             starts.append(self.zero)
-        self.x, self.modes, value = np.array(x), None, np.inf
-        if self.family.feasible(self.fixed(x)[1]):
-            for u in starts:
-                value = self.value_from(u)
-                if np.isfinite(value):
-                    break
-        if not np.isfinite(value):
-            value, self.modes = np.inf, None
-        self.at = Value(float(value))
-        return self.at
+        for u in starts if self.family.feasible(self.fixed(x)[1]) else ():
+            try:
+                with np.errstate(all="ignore"):
+                    point = self.around(x, self.find_modes(x, u))
+            except (ModesFailedError, np.linalg.LinAlgError):
+                continue
+            if np.isfinite(point.value):
+                return point
+        return LaplacePoint(x, np.inf)
 
-    def value_from(self, u):
-        """Find the modes from a start; infinite where there are none."""
-        roots, (beta, psi) = self.roots(self.x), self.fixed(self.x)
-        try:
-            with np.errstate(all="ignore"):
-                self.modes = self.search.find(roots, beta, psi, u, self.tol_now)
-                return self.value_at(self.modes)
-        except (ModesFailedError, np.linalg.LinAlgError):
-            return np.inf
+    def closely(self, x):
+        """Deviance at x with modes as exact as they can be; see :meth:`at`."""
+        self.tol_now = self.tol_modes
+        return self.at(x)
+
+    def find_modes(self, x, u):
+        """Find the modes from a start."""
+        beta, psi = self.fixed(x)
+        return self.search.find(self.roots(x), beta, psi, u, self.tol_now)
 
     @property
     def zero(self):
         """Random effects of zero."""
         return [np.zeros((f.n_effects, f.n_levels)) for f in self.sweeps.factors]
 
-    def value_at(self, modes):
-        """Deviance of the modes."""
-        return modes.value
+    def around(self, x, modes):
+        """Give the point of some modes."""
+        return LaplacePoint(x, float(modes.value), modes)
 
     def is_known(self, x):
-        """Whether x was evaluated last, with modes as exact as they shall be now."""
-        return (
-            self.modes is not None
-            and np.array_equal(x, self.x)
-            and self.modes.tol <= self.tol_now
-        )
+        """Whether x was asked for last, with modes as exact as they shall be now."""
+        modes = self.last and self.last.modes
+        return bool(modes and modes.tol <= self.tol_now and super().is_known(x))
 
     def predicted(self, x):
         """Tangent of the modes from the last point with derivatives.
@@ -214,44 +206,48 @@ class LaplaceDeviance:
         ]
 
     # ------------------------------------------------------------------ derivatives
-    def derivatives(self):
-        """Gradient and curvature at the point evaluated last.
+    def derivatives(self, point):
+        """Gradient and curvature at a point.
+
+        Parameters
+        ----------
+        point : LaplacePoint
 
         Returns
         -------
         Derivatives
             ``G_Psi`` and ``scale`` of scale-free effects.
         """
-        if self.derived is None or self.derived[0]() is not self.modes:
+        if self.derived is None or self.derived[0]() is not point:
             with np.errstate(all="ignore"):
-                self.derived = weakref.ref(self.modes), self.differentiate()
+                self.derived = weakref.ref(point), self.differentiate(point)
         return self.derived[1]
 
-    def slope(self):
-        """The gradient alone, at the point evaluated last."""
-        with np.errstate(all="ignore"):
-            return self.gradient_of(self.pieces())[0]
-
-    def differentiate(self):
+    def differentiate(self, point):
         """Find the derivatives; see :meth:`derivatives`."""
-        pieces = self.pieces()
-        gradient, G = self.gradient_of(pieces)
-        hessian, slopes = self.curvature(pieces, G)
-        self.tangent = self.x, pieces.f, slopes
-        if len(self.structures) == 1:
-            hessian = add_moving_weights(self, hessian, pieces, slopes)
-        self.set_tolerance(gradient, hessian)
-        pairs = list(zip(self.bases, G, self.modes.factored.traces, strict=True))
+        pieces = self.pieces(point)
+        gradient, G = self.gradient_of(point, pieces)
+
+        def curve():
+            with np.errstate(all="ignore"):
+                hessian, slopes = self.curvature(point, pieces, G)
+                self.tangent = point.theta, pieces.f, slopes
+                if len(self.structures) == 1:
+                    hessian = add_moving_weights(self, point, hessian, pieces, slopes)
+                self.set_tolerance(gradient, hessian)
+            return hessian
+
+        pairs = list(zip(self.bases, G, point.modes.factored.traces, strict=True))
         return Derivatives(
             gradient,
-            hessian,
+            curve,
             [B.T @ G_j @ B for B, G_j, _ in pairs],
             [np.trace(B.T @ T @ B) / len(T) for B, _, T in pairs],
         )
 
-    def gradient_of(self, pieces):
+    def gradient_of(self, point, pieces):
         """Gradient, and Laplace's slopes in every Psi, in the basis of the rows."""
-        state, traces = self.modes.state, self.modes.factored.traces
+        state, traces = point.modes.state, point.modes.factored.traces
         Pe = [P @ e for P, e in zip(pieces.Psi, pieces.e, strict=True)]
         G = [
             trace - f @ f.T + 0.5 * (e @ f.T + f @ e.T)
@@ -262,33 +258,33 @@ class LaplaceDeviance:
             moved += contract(block, a)
         gradient = np.concatenate(
             [
-                *self.theta_gradient(G),
+                *self.theta_gradient(point.theta, G),
                 self.beta_basis.T @ (state.Xtt - 2.0 * state.Xts) - moved[: self.p],
                 -2.0 * state.l_psi + state.hW_psi - moved[self.p :],
             ]
         )
-        return self.refined(gradient), G
+        return self.refined(point, gradient), G
 
-    def refined(self, gradient):
+    def refined(self, point, gradient):
         """Gradient of the deviance itself, where it is not Laplace's."""
         return gradient
 
-    def theta_gradient(self, G):
+    def theta_gradient(self, x, G):
         """Slopes in theta, factor by factor, of the slopes in Psi of the rows."""
         return [
-            structure.gradient(self.x[span], B.T @ G_j @ B)
+            structure.gradient(x[span], B.T @ G_j @ B)
             for structure, span, B, G_j in zip(
                 self.structures, self.spans, self.bases, G, strict=True
             )
         ]
 
-    def pieces(self):
+    def pieces(self, point):
         """Sweep the rows for what derivatives are made of."""
-        state, factored = self.modes.state, self.modes.factored
+        state, factored = point.modes.state, point.modes.factored
         if not state.complete:
             cross = factored.meetings(state.A.pairs)
             cross = [np.ascontiguousarray(block) for block in cross]
-            _, psi = self.fixed(self.x)
+            _, psi = self.fixed(point.theta)
             self.sweeps.complete(state, psi, factored.C, cross)
         columns = [
             np.concatenate([np.matmul(self.beta_basis.T, X), -s, t], axis=1)
@@ -296,13 +292,13 @@ class LaplaceDeviance:
         ]
         reduced = factored.reduce(columns)
         return Pieces(
-            Psi=[L @ L.T for L in self.roots(self.x)],
+            Psi=[L @ L.T for L in self.roots(point.theta)],
             f=state.Zts,
             e=[block[:, -1] for block in reduced],
             columns=[block[:, :-1] for block in columns],
             F=[block[:, :-1] for block in reduced],
             D=[
-                B @ structure.directions(self.x[span]) @ B.T
+                B @ structure.directions(point.theta[span]) @ B.T
                 for B, structure, span in zip(
                     self.bases, self.structures, self.spans, strict=True
                 )
@@ -323,7 +319,7 @@ class LaplaceDeviance:
         tol = (SHARE_OF_GAIN * gain) ** 2
         self.tol_now = float(np.clip(tol, self.tol_modes, max(LOOSEST, self.tol_modes)))
 
-    def curvature(self, pieces, G):
+    def curvature(self, point, pieces, G):
         """Hessian with W held, and the slopes of f along x.
 
         Returns
@@ -331,9 +327,9 @@ class LaplaceDeviance:
         hessian : ndarray of shape (m, m)
         slopes : list of ndarray of shape (k_j, m, G_j)
         """
-        n_theta, factored = self.n_theta, self.modes.factored
+        n_theta, factored = self.n_theta, point.modes.factored
         H = np.zeros((self.size, self.size))
-        gram = self.fixed_gram()
+        gram = self.fixed_gram(point)
         for C, P, F in zip(pieces.columns, pieces.Psi, pieces.F, strict=True):
             k, m, n_levels = F.shape
             left = C.transpose(1, 0, 2).reshape(m, k * n_levels)
@@ -351,17 +347,17 @@ class LaplaceDeviance:
         for j, (structure, span, B) in enumerate(
             zip(self.structures, self.spans, self.bases, strict=True)
         ):
-            H[span, span] += structure.bend(self.x[span], B.T @ G[j] @ B)
+            H[span, span] += structure.bend(point.theta[span], B.T @ G[j] @ B)
             F, f, k = pieces.F[j], pieces.f[j], len(B)
             cross = (F.reshape(-1, F.shape[2]) @ f.T).reshape(k, -1, k)
             cross = cross.transpose(0, 2, 1).reshape(k * k, -1)
             H[span, n_theta:] = 2.0 * pieces.D[j].reshape(-1, k * k) @ cross
         H[n_theta:, :n_theta] = H[:n_theta, n_theta:].T
-        return (H + H.T) / 2, self.slopes_of_f(pieces)
+        return (H + H.T) / 2, self.slopes_of_f(point, pieces)
 
-    def fixed_gram(self):
+    def fixed_gram(self, point):
         """``[X'WX, -X's_psi; ., -l_psi2]``, of shape (p + r, p + r)."""
-        state, p, B = self.modes.state, self.p, self.beta_basis
+        state, p, B = point.modes.state, self.p, self.beta_basis
         gram = np.zeros((p + self.r, p + self.r))
         gram[:p, :p] = B.T @ state.XtX @ B
         gram[p:, :p] = -state.Xt_psi @ B
@@ -369,7 +365,7 @@ class LaplaceDeviance:
         gram[p:, p:] = -state.l_psi2
         return gram
 
-    def slopes_of_f(self, pieces):
+    def slopes_of_f(self, point, pieces):
         """``-P dPsi f`` in theta, -F in (beta, psi)."""
         directions = []
         for D, f, span in zip(pieces.D, pieces.f, self.spans, strict=True):
@@ -379,7 +375,7 @@ class LaplaceDeviance:
         return [
             -np.concatenate([PD, F], axis=1)
             for PD, F in zip(
-                self.modes.factored.apply(directions), pieces.F, strict=True
+                point.modes.factored.apply(directions), pieces.F, strict=True
             )
         ]
 

@@ -9,13 +9,14 @@ from skmixed.likelihood.linalg.grouped import multiply, shared_left, shared_righ
 PSI_STEP = 1e-4
 
 
-def add_moving_weights(deviance, H, pieces, slopes):
+def add_moving_weights(deviance, point, H, pieces, slopes):
     """Make the Hessian with W held exact.
 
     Parameters
     ----------
     deviance : LaplaceDeviance
-        With one factor, at the point evaluated last.
+        With one factor.
+    point : LaplacePoint
     H : ndarray of shape (m, m)
         Of :meth:`LaplaceDeviance.curvature`.
     pieces : Pieces
@@ -41,9 +42,9 @@ def add_moving_weights(deviance, H, pieces, slopes):
     Psi, D, f, e = pieces.Psi[0], pieces.D[0], pieces.f[0], pieces.e[0]
     moved = shared_left(Psi, slopes[0])
     moved[:, :n_theta] += np.matmul(D, f).transpose(1, 0, 2)
-    by_rows, Kdot = bend_rows(deviance, moved, Psi @ e)
+    by_rows, Kdot = bend_rows(deviance, point, moved, Psi @ e)
     H = H + by_rows
-    factored = deviance.modes.factored
+    factored = point.modes.factored
     C, K = factored.C[0], factored.ZtZ
     m, k, _, G = Kdot.shape
     CK = multiply(C, Kdot.transpose(1, 0, 2, 3).reshape(k, m * k, G))
@@ -60,12 +61,13 @@ def add_moving_weights(deviance, H, pieces, slopes):
     return (H + H.T) / 2.0
 
 
-def bend_rows(deviance, moved, a):
+def bend_rows(deviance, point, moved, a):
     """Sums over rows of :func:`add_moving_weights`.
 
     Parameters
     ----------
     deviance : LaplaceDeviance
+    point : LaplacePoint
     moved : ndarray of shape (k, m, G)
         b' along x.
     a : ndarray of shape (k, G)
@@ -75,7 +77,7 @@ def bend_rows(deviance, moved, a):
     H : ndarray of shape (m, m)
     Kdot : ndarray of shape (m, k, k, G)
     """
-    sweeps, state = deviance.sweeps, deviance.modes.state
+    sweeps, state = deviance.sweeps, point.modes.state
     k, m, G = moved.shape
     H, sums = np.zeros((m, m)), np.zeros((m, k * (k + 1) // 2, G))
     moved = np.ascontiguousarray(moved.transpose(1, 0, 2))
@@ -90,7 +92,7 @@ def bend_rows(deviance, moved, a):
         Wdot = E * W1
         Wdot[deviance.at_psi] += state.W_psi[:, chunk]
         if deviance.r:
-            bend_psi(deviance, H, E, chunk, Za)
+            bend_psi(deviance, point, H, E, chunk, Za)
         z = [ones if column is None else column for column in z]
         for one, own in zip(sums, Wdot, strict=True):
             products = (
@@ -105,11 +107,11 @@ def bend_rows(deviance, moved, a):
     return H, Kdot
 
 
-def bend_psi(deviance, H, E, chunk, Za):
+def bend_psi(deviance, point, H, E, chunk, Za):
     """Add the parts of psi, whose third derivatives are differences, to H."""
-    sweeps, state, first = deviance.sweeps, deviance.modes.state, deviance.at_psi.start
+    sweeps, state, first = deviance.sweeps, point.modes.state, deviance.at_psi.start
     family, h = sweeps.family, state.h[chunk]
-    _, psi = deviance.fixed(deviance.x)
+    _, psi = deviance.fixed(point.theta)
     rows = sweeps.y[chunk], sweeps.weights(chunk), state.eta[chunk]
     for i in range(deviance.r):
         step = np.zeros(deviance.r)

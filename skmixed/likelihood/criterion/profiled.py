@@ -1,20 +1,23 @@
 """The profiled deviance and its derivatives in theta, for any regime."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
 
 from skmixed.likelihood.covariance.structure import scales_of, spans_of
+from skmixed.likelihood.criterion.objective import Derivatives, Remembering
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class ProfiledPoint:
     """The deviance at one theta, and what comes with it.
 
     Parameters
     ----------
+    theta : ndarray of shape (m,)
     value : float
         Deviance, or REML criterion, in the basis of the cross-products and without the
         weights' constant.
@@ -23,36 +26,44 @@ class Evaluation:
         Penalised residual sum of squares.
     RX : ndarray of shape (p, p)
         Lower triangular, ``RX RX' = X'V^-1 X``.
+    nu, sigma2 : float
+        ``r2 = nu sigma2``: one of them is known, the other is found.
+    Lambdas : list of ndarray of shape (k_j, k_j)
+        Relative covariance factors.
+    factored : Factored or None
+        V there; None where it could not be factored.
     """
 
+    theta: np.ndarray
     value: float
     beta: np.ndarray
     r2: float
     RX: np.ndarray
+    nu: float
+    sigma2: float
+    Lambdas: list
+    factored: Any
+
+    @cached_property
+    def scores(self):
+        """``f = Z'V^-1(y - X beta)`` of every factor, of shape (k_j, G_j).
+
+        The conditional modes of the random effects are Psi f.
+        """
+        v = np.append(-self.beta, 1.0)
+        return [np.matmul(v, block) for block in self.factored.F]
+
+    @cached_property
+    def whitened(self):
+        """``F_X RX^-T`` of every factor, of shape (k_j, p, G_j)."""
+        blocks = [block[:, :-1] for block in self.factored.F]
+        if not len(self.RX):
+            return blocks
+        inverse = lapack.dtrtri(self.RX, lower=1)[0]
+        return [np.matmul(inverse, FX) for FX in blocks]
 
 
-@dataclass(frozen=True, eq=False)
-class Derivatives:
-    """Gradient and curvature of the deviance in theta.
-
-    Parameters
-    ----------
-    gradient : ndarray of shape (m,)
-    hessian : ndarray of shape (m, m)
-        Exact, or the average information plus the exact gradient terms.
-    G_Psi : list of ndarray of shape (k_j, k_j)
-        Derivative in each factor's relative covariance Psi.
-    scale : list of float
-        Mean eigenvalue of ``sum_g P_gg`` per factor: the unit of ``G_Psi``.
-    """
-
-    gradient: np.ndarray
-    hessian: np.ndarray
-    G_Psi: list
-    scale: list
-
-
-class ProfiledDeviance:
+class ProfiledDeviance(Remembering):
     """Deviance of a linear mixed model with beta and sigma profiled out.
 
     Parameters
@@ -88,12 +99,9 @@ class ProfiledDeviance:
         self.elimination = elimination
         self.reml = reml
         self.structures = [factor.structure for factor in A.factors]
-        self.nu = self.n_informative = A.n_obs - A.n_fixed if reml else A.n_obs
+        self.n_informative = A.n_obs - A.n_fixed if reml else A.n_obs
         self.spans = spans_of(self.structures)
         self.n_theta = sum(structure.n_theta for structure in self.structures)
-        self.n_evaluations = 0
-        self.factored: Any = None
-        self.f: Any = None
 
     @property
     def scales(self):
@@ -121,134 +129,90 @@ class ProfiledDeviance:
             for structure, span in zip(self.structures, self.spans, strict=True)
         ]
 
+    @property
+    def profiles_sigma(self):
+        """Whether sigma is at its best for every theta, and not known."""
+        return self.A.sigma is None
+
     def evaluate(self, theta):
-        """Deviance at theta; an infinite value where it cannot be computed.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (m,)
-
-        Returns
-        -------
-        Evaluation
-        """
-        self.n_evaluations += 1
-        self.theta, self.Lambdas = theta, self.relative_factors(theta)
-        self.f = self.factored = None  # what it worked in serves the next one
-        p = self.A.n_fixed
+        """Find the deviance at theta: see :meth:`at`."""
+        Lambdas, p = self.relative_factors(theta), self.A.n_fixed
+        factored: Any = None
         try:
-            self.factored = self.elimination.factor(self.Lambdas)
-            R, info = lapack.dpotrf(self.factored.S, lower=1, clean=1)
-            known = np.isfinite(self.factored.logdet_V) and info in (0, p + 1)
+            factored = self.elimination.factor(Lambdas)
+            R, info = lapack.dpotrf(factored.S, lower=1, clean=1)
+            known = np.isfinite(factored.logdet_V) and info in (0, p + 1)
         except np.linalg.LinAlgError:
             known = False
         if not known:
-            self.at = Evaluation(np.inf, np.zeros(p), np.inf, np.eye(p))
-            return self.at
+            none = np.inf, np.zeros(p), np.inf, np.eye(p), np.inf, np.inf
+            return ProfiledPoint(theta, *none, Lambdas, factored)
         r2, RX = 0.0 if info else float(R[p, p] ** 2), R[:p, :p]
-        nothing_left = info or not self.nu
-        if nothing_left and self.A.sigma is None:
-            self.at = Evaluation(np.inf, solve_upper(RX, R[p, :p]), np.inf, RX)
-            return self.at
-        value = self.factored.logdet_V + self.residual_part(r2)
+        nu, sigma2, value = self.residual_part(r2)
+        if np.isinf(value):
+            r2 = np.inf
+        value += factored.logdet_V
         if self.reml:
             value += 2.0 * float(np.log(np.diag(RX)).sum())
-        self.at = Evaluation(float(value), solve_upper(RX, R[p, :p]), r2, RX)
-        return self.at
-
-    @property
-    def sigma2(self):
-        """Residual variance at the theta evaluated last, estimated or known."""
-        sigma = self.A.sigma
-        return self.at.r2 / self.nu if sigma is None else sigma**2
-
-    @property
-    def precision(self):
-        """One over the residual variance, estimated or known."""
-        sigma = self.A.sigma
-        return self.nu / self.at.r2 if sigma is None else 1.0 / sigma**2
+        beta = solve_upper(RX, R[p, :p])
+        return ProfiledPoint(
+            theta, float(value), beta, r2, RX, nu, sigma2, Lambdas, factored
+        )
 
     def residual_part(self, r2):
-        """What the residuals add to the deviance; sets ``nu`` where sigma is known."""
-        sigma = self.A.sigma
-        if sigma is None:
-            return self.nu * (1.0 + np.log(2.0 * np.pi * r2 / self.nu))
-        self.nu = r2 / sigma**2
-        return self.n_informative * np.log(2.0 * np.pi * sigma**2) + self.nu
+        """``nu``, sigma^2, and what the residuals add to the deviance."""
+        nu, sigma = self.n_informative, self.A.sigma
+        if sigma is not None:
+            known = nu * np.log(2.0 * np.pi * sigma**2)
+            return r2 / sigma**2, sigma**2, known + r2 / sigma**2
+        if not (r2 and nu):
+            return nu, np.inf, np.inf
+        return nu, r2 / nu, nu * (1.0 + np.log(2.0 * np.pi * r2 / nu))
 
-    def derivatives(self):
-        """Gradient and Hessian at the theta evaluated last.
+    def derivatives(self, point):
+        """Gradient and Hessian at a point.
+
+        Parameters
+        ----------
+        point : ProfiledPoint
 
         Returns
         -------
         Derivatives
         """
-        p = self.A.n_fixed
-        F = self.factored.F
-        f = self.scores(F)
-        whitened = whiten([block[:, :p] for block in F], self.at.RX)
-        traces = self.factored.traces
-        G_Psi = []
-        for f_j, W, trace in zip(f, whitened, traces, strict=True):
-            G = trace - self.precision * (f_j @ f_j.T)
+        traces, G_Psi = point.factored.traces, []
+        for f, W, trace in zip(point.scores, point.whitened, traces, strict=True):
+            G = trace - f @ f.T / point.sigma2
             if self.reml:
                 flat = W.reshape(len(W), -1)
                 G = G - flat @ flat.T
             G_Psi.append((G + G.T) / 2)
-        gradient = np.concatenate(
-            [
-                structure.gradient(self.theta[span], G)
-                for structure, span, G in zip(
-                    self.structures, self.spans, G_Psi, strict=True
-                )
-            ]
+        parts = zip(self.structures, self.spans, G_Psi, strict=True)
+        gradient = [s.gradient(point.theta[span], G) for s, span, G in parts]
+        return Derivatives(
+            np.concatenate(gradient),
+            lambda: self.hessian(point, G_Psi),
+            G_Psi,
+            [np.trace(trace) / len(trace) for trace in traces],
         )
-        hessian = self.hessian(f, whitened, G_Psi)
-        scale = [np.trace(trace) / len(trace) for trace in traces]
-        return Derivatives(gradient, hessian, G_Psi, scale)
 
-    def scores(self, F):
-        """``f = Z'V^-1(y - X beta)`` of every factor, of shape (k_j, G_j)."""
-        v = np.append(-self.at.beta, 1.0)
-        self.f = [np.matmul(v, block) for block in F]
-        return self.f
-
-    def conditional_scores(self, theta):
-        """``Z'V^-1(y - X beta)`` at theta; the conditional modes are Psi times it.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (m,)
-
-        Returns
-        -------
-        list of ndarray of shape (k_j, G_j)
-        """
-        if self.theta is not theta:
-            self.evaluate(theta)
-        if self.f is None:
-            self.scores(self.factored.F)
-        return self.f
-
-    def hessian(self, f, whitened, G_Psi):
+    def hessian(self, point, G_Psi):
         """Second derivatives in theta: see the class.
 
         Parameters
         ----------
-        f : list of ndarray of shape (k_j, G_j)
-        whitened : list of ndarray of shape (k_j, p, G_j)
-            ``F_X RX^-T``.
+        point : ProfiledPoint
         G_Psi : list of ndarray of shape (k_j, k_j)
 
         Returns
         -------
         ndarray of shape (m, m)
         """
-        exact, ratio = self.elimination.exact, self.precision
-        PP, Pff, PFF = self.factored.kronecker_sums(
-            f, whitened if self.reml and exact else None
+        f, exact, ratio = point.scores, self.elimination.exact, 1.0 / point.sigma2
+        PP, Pff, PFF = point.factored.kronecker_sums(
+            f, point.whitened if self.reml and exact else None
         )
-        D = [self.psi_directions(j) for j in range(len(f))]
+        D = self.psi_directions(point)
         weight = 2.0 * ratio if exact else ratio
         H = np.empty((self.n_theta, self.n_theta))
         for (j, h), tensor in Pff.items():
@@ -261,26 +225,27 @@ class ProfiledDeviance:
             H[self.spans[j], self.spans[h]] = (
                 D[j].reshape(-1, k_j**2) @ K @ D[h].reshape(-1, k_l**2).T
             )
-        g, d = self.mean_directions(f, whitened, D)
+        g, d = self.mean_directions(point, D)
         H -= weight * (g @ g.T)
-        if self.A.sigma is None:
-            d = d / self.at.r2
-            H -= self.nu * np.outer(d, d)
+        if self.profiles_sigma:
+            d = d / point.r2
+            H -= point.nu * np.outer(d, d)
         if self.reml and exact:
-            N = self.fixed_directions(whitened, D)
+            N = self.fixed_directions(point, D)
             H -= N @ N.T
         for G, structure, span in zip(G_Psi, self.structures, self.spans, strict=True):
-            H[span, span] += structure.bend(self.theta[span], G)
+            H[span, span] += structure.bend(point.theta[span], G)
         return (H + H.T) / 2
 
-    def psi_directions(self, j):
-        """dPsi_j in each theta of factor j, of shape (m_j, k_j, k_j)."""
-        return self.structures[j].directions(self.theta[self.spans[j]])
+    def psi_directions(self, point):
+        """dPsi_j in each theta of every factor j, of shape (m_j, k_j, k_j)."""
+        pairs = zip(self.structures, self.spans, strict=True)
+        return [structure.directions(point.theta[span]) for structure, span in pairs]
 
-    def mean_directions(self, f, whitened, D):
+    def mean_directions(self, point, D):
         """Whitened F_X'D f, of shape (m, p), and f'D f, of shape (m,)."""
         g, d = [], []
-        for f_j, W, D_j in zip(f, whitened, D, strict=True):
+        for f_j, W, D_j in zip(point.scores, point.whitened, D, strict=True):
             k, p, G = W.shape
             cross = W.reshape(k * p, G) @ f_j.T
             cross = cross.reshape(k, p, k).transpose(0, 2, 1).reshape(k * k, p)
@@ -289,10 +254,10 @@ class ProfiledDeviance:
             d.append(flat @ (f_j @ f_j.T).ravel())
         return np.concatenate(g), np.concatenate(d)
 
-    def fixed_directions(self, whitened, D):
+    def fixed_directions(self, point, D):
         """Whitened F_X'D F_X, of shape (m, p^2)."""
         N = []
-        for W, D_j in zip(whitened, D, strict=True):
+        for W, D_j in zip(point.whitened, D, strict=True):
             k, p, G = W.shape
             flat = W.reshape(k * p, G)
             cross = (flat @ flat.T).reshape(k, p, k, p).transpose(0, 2, 1, 3)
@@ -305,11 +270,3 @@ def solve_upper(RX, right):
     if not len(RX):
         return np.zeros(0)
     return lapack.dtrtrs(RX, right, lower=1, trans=1)[0]
-
-
-def whiten(blocks, RX):
-    """``F_X RX^-T`` for blocks of shape (k, p, G)."""
-    if not len(RX):
-        return blocks
-    inverse = lapack.dtrtri(RX, lower=1)[0]
-    return [np.matmul(inverse, FX) for FX in blocks]

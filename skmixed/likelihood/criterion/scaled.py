@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmixed.likelihood.criterion.profiled import Derivatives, ProfiledDeviance
+from skmixed.likelihood.criterion.objective import Derivatives
+from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 
 
 class ScaledDeviance(ProfiledDeviance):
@@ -22,34 +23,31 @@ class ScaledDeviance(ProfiledDeviance):
     d d' / (sigma^2 r^2) with d_j = f'dPsi_j f.
     """
 
+    profiles_sigma = False
+
     def __init__(self, A, elimination):
         super().__init__(A, elimination, reml=False)
 
     def evaluate(self, x):
-        """Deviance at x; see :class:`ProfiledDeviance`."""
-        n = self.nu = self.A.n_obs
-        at = super().evaluate(x[:-1])
-        self.known_precision = np.exp(-2.0 * x[-1])
-        if np.isfinite(at.value):
-            value = at.value - n * (1.0 + np.log(at.r2 / n))
-            value += 2.0 * n * x[-1] + at.r2 * self.known_precision
-            self.nu = at.r2 * self.known_precision
-            self.at = replace(at, value=float(value))
-        return self.at
+        """Find the deviance at x: see :meth:`at`."""
+        point, sigma2 = super().evaluate(x), np.exp(2.0 * x[-1])
+        value = point.value
+        if np.isfinite(value):
+            value += self.A.n_obs * (2.0 * x[-1] - 1.0 - np.log(point.sigma2))
+            value += point.r2 / sigma2
+        return replace(point, value=value, nu=point.r2 / sigma2, sigma2=sigma2)
 
-    def derivatives(self):
-        """Gradient and Hessian in x at the point evaluated last."""
-        profiled = super().derivatives()
-        r2, precision, m = self.at.r2, self.known_precision, self.n_theta
-        d = np.concatenate(
-            [
-                self.psi_directions(j).reshape(-1, len(f) ** 2) @ (f @ f.T).ravel()
-                for j, f in enumerate(self.f)
-            ]
-        )
-        gradient = np.append(profiled.gradient, 2.0 * (self.A.n_obs - r2 * precision))
-        hessian = np.empty((m + 1, m + 1))
-        hessian[:m, :m] = profiled.hessian + (precision / r2) * np.outer(d, d)
-        hessian[:m, m] = hessian[m, :m] = 2.0 * precision * d
-        hessian[m, m] = 4.0 * r2 * precision
-        return Derivatives(gradient, hessian, profiled.G_Psi, profiled.scale)
+    def derivatives(self, point):
+        """Gradient and Hessian in x at a point."""
+        theta = super().derivatives(point)
+
+        def hessian():
+            _, d = self.mean_directions(point, self.psi_directions(point))
+            H, m = np.empty((self.n_theta + 1, self.n_theta + 1)), self.n_theta
+            H[:m, :m] = theta.hessian
+            H[:m, m] = H[m, :m] = 2.0 * d / point.sigma2
+            H[m, m] = 4.0 * point.nu
+            return H
+
+        gradient = np.append(theta.gradient, 2.0 * (self.A.n_obs - point.nu))
+        return Derivatives(gradient, hessian, theta.G_Psi, theta.scale)

@@ -42,8 +42,7 @@ def leave_boundary(deviance, optimum, **options):
         thin = thin_directions(deviance, optimum.theta)
         if not thin:
             break
-        deviance.evaluate(optimum.theta)
-        at = deviance.derivatives()
+        at = deviance.derivatives(deviance.at(optimum.theta))
         start = best_escape(deviance, optimum, thin, at)
         if start is None:
             break
@@ -107,7 +106,7 @@ def best_escape(deviance, optimum, thin, at):
             moved[block, block] += amount * unit * np.outer(direction, direction)
             theta = optimum.theta.copy()
             theta[deviance.spans[j]] = deviance.structures[j].nearest(moved, 1e-8)
-            tried = deviance.evaluate(theta).value
+            tried = deviance.at(theta).value
             if tried < value:
                 best, value = theta, tried
     return best
@@ -129,7 +128,7 @@ def snap_to_boundary(deviance, optimum):
     theta = optimum.theta.copy()
     for structure, span in zip(deviance.structures, deviance.spans, strict=True):
         theta[span] = structure.snap(theta[span], SINGULAR)
-    value = deviance.evaluate(theta).value
+    value = deviance.at(theta).value
     if value > optimum.value + ROUNDING * abs(value) + 1e-12:
         return optimum
     return replace(

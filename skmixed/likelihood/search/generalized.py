@@ -197,7 +197,7 @@ def search_generalized(deviance, x, **options):
         If no start has a likelihood.
     """
     x = with_likelihood(deviance, x)
-    value = deviance.evaluate(x).value
+    value = deviance.at(x).value
     if not np.isfinite(value):
         raise ValueError(
             "The likelihood cannot be computed where the search starts. Are responses, "
@@ -212,14 +212,13 @@ def search_generalized(deviance, x, **options):
         if thin_directions(deviance, optimum.theta):
             for start in further_starts(deviance, optimum):
                 start = with_likelihood(deviance, start)
-                if np.isfinite(deviance.evaluate(start).value):
+                if np.isfinite(deviance.at(start).value):
                     other = minimise(deviance, start, **options)
                     other = leave_boundary(deviance, other, **options)
                     if other.value < optimum.value - SAME:
                         optimum = other
             optimum = snap_to_boundary(deviance, optimum)
-    deviance.tol_now = deviance.tol_modes
-    value = deviance.evaluate(optimum.theta).value
+    value = deviance.closely(optimum.theta).value
     return replace(optimum, value=value, n_iter=deviance.n_evaluations)
 
 
@@ -227,7 +226,7 @@ def with_likelihood(deviance, x):
     """Draw theta towards zero until the start has a likelihood."""
     x = np.array(x)
     for _ in range(MOST_SHRINKS):
-        if np.isfinite(deviance.evaluate(x).value):
+        if np.isfinite(deviance.at(x).value):
             break
         x[: deviance.n_theta] *= SHRINK
     return x

@@ -20,6 +20,9 @@ ESCAPE = 0.1
 LAST = 0.1
 # A step that leaves this share of the decrement was taken on a poor curvature.
 SLOW = 0.05
+# A curvature holds for another point where that one is no farther than this decrement:
+# a seventh of a standard error.
+NEAR = 1e-2
 # The deviance is a sum that is known to this relative error.
 ROUNDING = 2e-14
 # A trust region of a smaller radius holds no other point: the border of a likelihood.
@@ -35,7 +38,8 @@ class Optimum:
     theta : ndarray of shape (m,)
     value : float
     decrement : float
-        Half the Newton decrement: what a full step is predicted to gain still.
+        Half the Newton decrement: what a full step is predicted to gain still; where
+        the last step was short of ``tol``, what that one was to gain.
     n_iter : int
         Evaluations of the deviance.
     converged : bool
@@ -73,7 +77,12 @@ class NewtonStep:
         self.curvature = np.maximum(np.abs(values), FLAT * largest)
         self.flat = bool(np.abs(values).min() < UNDETERMINED * largest)
         self.saddle = values < -SADDLE * largest
-        self.decrement = 0.5 * float(np.sum(self.gradient**2 / self.curvature))
+        self.decrement = self.decrement_of(gradient)
+
+    def decrement_of(self, gradient):
+        """Half the Newton decrement of a gradient in this curvature."""
+        along = self.vectors.T @ gradient
+        return 0.5 * float(np.sum(along**2 / self.curvature))
 
     def within(self, radius):
         """Minimise the model in a ball.
@@ -122,24 +131,24 @@ class Descent:
 
     Parameters
     ----------
-    deviance : ProfiledDeviance
+    objective : Objective
     theta : ndarray of shape (m,)
     tol : float
     """
 
-    def __init__(self, deviance, theta, tol):
-        self.deviance, self.theta, self.tol = deviance, theta, tol
-        self.value = deviance.evaluate(theta).value
+    def __init__(self, objective, theta, tol):
+        self.objective, self.theta, self.tol = objective, theta, tol
+        point = objective.at(theta)
+        self.value, self.slopes = point.value, objective.derivatives(point)
         self.n_iter, self.previous = 1, 0.0
         self.radius = max(1.0, float(np.linalg.norm(theta)))
         self.ended = False
         self.secant = np.zeros((len(theta), len(theta)))
-        self.at = self.deviance.derivatives()
         self.look_around()
 
     def look_around(self):
         """Model the deviance by the derivatives at hand."""
-        self.model = NewtonStep(self.at.gradient, self.at.hessian + self.secant)
+        self.model = NewtonStep(self.slopes.gradient, self.slopes.hessian + self.secant)
         self.decrement = self.model.decrement
 
     @property
@@ -157,33 +166,55 @@ class Descent:
     def advance(self):
         """Try one step."""
         step, gain = self.model.within(self.radius)
-        theta, length = self.theta + step, float(np.linalg.norm(step))
-        tried = self.deviance.evaluate(theta).value
+        length = float(np.linalg.norm(step))
+        tried = self.objective.at(self.theta + step)
         self.n_iter += 1
-        if not np.isfinite(tried):
+        fall = self.value - tried.value
+        if not np.isfinite(tried.value):
             self.radius = length / 4
-        elif gain < self.noise and abs(self.value - tried) < self.noise:
-            # values say nothing any more, but the step still rests on the gradient
-            self.theta, self.value, self.ended = theta, tried, True
-            self.at = self.deviance.derivatives()
-            self.look_around()
+        elif self.is_last and fall > -self.noise:
+            self.theta, self.value, self.ended = tried.theta, tried.value, True
+        elif gain < self.noise and abs(fall) < self.noise:
+            self.follow_slopes(tried)
         else:
-            self.judge(theta, length, tried, (self.value - tried) / gain)
+            self.judge(tried, length, fall / gain)
 
-    def judge(self, theta, length, tried, ratio):
+    @property
+    def is_last(self):
+        """Whether a step leaves nothing to be seen, by what those before it left."""
+        left = self.decrement**2 < LAST**2 * self.tol * self.previous
+        return left and self.decrement < self.tol and not self.model.saddle.any()
+
+    def follow_slopes(self, tried):
+        """Step by the gradient where values say nothing any more, while it falls."""
+        at, value, slopes, model = self.theta, self.value, self.slopes, self.model
+        self.move(tried)
+        if self.decrement > self.previous:
+            self.theta, self.value, self.slopes, self.model = at, value, slopes, model
+            self.decrement = model.decrement
+        self.ended = self.decrement > LAST * self.previous
+
+    def judge(self, tried, length, ratio):
         """Take or leave a step by the ratio of its gain to the predicted one."""
         if ratio < 0.25:
             self.radius = length / 4
         elif ratio > 0.75:
             self.radius = max(self.radius, 2.5 * length)
         if ratio > 1e-4:
-            step = theta - self.theta
-            self.theta, self.value = theta, tried
-            self.previous, before = self.decrement, self.at.gradient
-            self.at = self.deviance.derivatives()
-            self.look_around()
-            if self.decrement > SLOW * self.previous:
-                self.learn_curvature(step, self.at.gradient - before)
+            self.move(tried)
+
+    def move(self, point):
+        """Go to a point, and look around where the way there does not tell enough."""
+        step, before = point.theta - self.theta, self.slopes.gradient
+        self.theta, self.value, self.previous = point.theta, point.value, self.decrement
+        self.slopes = self.objective.derivatives(point)
+        if self.previous < NEAR and not self.model.saddle.any():
+            self.decrement = self.model.decrement_of(self.slopes.gradient)
+            if self.arrived:
+                return
+        self.look_around()
+        if self.decrement > SLOW * self.previous:
+            self.learn_curvature(step, self.slopes.gradient - before)
 
     def learn_curvature(self, step, change):
         """Correct an approximate curvature where its steps gain too little.
@@ -198,9 +229,9 @@ class Descent:
         The symmetric rank-one secant update (Nocedal & Wright 2006, Numerical
         Optimization, equation 6.24) of what the average information leaves out.
         """
-        if self.deviance.exact:
+        if self.objective.exact:
             return
-        error = change - (self.at.hessian + self.secant) @ step
+        error = change - (self.slopes.hessian + self.secant) @ step
         along = float(error @ step)
         if abs(along) > 1e-8 * np.linalg.norm(error) * np.linalg.norm(step):
             self.secant += np.outer(error, error) / along
@@ -213,23 +244,22 @@ class Descent:
         -------
         Optimum
         """
-        enough = max(self.tol, 1e3 * ROUNDING * abs(self.value))
         return Optimum(
             theta=self.theta,
             value=self.value,
             decrement=self.decrement,
             n_iter=self.n_iter,
-            converged=bool(self.decrement < enough),
+            converged=bool(self.decrement < self.tol),
             flat=self.model.flat,
         )
 
 
-def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
-    """Minimise a profiled deviance.
+def minimise(objective, theta, *, tol=1e-8, max_iter=100, verbose=0):
+    """Minimise a deviance.
 
     Parameters
     ----------
-    deviance : ProfiledDeviance
+    objective : Objective
     theta : ndarray of shape (m,)
         Start.
     tol : float, default=1e-8
@@ -244,10 +274,10 @@ def minimise(deviance, theta, *, tol=1e-8, max_iter=100, verbose=0):
     Optimum
     """
     if not len(theta):
-        value = deviance.evaluate(theta).value
+        value = objective.at(theta).value
         return Optimum(theta, value, decrement=0.0, n_iter=1, converged=True)
     with progress_bar(verbose) as bar:
-        descent = Descent(deviance, theta, tol)
+        descent = Descent(objective, theta, tol)
         report(bar, verbose, descent)
         while not descent.arrived:
             if descent.n_iter >= max_iter:

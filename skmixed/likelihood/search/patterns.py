@@ -94,8 +94,6 @@ def search_patterns(deviance, start, **options):
             other = minimise(deviance, theta, **options)
             if other.value < optimum.value - SAME:
                 optimum = other
-    if len(start):
-        deviance.evaluate(optimum.theta)
     return replace(optimum, n_iter=deviance.n_evaluations)
 
 

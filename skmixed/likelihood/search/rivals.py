@@ -185,9 +185,8 @@ def look_afar(deviance):
             order = np.argsort(values)
             return [(values[i], thetas[i]) for i in order], S[0]
     if varies_within(deviance.A):
-        deviance.evaluate(isotropic(deviance, WITHIN))
-        if deviance.factored is not None:
-            return [], deviance.factored.S
+        far = deviance.at(isotropic(deviance, WITHIN)).factored
+        return [], None if far is None else far.S
     return [], None
 
 
@@ -230,19 +229,17 @@ def within_starts(deviance, optimum, S):
     p = deviance.A.n_fixed
     if not p or S is None:
         return []
-    if deviance.theta is not optimum.theta:
-        deviance.evaluate(optimum.theta)
-    beta = deviance.at.beta
+    beta = deviance.at(optimum.theta).beta
     small = sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS
     far = disagreement(deviance, beta, S)
     if small and SUSPECT < far < 1.0:
-        deviance.evaluate(isotropic(deviance, APART))
-        if deviance.factored is not None:
-            far = max(far, disagreement(deviance, beta, deviance.factored.S))
+        apart = deviance.at(isotropic(deviance, APART)).factored
+        if apart is not None:
+            far = max(far, disagreement(deviance, beta, apart.S))
     if far < 1.0:
         return []
-    deviance.evaluate(isotropic(deviance, WITHIN))
-    starts = [unshrunk_theta(deviance)] if deviance.factored is not None else []
+    point = deviance.at(isotropic(deviance, WITHIN))
+    starts = [] if point.factored is None else [unshrunk_theta(deviance, point)]
     if small:
         starts += [isotropic(deviance, LARGE), *large_alone(deviance)]
     return starts
@@ -273,21 +270,21 @@ def disagreement(deviance, beta, S):
     return float(moved @ moved / (p + 3.0 * np.sqrt(2.0 * p)) / sigma2)
 
 
-def unshrunk_theta(deviance):
-    """Theta from the modes of large variances, where the deviance was just evaluated.
+def unshrunk_theta(deviance, point):
+    """Theta from the modes of large variances.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
+    point : ProfiledPoint
+        At the variance ``WITHIN``.
 
     Returns
     -------
     ndarray of shape (m,)
     """
-    A, sigma2 = deviance.A, within_variance(deviance, deviance.at.r2)
-    scores = deviance.conditional_scores(deviance.theta)
-    thetas = []
-    for f, ZtZ, structure in zip(scores, A.ZtZ, deviance.structures, strict=True):
+    A, sigma2, thetas = deviance.A, within_variance(deviance, point.r2), []
+    for f, ZtZ, structure in zip(point.scores, A.ZtZ, deviance.structures, strict=True):
         b = WITHIN * f
         noise = np.linalg.inv(np.moveaxis(ZtZ, 2, 0) + np.eye(len(f)) / WITHIN)
         Psi = (b @ b.T) / sigma2 / b.shape[1] - noise.mean(axis=0)
@@ -300,7 +297,8 @@ def within_variance(deviance, r2):
     if deviance.A.sigma is not None:
         return deviance.A.sigma**2
     size = sum(factor.size for factor in deviance.A.factors)
-    return r2 / max(deviance.nu - size, deviance.nu / 10)
+    nu = deviance.n_informative
+    return r2 / max(nu - size, nu / 10)
 
 
 def large_alone(deviance):

@@ -77,15 +77,15 @@ def search(A, reml, regime=None, **options):
     if not (optimum.flat or thin or kept):
         return deviance, replace(optimum, n_iter=deviance.n_evaluations)
     optimum = best_of_starts(deviance, optimum, kept or bool(thin), options)
-    spent = deviance.n_evaluations
+    spent = 0
     if covary(deviance):
         A, theta = eigenbasis(deviance, optimum.theta)
+        spent = deviance.n_evaluations
         del deviance  # its buffers may be as large as those of the next one
         deviance = deviance_of(A, reml, regime)
         optimum = descend(deviance, theta, options)
-        spent += deviance.n_evaluations
     optimum = snap_to_boundary(deviance, optimum)
-    return deviance, replace(optimum, n_iter=spent + 1)
+    return deviance, replace(optimum, n_iter=spent + deviance.n_evaluations)
 
 
 def best_of_basins(deviance, options):
@@ -203,7 +203,7 @@ def further_starts(deviance):
         yield isotropic(deviance, variance)
     if small and structured(deviance):
         thetas = list(correlated(deviance.structures))
-        values = [deviance.evaluate(theta).value for theta in thetas]
+        values = [deviance.at(theta).value for theta in thetas]
         for i in np.argsort(values)[:MOST_PROMISING]:
             yield thetas[i]
     if small and deviance.n_theta > 1:
@@ -230,8 +230,7 @@ def structured(deviance):
 
 def is_flat(deviance, theta):
     """Whether some combination of parameters leaves the deviance as it is."""
-    deviance.evaluate(theta)
-    at = deviance.derivatives()
+    at = deviance.derivatives(deviance.at(theta))
     return NewtonStep(at.gradient, at.hessian).flat
 
 
