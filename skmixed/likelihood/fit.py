@@ -21,6 +21,9 @@ from skmixed.likelihood.validate import (
 )
 from skmixed.printing.progress import announce
 
+# Fixed and random effects of a fit that takes but a moment, whatever they are.
+SMALL = 1000
+
 
 def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0):
     """Fit a linear mixed model to its cross-products.
@@ -51,10 +54,7 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
         memory.
     """
     check_identified(A)
-    bid = bid_for(A)
-    random = ", ".join(f"{f.size:,} of `{f.group}`" for f in A.factors)
-    announce(bid.fit_seconds, f"Fit with {random} random effects", verbose)
-    with blas_threads(bid.columns):
+    with blas_threads(look_ahead(A, verbose)):
         if A.sigma is None:  # a known residual variance bounds the likelihood
             check_not_exact(A)
             if not reml:
@@ -64,6 +64,27 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
         if A.sigma is None:
             check_not_saturated(A, *found)
         return finish(A, *found)
+
+
+def look_ahead(A, verbose):
+    """Announce a fit that will take long.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    verbose : int
+
+    Returns
+    -------
+    int
+        Columns of the largest dense matrix, 0 where it is small.
+    """
+    if A.n_fixed + sum(factor.size for factor in A.factors) < SMALL:
+        return 0
+    bid = bid_for(A)
+    random = ", ".join(f"{f.size:,} of `{f.group}`" for f in A.factors)
+    announce(bid.fit_seconds, f"Fit with {random} random effects", verbose)
+    return bid.columns
 
 
 def fit_residual(A, design, spec, *, reml=True, tol=1e-8, max_iter=100, verbose=0):

@@ -23,6 +23,8 @@ FIRST_ROWS = 64
 # Power of ten to which the largest number of what is squared may come: columns, the
 # response, their ratio (a coefficient), and columns times roots of weights.
 LARGEST_POWER = 140
+# Sums of squares between which no such power can be.
+ORDINARY = (1e-120, 1e120)
 # Entries of a part that are looked at together, not by column.
 FEW = 1000
 
@@ -159,10 +161,12 @@ def find_implied(part):
     if not part.plan.has_intercept:
         return ()
     ends = list(itertools.accumulate(part.plan.widths, initial=0))
+    first = part.matrix[:1].ravel().tolist()
     return tuple(
         part.plan.names[stop - 1]
         for start, stop in itertools.pairwise(ends[1:])
         if stop - start > 1
+        and abs(sum(first[start:stop]) - 1.0) <= PARTITION_OF_UNITY
         and adds_up(part.matrix[:FIRST_ROWS, start:stop])
         and adds_up(part.matrix[:, start:stop])
     )
@@ -192,7 +196,13 @@ def check_magnitudes(design, names):
     # an effect and a coefficient of one name are one column
     columns = dict(zip(names, design.X.T, strict=True))
     for block in design.random:
-        columns |= zip(block.effects, block.z.T, strict=True)
+        if not columns.keys() >= set(block.effects):
+            columns |= zip(block.effects, block.z.T, strict=True)
+    others = [v for v in (design.y, design.weights, design.offset) if v is not None]
+    with np.errstate(over="ignore", under="ignore"):
+        squares = [values.dot(values) for values in [*columns.values(), *others]]
+    if all(ORDINARY[0] < square < ORDINARY[1] for square in squares):
+        return
     power = {f"`{name}`": power_of(column) for name, column in columns.items()}
     y = power_of(design.y)
     heavy = 0.0 if design.weights is None else power_of(design.weights) / 2.0
@@ -250,10 +260,13 @@ def finished(part, table):
     if table.missing:
         factors = [factor for term in part.terms for factor in term.factors]
         missing = table.missing_rows([c for f in factors for c in factor_columns(f)])
-    for name, product, values in zip(plan.names, plan.products, matrix.T, strict=True):
-        with np.errstate(over="ignore", invalid="ignore"):
-            if is_finite(product) or np.isfinite(values.sum()):
-                continue
+    with np.errstate(over="ignore", invalid="ignore"):
+        doubtful = [
+            not (is_finite(product) or np.isfinite(np.add.reduce(values)))
+            for product, values in zip(plan.products, matrix.T, strict=True)
+        ]
+    for place in np.flatnonzero(doubtful):
+        name, values = plan.names[place], matrix[:, place]
         wrong = ~np.isfinite(values)
         if missing is not None:
             wrong &= ~missing

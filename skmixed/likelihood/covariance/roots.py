@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.linalg import lapack
 
+EPSILON = float(np.finfo(float).eps)
+
 
 def floored_root(Psi, floor):
     """Lower-triangular root of a symmetric matrix, its eigenvalues at least a floor.
@@ -37,18 +39,27 @@ def lower_root(root):
     ndarray of shape (k, k)
     """
     k = len(root)
+    if root.size == 1:
+        return np.abs(root)
     R = np.zeros((k, k))
-    triangle = np.linalg.qr(root.T, mode="r")
+    triangle = triangle_of(root.T)
     R[: len(triangle)] = triangle
-    for j in range(k - 1):
+    pivots = np.abs(R.diagonal())
+    doubtful = pivots.min(initial=np.inf) <= k**2 * EPSILON * np.abs(R).max(initial=0.0)
+    for j in range(k - 1) if doubtful else ():
         # in units of its own: effects may differ by many orders of magnitude
-        tiny = k * np.finfo(float).eps * np.linalg.norm(R[:, j])
+        tiny = k * EPSILON * np.linalg.norm(R[:, j])
         if abs(R[j, j]) <= tiny and R[j, j + 1 :].any():
             # a column without a pivot of its own: its row belongs to the later ones
-            rest = np.linalg.qr(R[j:, j + 1 :], mode="r")
+            rest = triangle_of(R[j:, j + 1 :])
             R[j:] = 0.0
             R[j + 1 : j + 1 + len(rest), j + 1 :] = rest
-    return R.T * np.where(np.diag(R) < 0, -1.0, 1.0)
+    return R.T * np.where(R.diagonal() < 0, -1.0, 1.0)
+
+
+def triangle_of(columns):
+    """R of a QR decomposition, of shape (min(n, k), k) for columns of shape (n, k)."""
+    return np.triu(lapack.dgeqrf(columns)[0])[: columns.shape[1]]
 
 
 def snapped_root(root, zero):

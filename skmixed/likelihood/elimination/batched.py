@@ -62,10 +62,13 @@ class BatchedElimination(Regime):
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
         self.C = solve_semidefinite(self.root, A.ZtXy[0].copy())
-        self.within = A.gram - sum(C @ C.T for C in self.C)
+        self.within = A.gram.copy()
+        for C in self.C:
+            self.within -= C @ C.T
         # a column that is constant within groups leaves rounding alone there
-        nothing = np.diag(self.within) <= CONSTANT * np.diag(A.gram)
-        self.within[nothing] = self.within[:, nothing] = 0.0
+        nothing = self.within.diagonal() <= CONSTANT * A.gram.diagonal()
+        if nothing.any():
+            self.within[nothing] = self.within[:, nothing] = 0.0
 
     def factor(self, Lambdas):
         """Factor V at some Lambda."""
@@ -90,7 +93,9 @@ class BatchedFactored(Factorisation):
             self.L[i, i] += 1.0
         self.logdet_V = cholesky(self.L)
         self.Y = solve_lower(self.L, elimination.C.copy())
-        self.S = elimination.within + sum(Y @ Y.T for Y in self.Y)
+        self.S = elimination.within.copy()
+        for Y in self.Y:
+            self.S += Y @ Y.T
 
     @cached_property
     def T(self):

@@ -7,6 +7,8 @@ the small k of random effects beats one LAPACK call per group by an order of mag
 
 import numpy as np
 
+EPSILON = float(np.finfo(float).eps)
+
 
 def multiply(A, B, transpose_A=False):
     """Product of two matrices per group, ``A_g B_g`` or ``A_g' B_g``.
@@ -127,9 +129,13 @@ def semidefinite_root(A):
         pivot = A[j, j].copy()
         for h in range(j):
             pivot -= L[j, h] * L[j, h]
-        own = pivot > 4 * k * np.finfo(float).eps * A[j, j]
-        L[j, j] = np.sqrt(np.where(own, pivot, 0.0))
-        inverse = np.where(own, 1.0, 0.0) / np.where(own, L[j, j], 1.0)
+        own = pivot > 4 * k * EPSILON * A[j, j]
+        if own.all():
+            np.sqrt(pivot, out=L[j, j])
+            inverse = 1.0 / L[j, j]
+        else:
+            L[j, j] = np.sqrt(np.where(own, pivot, 0.0))
+            inverse = np.where(own, 1.0, 0.0) / np.where(own, L[j, j], 1.0)
         for i in range(j + 1, k):
             rest = A[i, j].copy()
             for h in range(j):
@@ -155,7 +161,8 @@ def solve_semidefinite(L, B):
     for j in range(len(L)):
         for i in range(j):
             B[j] -= L[j, i] * B[i]
-        B[j] *= (L[j, j] > 0) / np.where(L[j, j] > 0, L[j, j], 1.0)
+        pivot, own = L[j, j], L[j, j] > 0
+        B[j] *= 1.0 / pivot if own.all() else own / np.where(own, pivot, 1.0)
     return B
 
 

@@ -77,7 +77,8 @@ class ColumnBasis:
         -------
         ndarray of shape (r, ...)
         """
-        return np.tensordot(self.to_raw, coef, 1)
+        T = self.to_raw
+        return T @ coef if coef.ndim <= 2 else np.tensordot(T, coef, 1)
 
     def contrasts(self, L):
         """Combinations of the raw coefficients as combinations of the basis's.

@@ -27,14 +27,44 @@ def scan(deviance, thetas):
     costs little more than one evaluation. ``r2 = |S| / |S_XX|``: the values are good to
     compare with, not to converge on.
     """
-    A, p = deviance.A, deviance.A.n_fixed
-    T, G = len(thetas), A.factors[0].n_levels
+    A = deviance.A
     Lambdas = stack_roots(deviance.structures[0], thetas)
-    if Lambdas.shape[1] == 1:
-        M = (Lambdas[:, :, 0] ** 2 * A.ZtZ[0][0]).reshape(1, 1, T * G)
+    eliminated = eliminate_one if Lambdas.shape[1] == 1 else eliminate_many
+    logdet, S = eliminated(A, Lambdas)
+    log_r2, logdet_X = split_determinants(S, A.n_fixed)
+    values = logdet + deviance.reml * logdet_X
+    nu = deviance.n_informative
+    if A.sigma is None:
+        values += nu * (1.0 + np.log(2.0 * np.pi / nu) + log_r2)
     else:
-        left = half(Lambdas, A.ZtZ[0])
-        M = spread(np.matmul(Lambdas.transpose(0, 2, 1)[:, None], left))
+        values += nu * np.log(2.0 * np.pi * A.sigma**2) + np.exp(log_r2) / A.sigma**2
+    return np.where(np.isfinite(values), values, np.inf), S
+
+
+def eliminate_one(A, Lambdas):
+    """Eliminate one effect per group at many variances.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    Lambdas : ndarray of shape (T, 1, 1)
+
+    Returns
+    -------
+    logdet : ndarray of shape (T,)
+    S : ndarray of shape (T, p + 1, p + 1)
+    """
+    variance, Xy = Lambdas[:, 0] ** 2, A.ZtXy[0][0]
+    pivots = 1.0 + variance * A.ZtZ[0][0, 0]
+    weights = (variance / pivots)[:, None]
+    return np.log(pivots).sum(axis=1), A.gram - np.matmul(Xy * weights, Xy.T)
+
+
+def eliminate_many(A, Lambdas):
+    """Eliminate several effects per group: see :func:`eliminate_one`."""
+    T, G = len(Lambdas), A.factors[0].n_levels
+    left = half(Lambdas, A.ZtZ[0])
+    M = spread(np.matmul(Lambdas.transpose(0, 2, 1)[:, None], left))
     for i in range(len(M)):
         M[i, i] += 1.0
     cholesky(M)
@@ -45,15 +75,7 @@ def scan(deviance, thetas):
     Y = solve_lower(M, spread(half(Lambdas, A.ZtXy[0])))
     k, columns, _ = Y.shape
     Y = Y.reshape(k, columns, T, G).transpose(2, 1, 0, 3).reshape(T, columns, k * G)
-    S = A.gram - np.matmul(Y, Y.transpose(0, 2, 1))
-    log_r2, logdet_X = split_determinants(S, p)
-    values = logdet + deviance.reml * logdet_X
-    nu = deviance.n_informative
-    if A.sigma is None:
-        values += nu * (1.0 + np.log(2.0 * np.pi / nu) + log_r2)
-    else:
-        values += nu * np.log(2.0 * np.pi * A.sigma**2) + np.exp(log_r2) / A.sigma**2
-    return np.where(np.isfinite(values), values, np.inf), S
+    return logdet, A.gram - np.matmul(Y, Y.transpose(0, 2, 1))
 
 
 def split_determinants(S, p):
@@ -69,7 +91,8 @@ def split_determinants(S, p):
     log_r2, logdet_X : ndarray of shape (T,)
     """
     try:
-        logs = 2.0 * np.log(np.einsum("tii->ti", np.linalg.cholesky(S)))
+        roots = np.linalg.cholesky(S)
+        logs = 2.0 * np.log(roots.diagonal(axis1=1, axis2=2))
     except np.linalg.LinAlgError:
         sign, total = np.linalg.slogdet(S)
         sign_X, logdet_X = np.linalg.slogdet(S[:, :p, :p])
