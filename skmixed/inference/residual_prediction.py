@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from skmixed.inference.opened.curvature import directions
 from skmixed.inference.prediction import PredictiveDistribution, theta_covariance
 
 
@@ -51,11 +50,10 @@ def visit_distribution(fit, X, at, kind):
                 g[own, start:stop] += sigma2 * slopes[visit]
             start = stop
     # what the estimated covariance adds to the error of the mean
-    whitened, deviance = directions(curvature.deviance)[0], curvature.deviance
-    D = [deviance.psi_directions(j) for j in range(len(whitened))]
-    moved = deviance.mean_directions(deviance.scores(deviance.factored.F), whitened, D)
-    d = moved[0][curvature.free] @ w.T
-    added = (d * (theta_covariance(deviance, curvature.free) @ d)).sum(axis=0)
+    deviance, point = curvature.deviance, curvature.point
+    moved, _ = deviance.mean_directions(point, deviance.psi_directions(point))
+    d = moved[curvature.free] @ w.T
+    added = (d * (theta_covariance(fit.open, curvature.free) @ d)).sum(axis=0)
     g = np.column_stack([g, 2.0 * variance])
     with np.errstate(divide="ignore", invalid="ignore"):
         df = 2.0 * variance**2 / np.einsum("ni,ij,nj->n", g, curvature.covariance, g)

@@ -183,14 +183,14 @@ def test_drawn_products_have_the_law_of_drawn_responses(residual):
     """At the truth, r^2 / sigma^2 is chi-square and beta has its covariance."""
     result = fit(residual).result_
     refitter, law = refitter_and_law(result, None)
-    opened = refitter.deviance
+    opened, point = refitter.deviance, fit(residual).fitted_.open.point
     r2, beta, n = [], [], 400
     for products in law.stream(n, np.random.default_rng(0)):
         drawn = opened.elimination.with_columns(products)
-        factored = drawn.factor(opened.Lambdas)
+        factored = drawn.factor(point.Lambdas)
         p = products.n_fixed
         np.testing.assert_allclose(
-            factored.S[:p, :p], opened.at.RX @ opened.at.RX.T, rtol=1e-7, atol=1e-9
+            factored.S[:p, :p], point.RX @ point.RX.T, rtol=1e-7, atol=1e-9
         )
         beta.append(np.linalg.solve(factored.S[:p, :p], factored.S[:p, p]))
         r2.append(factored.S[p, p] - factored.S[:p, p] @ beta[-1])
@@ -198,7 +198,7 @@ def test_drawn_products_have_the_law_of_drawn_responses(residual):
     mean = np.mean(r2) / result.sigma**2
     assert abs(mean - df) < SIGMAS * np.sqrt(2 * df / n)
     assert np.var(r2) / result.sigma**4 == pytest.approx(2 * df, rel=0.35)
-    off = opened.at.RX.T @ (np.array(beta) - refitter.beta).T / result.sigma
+    off = point.RX.T @ (np.array(beta) - refitter.beta).T / result.sigma
     assert (np.abs(off.mean(axis=1)) < SIGMAS / np.sqrt(n)).all()
     assert np.abs(np.cov(off) - np.eye(len(off))).max() < SIGMAS * np.sqrt(2 / n)
 

@@ -66,10 +66,9 @@ def hold_covariance(fit, design, at):
     With e = y - X beta and V_i the subject's covariance, it adds ``[X e]'V_i^-1[X e]``
     to the sums of squares and products, from which its deletion follows.
     """
-    result, opened = fit.result, fit.open.deviance
-    at_optimum = opened.at
-    rows, p = framed_rows(result, design), opened.A.n_fixed
-    rows[:, p] -= rows[:, :p] @ at_optimum.beta
+    result, point = fit.result, fit.open.point
+    rows, p = framed_rows(result, design), len(point.beta)
+    rows[:, p] -= rows[:, :p] @ point.beta
     n, covariances = int(at.subject.max()) + 1, result.residual.covariances
     S, counts = np.zeros((n, p + 1, p + 1)), np.bincount(at.subject)
     order = np.argsort(at.subject, kind="stable")
@@ -78,7 +77,7 @@ def hold_covariance(fit, design, at):
         V = covariances[at.level[members[0]]][np.ix_(visits, visits)]
         own = rows[members]
         S[i] = own.T @ np.linalg.solve(V, own)
-    information = at_optimum.RX @ at_optimum.RX.T
+    information = point.RX @ point.RX.T
     rest = information - S[:, :p, :p]
     known = determined(rest)
     rest[~known] = np.eye(p)

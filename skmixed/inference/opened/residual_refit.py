@@ -33,14 +33,14 @@ def residual_by_maximum_likelihood(result):
     ValueError
         Where that likelihood has no maximum.
     """
-    opened = reopen(result)
+    opened, point = reopen(result)
     deviance = ProfiledDeviance(opened.A, opened.elimination.plain, False)
-    optimum = search_patterns(deviance, result.residual.theta)
+    optimum = search_patterns(deviance, point.theta)
     found = assemble(
         result.A,
         False,
         deviance.elimination.name,
-        deviance.at,
+        deviance.at(optimum.theta),
         optimum,
         Lambdas=(),
         modes=(),
@@ -70,11 +70,11 @@ def residual_deviance_with(result, B):
     -------
     float
     """
-    opened = reopen(result)
+    opened, point = reopen(result)
     elimination = TransformedElimination(opened.elimination.plain, B)
     products = replace(opened.A, n_fixed=B.shape[1] - 1)
     deviance = ProfiledDeviance(products, elimination, False)
-    return float(search_patterns(deviance, result.residual.theta).value)
+    return float(search_patterns(deviance, point.theta).value)
 
 
 class ResidualRefitter:
@@ -89,9 +89,8 @@ class ResidualRefitter:
     def __init__(self, result):
         refuse_other_products(result, "The parametric bootstrap")
         self.result = result
-        self.deviance = reopen(result)
-        self.A = self.deviance.A
-        self.beta = self.deviance.at.beta
+        self.deviance, point = reopen(result)
+        self.A, self.beta = self.deviance.A, point.beta
 
     def fit(self, products):
         """Fit to a response in the basis of the fit.
@@ -128,20 +127,20 @@ def residual_estimates(result, products, opened=None, tol=TOL):
     RX : ndarray of shape (p, p)
         Lower root of ``X'V^-1 X``.
     """
-    opened = reopen(result) if opened is None else opened
+    opened = reopen(result)[0] if opened is None else opened
     elimination = opened.elimination.plain.with_columns(products)
     deviance = ProfiledDeviance(products, elimination, result.reml)
     optimum = minimise(deviance, result.residual.theta, tol=tol)
-    at = deviance.evaluate(optimum.theta)
+    point = deviance.at(optimum.theta)
     fit = replace(
         result,
-        coef=result.A.basis.raw_coef(at.beta),
-        sigma=float(np.sqrt(at.r2 / deviance.nu)),
-        loglik=-0.5 * at.value,
+        coef=result.A.basis.raw_coef(point.beta),
+        sigma=float(np.sqrt(point.sigma2)),
+        loglik=-0.5 * point.value,
         converged=optimum.converged,
         residual=replace(result.residual, products=products, theta=optimum.theta),
     )
-    return fit, at.RX
+    return fit, point.RX
 
 
 def refuse_other_products(result, asked):
