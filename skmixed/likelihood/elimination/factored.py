@@ -3,6 +3,7 @@
 import copy
 import weakref
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
@@ -118,6 +119,8 @@ class Factorisation(ABC):
     Lambdas : list of ndarray of shape (k_j, k_j)
     """
 
+    S: Any
+
     def __init__(self, Lambdas):
         self.Lambdas = Lambdas
 
@@ -159,6 +162,11 @@ class Factorisation(ABC):
         return [
             g - L.T @ block[:, 0] for (L, g), block in zip(pairs, moved, strict=True)
         ]
+
+    @property
+    def rough_S(self):
+        """``[X y]'V^-1[X y]`` to some six digits, where they cost less."""
+        return self.S
 
     @property
     def traces(self):

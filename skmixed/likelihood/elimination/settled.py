@@ -12,6 +12,8 @@ from skmixed.likelihood.elimination.factored import Factorisation, Regime
 # Share of a column's sum of squares that a subtraction may leave: what the random
 # effects explain beyond it costs digits that a deviance of many rows needs.
 LOST = 1e-3
+# The same where six digits of it will do.
+ROUGH = 1e-10
 # Root of the variance, relative to the residual's, that a rough fit is made with.
 LARGE = 1e3
 # Steps of iterative refinement of the random effects.
@@ -123,6 +125,12 @@ class SettledFactorisation(Factorisation):
     def S(self):
         """``[X y]'V^-1[X y]``."""
         return self.settled[0]
+
+    @property
+    def rough_S(self):
+        """The same to some six digits."""
+        left, gram = np.diag(self.subtracted_S), self.elimination.gram
+        return self.S if (left < ROUGH * np.diag(gram)).any() else self.subtracted_S
 
     @property
     def F(self):

@@ -185,9 +185,17 @@ def look_afar(deviance):
             order = np.argsort(values)
             return [(values[i], thetas[i]) for i in order], S[0]
     if varies_within(deviance.A):
-        far = deviance.at(isotropic(deviance, WITHIN)).factored
-        return [], None if far is None else far.S
+        return [], squares_at(deviance, WITHIN)
     return [], None
+
+
+def squares_at(deviance, variance):
+    """``[X y]'V^-1[X y]`` for one variance of all effects; None if not to be had."""
+    Lambdas = deviance.relative_factors(isotropic(deviance, variance))
+    try:
+        return deviance.elimination.factor(Lambdas).rough_S
+    except np.linalg.LinAlgError:
+        return None
 
 
 def varies_within(A):
@@ -226,16 +234,13 @@ def within_starts(deviance, optimum, S):
     apart as their betas: the difference is weighed with the information within groups,
     as in Hausman (1978), Econometrica 46(6).
     """
-    p = deviance.A.n_fixed
-    if not p or S is None:
+    if not deviance.A.n_fixed or S is None:
         return []
     beta = deviance.at(optimum.theta).beta
     small = sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS
     far = disagreement(deviance, beta, S)
     if small and SUSPECT < far < 1.0:
-        apart = deviance.at(isotropic(deviance, APART)).factored
-        if apart is not None:
-            far = max(far, disagreement(deviance, beta, apart.S))
+        far = max(far, disagreement(deviance, beta, squares_at(deviance, APART)))
     if far < 1.0:
         return []
     point = deviance.at(isotropic(deviance, WITHIN))
@@ -252,7 +257,7 @@ def disagreement(deviance, beta, S):
     ----------
     deviance : ProfiledDeviance
     beta : ndarray of shape (p,)
-    S : ndarray of shape (p + 1, p + 1)
+    S : ndarray of shape (p + 1, p + 1) or None
         ``[X y]'V^-1[X y]`` for large random effects.
 
     Returns
@@ -260,6 +265,8 @@ def disagreement(deviance, beta, S):
     float
         Zero where S tells nothing.
     """
+    if S is None:
+        return 0.0
     p = len(beta)
     R, info = lapack.dpotrf(S, lower=1, clean=1)
     if info:
