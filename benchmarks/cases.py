@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from trials import trial
+
 SMALL_ROWS = 5_000
 
 
@@ -31,6 +33,8 @@ class Case:
         Rows of the table.
     crossed : bool
         Whether grouping factors are crossed, not nested.
+    residual : str
+        Covariance of the residuals over visits; such a case has no random terms.
     """
 
     name: str
@@ -39,12 +43,18 @@ class Case:
     table: str
     n_rows: int
     crossed: bool = False
+    residual: str = ""
 
     @property
     def formula(self):
         """The model in lme4's notation."""
-        terms = " + ".join(f"({effects} | {group})" for effects, group in self.random)
-        return f"{self.fixed} + {terms}"
+        terms = [f"({effects} | {group})" for effects, group in self.random]
+        return " + ".join([self.fixed, *terms])
+
+    @property
+    def text(self):
+        """The model, with the covariance of its residuals."""
+        return f"{self.formula}, {self.residual}" if self.residual else self.formula
 
     @property
     def small(self):
@@ -69,6 +79,8 @@ class Case:
 
 MILLION = 1_000_000
 SLOPE = "y ~ x1 + x2", (("1 + x1", "g"),)
+TRIAL = "y ~ base + sex + arm * visit", ()
+SLEEP = "Reaction ~ Days", (), "sleepstudy", 180
 WORDS = "a + b + c + ab + ac + bc + abc"
 
 CASES = [
@@ -167,6 +179,14 @@ CASES = [
         MILLION,
         crossed=True,
     ),
+    Case("sleepstudy cs", *SLEEP, residual="cs(Days | Subject)"),
+    Case("sleepstudy ar1", *SLEEP, residual="ar1(Days | Subject)"),
+    Case("sleepstudy ar1h", *SLEEP, residual="ar1h(Days | Subject)"),
+    Case("200 x 4 us", *TRIAL, "trial_200", 655, residual="us(visit | id)"),
+    Case("1,000 x 10 us", *TRIAL, "trial_1k", 7_000, residual="us(visit | id)"),
+    Case("5,000 x 10 us", *TRIAL, "trial_5k", 35_000, residual="us(visit | id)"),
+    Case("100k x 6 ar1", *TRIAL, "trial_100k", 480_000, residual="ar1(time | id)"),
+    Case("200k x 6 toeph", *TRIAL, "trial_200k", 950_000, residual="toeph(visit | id)"),
 ]
 
 
@@ -266,6 +286,11 @@ SIMULATED: dict[str, Callable] = {
     "nested_1m": lambda: nested(MILLION, 50_000, 2_000, seed=31),
     "crossed_200k": lambda: crossed(200_000, 5_000, 1_000, seed=22),
     "crossed_1m": lambda: crossed(MILLION, 20_000, 5_000, seed=21),
+    "trial_200": lambda: trial(200, 4, seed=1),
+    "trial_1k": lambda: trial(1_000, 10, seed=5),
+    "trial_5k": lambda: trial(5_000, 10, seed=2),
+    "trial_100k": lambda: trial(100_000, 6, seed=3, ar1=True),
+    "trial_200k": lambda: trial(200_000, 6, seed=4),
 }
 
 

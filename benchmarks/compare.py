@@ -21,8 +21,8 @@ from environments import (
     default_folder,
     find_r,
 )
-from measure import LME4, Setting, measure, measure_imports
-from rivals import RIVALS, select_rivals
+from measure import Setting, measure, measure_imports
+from rivals import R_RIVALS, RIVALS, select_rivals
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 
@@ -50,7 +50,7 @@ its time is not compared; some of these fits say themselves that they did not co
 skmixed keeps formulas that it has read, and which columns they make of numbers and of
 given levels; all other work is done anew in each call.
 
-lme4 is measured through `Rscript` where R with lme4 is present{lme4}.
+Packages of R are measured through `Rscript` where they are present{lacking}.
 
 {versions}
 """
@@ -84,22 +84,25 @@ def read_arguments(arguments=None):
 
 
 def choose_rivals(names):
-    """Return the rivals, lme4 with them where R is present."""
-    asked = None if names is None else [name for name in names if name != LME4.name]
+    """Return the rivals, those of R with them where it is present."""
+    of_r = {rival.name: rival for rival in R_RIVALS}
+    asked = None if names is None else [name for name in names if name not in of_r]
     rivals = select_rivals(asked) if asked is None or asked else []
-    if names is None or LME4.name in names:
+    for name, rival in of_r.items():
+        if names is not None and name not in names:
+            continue
         try:
-            find_r()
+            find_r(name)
         except UnavailableError as error:
-            print(f"lme4 is skipped: {error}.")
+            print(f"{name} is skipped: {error}.")
         else:
-            rivals.append(LME4)
+            rivals.append(rival)
     return rivals
 
 
 def describe_packages(run):
     """Return the list of packages, their versions and what to know of them."""
-    remarks = {rival.name: rival.remark for rival in [*RIVALS, LME4]}
+    remarks = {rival.name: rival.remark for rival in [*RIVALS, *R_RIVALS]}
     lines = [
         f"- {name} {run['versions'][name]}: {remark}"
         for name, remark in remarks.items()
@@ -117,7 +120,8 @@ def write_page(runs, imports, path):
     first = runs[0]
     measured = {one["case"] for one in first["figures"]}
     large = [case.name for case in CASES if not case.small]
-    lme4 = "" if LME4.name in first["versions"] else "; on this machine it was not"
+    lacking = [r.name for r in R_RIVALS if r.name not in first["versions"]]
+    lacking = f"; here there was no {', '.join(lacking)}" if lacking else ""
     parts = [
         INTRODUCTION.format(
             date=first["date"],
@@ -126,7 +130,7 @@ def write_page(runs, imports, path):
             small=SMALL_ROWS,
             wrong=report.WRONG_OPTIMUM,
             limit=first["limit"],
-            lme4=lme4,
+            lacking=lacking,
             versions=describe_packages(first),
         ),
         "## Models\n",

@@ -112,8 +112,8 @@ def variables(threads, checkout=None):
     return {**os.environ, **settings}
 
 
-def find_r():
-    """Return Rscript where R with lme4 is present.
+def find_r(package):
+    """Return Rscript where R with a package is present.
 
     Raises
     ------
@@ -124,8 +124,11 @@ def find_r():
     if rscript is None:
         raise UnavailableError("R is not installed here")
     asked = subprocess.run(
-        [rscript, "-e", "library(lme4)"], capture_output=True, text=True, check=False
+        [rscript, "-e", f"library({package})"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if asked.returncode:
-        raise UnavailableError(f"R has no lme4: {last_line(asked.stderr)}")
+        raise UnavailableError(f"R has no {package}: {last_line(asked.stderr)}")
     return rscript

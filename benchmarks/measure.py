@@ -10,9 +10,8 @@ from statistics import median
 from cases import select_cases
 from environments import HERE, REPOSITORY, UnavailableError, find_r, variables
 from processes import Process
-from rivals import SKMIXED, Rival
+from rivals import SKMIXED
 
-LME4 = Rival("lme4", (), None, remark="R, with its default control")
 SLOW_SHARE = 0.3
 R_REPEATS = 20
 
@@ -120,14 +119,15 @@ class Setting:
     def open(self, package, case):
         """Start the worker of a package on a case."""
         table = self.tables / f"{case.table}.npz"
-        if package is LME4:
+        if package.r_call is not None:
             csv, repeats = table.with_suffix(".csv"), R_REPEATS if case.small else 1
-            command = [find_r(), HERE / "lme4.R", case.formula, csv, repeats]
+            asked = [package.name, package.r_call(case), csv, repeats]
+            command = [find_r(package.name), HERE / "fit.R", *asked]
         elif package is SKMIXED:
             command = [self.environments.skmixed(self.checkout)]
         else:
             command = [self.environments.python(package.name, package.requirements)]
-        if package is not LME4:
+        if package.r_call is None:
             command += [HERE / "worker.py", package.name, case.name, table]
         checkout = self.checkout if package is SKMIXED else None
         return Process(command, variables(self.threads, checkout), self.limit)
@@ -163,7 +163,7 @@ def measure_case(setting, case, rivals):
         for rival in rivals:
             theirs = Figures(case.name, rival.name, rival.method)
             everyone.append(theirs)
-            theirs.reason = rival.refuse(case)
+            theirs.reason = rival.reason(case)
             if theirs.reason:
                 continue
             try:
@@ -224,10 +224,10 @@ def describe_machine():
 def measure(setting, names, rivals):
     """Measure many cases; return what `report.write` needs, as plain data."""
     cases = select_cases(names)
-    write_tables(setting, cases, csv=LME4 in rivals)
+    write_tables(setting, cases, csv=any(rival.r_call for rival in rivals))
     figures, versions = [], {}
     for case in cases:
-        print(f"{case.name}: {case.formula}", flush=True)
+        print(f"{case.name}: {case.text}", flush=True)
         found, theirs = measure_case(setting, case, rivals)
         versions |= theirs
         figures += found

@@ -182,7 +182,7 @@ def models(cases):
     return table(
         ["case", "rows", "model"],
         [
-            [c.name, f"{c.n_rows:,}", "`" + c.formula.replace("|", "\\|") + "`"]
+            [c.name, f"{c.n_rows:,}", "`" + c.text.replace("|", "\\|") + "`"]
             for c in cases
         ],
         align="---",

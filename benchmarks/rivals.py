@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 REML, ML = "REML", "ML"
+NO_RESIDUAL = "no residuals that covary"
+ONLY_RESIDUAL = "asked where residuals covary only"
 STATSMODELS_ROWS = 5_000
 SLOW_CROSSED_ROWS = 50_000
 
@@ -17,7 +19,10 @@ def open_skmixed(case, frame):
     """Ask skmixed for the formula."""
     from skmixed import MixedLinearRegressor
 
-    return MixedLinearRegressor(case.formula).fit, lambda model: model.loglik_
+    # a base from before there were residual covariances has no such parameter
+    options = {"residual": case.residual} if case.residual else {}
+    model = MixedLinearRegressor(case.formula, **options)
+    return model.fit, lambda model: model.loglik_
 
 
 def open_glmm(case, frame):
@@ -180,6 +185,11 @@ class Rival:
         "REML", or "ML" where the package has nothing else.
     remark : str
         What a reader must know to judge its figures.
+    r_call : callable, optional
+        Of a package of R: ``case -> str``, the call for the data frame ``table``, empty
+        where it has no such model.
+    longitudinal : bool
+        Whether it is asked for models whose residuals covary, and for no others.
     """
 
     name: str
@@ -188,6 +198,16 @@ class Rival:
     refuse: Callable = refuse_nothing
     method: str = REML
     remark: str = ""
+    r_call: Callable | None = None
+    longitudinal: bool = False
+
+    def reason(self, case):
+        """Say why it is not asked for a model; empty where it is."""
+        if bool(case.residual) != self.longitudinal:
+            return NO_RESIDUAL if case.residual else ONLY_RESIDUAL
+        if self.r_call is not None and not self.r_call(case):
+            return f"has no {case.residual.partition('(')[0]}"
+        return self.refuse(case)
 
 
 RIVALS = [
@@ -239,6 +259,73 @@ RIVALS = [
     ),
 ]
 SKMIXED = Rival("skmixed", (), open_skmixed)
+
+
+def ask_lme4(case):
+    """Ask lme4 for the formula."""
+    return f"lmer({case.formula}, table)"
+
+
+# Correlations of nlme by the name of the structure without its h.
+NLME = {
+    "us": "corSymm(form = ~ {time} | {subject})",
+    "cs": "corCompSymm(form = ~ 1 | {subject})",
+    "ar1": "corAR1(form = ~ {time} | {subject})",
+}
+
+
+def ask_nlme(case):
+    """Ask nlme's gls for a correlation, and for variances by visit."""
+    name, (visit, subject) = read_residual(case)
+    kind = name if name in NLME else name.removesuffix("h")
+    if kind not in NLME:
+        return ""
+    time = {"visit": "time"}.get(visit, visit)
+    correlation = NLME[kind].format(time=time, subject=subject)
+    weights = f", weights = varIdent(form = ~ 1 | {visit})"
+    unequal = name == "us" or name.endswith("h")
+    return (
+        f"gls({case.fixed}, table, correlation = {correlation}"
+        f"{weights if unequal else ''})"
+    )
+
+
+def ask_glmmtmb(case):
+    """Ask glmmTMB for the covariance as that of random effects, without residual."""
+    name, (visit, subject) = read_residual(case)
+    kinds = {"us": "us", "csh": "cs", "ar1": "ar1", "toeph": "toep"}
+    if name not in kinds:
+        return ""
+    term = f"{kinds[name]}(0 + factor({visit}) | {subject})"
+    return f"glmmTMB({case.fixed} + {term}, table, dispformula = ~ 0, REML = TRUE)"
+
+
+def read_residual(case):
+    """Name of the structure, and the columns of visits and subjects."""
+    name, _, rest = case.residual.partition("(")
+    return name, tuple(part.strip() for part in rest.rstrip(")").split("|"))
+
+
+R_RIVALS = [
+    Rival("lme4", (), None, remark="R, with its default control", r_call=ask_lme4),
+    Rival(
+        "nlme",
+        (),
+        None,
+        remark="R, `gls` with its default control",
+        r_call=ask_nlme,
+        longitudinal=True,
+    ),
+    Rival(
+        "glmmTMB",
+        (),
+        None,
+        remark="R; the residuals' covariance as that of random effects, with "
+        "`dispformula = ~ 0`",
+        r_call=ask_glmmtmb,
+        longitudinal=True,
+    ),
+]
 
 
 def select_rivals(names=None):

@@ -103,7 +103,7 @@ class Worker:
 def warm_up(rival, table):
     """Fit a tiny data set, so that lazy imports are not part of a large case."""
     (sleepstudy,) = cases.select_cases(["sleepstudy"])
-    if not rival.refuse(sleepstudy) and table.with_name("sleepstudy.npz").exists():
+    if not rival.reason(sleepstudy) and table.with_name("sleepstudy.npz").exists():
         Worker(rival, sleepstudy, table.with_name("sleepstudy.npz")).time_once()
 
 

@@ -23,7 +23,7 @@ MOST_PAIRS = 2_000_000
 # Bins of lags that are drawn.
 BINS = 15
 # Variances that differ by less, relative, are one; a curve that ends nearer to their
-# total leaves nothing between subjects.
+# total, or still rises by as much, leaves nothing between subjects.
 EQUAL, LEVEL = 1e-6, 0.98
 # Square points of the smallest and of the largest dot.
 SMALLEST, LARGEST = 10.0, 60.0
@@ -191,7 +191,9 @@ class VariogramDisplay:
         axes = open_axes(self, ax, title=title, figsize=(5.8, 4.4))
         (new, ax), table, total = (ax is None, axes[0, 0]), self.variogram, self.total
         last = float(table["fitted"].iloc[-1])
-        if self.stationary and last < LEVEL * total["fitted"]:
+        rise = np.ptp(table["fitted"].iloc[-2:])
+        level = self.stationary and rise < (1.0 - LEVEL) * total["fitted"]
+        if level and last < LEVEL * total["fitted"]:
             style = {"color": PALE, "alpha": 0.45, "lw": 0.0, "zorder": 0}
             style["label"] = "stays between subjects"
             ax.axhspan(last, total["fitted"], **styled(style, band_kw))
