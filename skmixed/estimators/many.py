@@ -9,15 +9,18 @@ from sklearn.base import clone
 
 from skmixed.estimators.diagnostics import warn_about_design
 from skmixed.estimators.input import read_response
+from skmixed.estimators.many_fits import ManyFits
+from skmixed.estimators.many_sources import Batches, Loop
 from skmixed.estimators.rows import Rows
 from skmixed.inference.opened.fitted import Fitted
+from skmixed.likelihood.batch.fit import can_batch
 from skmixed.likelihood.products.plan import cross_products
-from skmixed.likelihood.products.responses import with_responses
 from skmixed.printing.progress import count_done
+from skmixed.warnings import warn
 
 
 def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
-    """Fit one model to every column of Y; all that does not depend on y is done once.
+    """Fit one model to every column of Y, all responses together.
 
     Parameters
     ----------
@@ -26,29 +29,49 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     X : data frame or array-like of shape (n_samples, n_features)
         Without missing values.
     Y : DataFrame or array-like of shape (n_samples, n_responses)
-        A left side of the formula does not matter.
-    sample_weight : array-like of shape (n_samples,), default=None
-        Positive precision weights, the same for all responses.
+        Missing values are left out response by response. A left side of the formula
+        does not matter.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_responses), \
+            default=None
+        Positive precision weights, the same for all responses or each response's own;
+        zero leaves a value out.
     verbose : int, default=None
         1 shows a progress bar, 0 none; by default one appears in a terminal or a
         notebook when it takes more than a few seconds.
 
     Returns
     -------
-    dict of str to MixedLinearRegressor
-        Fitted models, by the names of Y's columns (``y0``, ``y1``, ... of an array).
-        They are what `fit` gives for each response, and share the design. Whether one
-        is singular says its ``singular_``; there is no warning for each.
+    ManyFits
+        A mapping of names (Y's columns, or ``y0``, ``y1``, ...) to fitted models, each
+        made when it is asked for, with tables of all responses: ``fixed``, ``random``,
+        ``shares``, ``fit``. Whether one is singular says its row there; there is no
+        warning for each.
 
     Raises
     ------
     ValueError
-        If Y is not two-dimensional and finite, if rows would have to be dropped, and
-        for estimators of other families.
+        If Y is not two-dimensional or has infinite values, if rows would have to be
+        dropped for all responses, if no response has a fit, and for estimators of other
+        families.
+
+    Warns
+    -----
+    UserWarning
+        Once, where responses have no fit (all values alike, say); ``failed`` has why.
 
     See Also
     --------
+    ManyFits : What it returns.
     MixedLinearRegressor.refit : One more response for a fitted model.
+
+    Notes
+    -----
+    Every step of the search is taken for all responses at once, as products of arrays;
+    responses whose variances end up zero are searched again together. Estimates,
+    standard errors and degrees of freedom are those of single fits. Structured
+    covariances, a known sigma, models without random effects, and crossed factors of
+    which all but the largest have more than 150 effects together, are fitted one
+    response after the other.
 
     Examples
     --------
@@ -57,9 +80,16 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     >>> from skmixed.datasets import load_sleepstudy
     >>> sleep = load_sleepstudy().frame
     >>> Y = sleep[["Reaction"]].assign(log=np.log(sleep["Reaction"]))
-    >>> models = fit_many(MixedLinearRegressor("~ Days + (Days | Subject)"), sleep, Y)
-    >>> {name: round(float(m.fixed_effects_["Days"]), 3) for name, m in models.items()}
-    {'Reaction': 10.467, 'log': 0.034}
+    >>> fits = fit_many(MixedLinearRegressor("~ Days + (Days | Subject)"), sleep, Y)
+    >>> fits.fixed["estimate"].round(3)
+    response  coefficient
+    Reaction  Intercept      251.405
+              Days            10.467
+    log       Intercept        5.530
+              Days             0.034
+    Name: estimate, dtype: float64
+    >>> fits["Reaction"].predict(sleep.head(2)).round(1)
+    array([253.7, 273.3])
     """
     names, Y = read_responses(Y)
     if not hasattr(model, "_fit_products"):
@@ -68,7 +98,9 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
             f"responses; fit {type(model).__name__} to one response after the other."
         )
     first = clone(model)
-    design = first._learn_design(X, Y[:, 0], sample_weight)
+    shared, W = read_many_weights(sample_weight, Y)
+    some = np.where(np.isfinite(Y[:, 0]), Y[:, 0], 0.0)
+    design = first._learn_design(X, some, shared)
     if len(design.X) != len(Y):
         raise ValueError(
             f"{len(Y) - len(design.X)} rows have missing values or weight zero. Leave "
@@ -76,23 +108,60 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
             "rows."
         )
     warn_about_design(first.spec_.formula, design)
-    A = cross_products(design)
-    products = with_responses(A, design, Y)
-    models, fit = {}, None
+    A = dataclasses.replace(cross_products(design), sigma=first.sigma)
+    together = design.residual is None and can_batch(A)
+    source = (Batches if together else Loop)(first, design, A, Y, W)
     with count_done(len(names), "fit", "responses", verbose) as done:
-        for name, own, y in zip(names, products, Y.T, strict=True):
-            if design.residual is None:
-                result = first._fit_products(own)
-            else:
-                result = first._fit_design(dataclasses.replace(design, y=y))
-            if fit is None:
-                fit = Fitted.of(result, first.spec_, design)
-            else:
-                fit = dataclasses.replace(fit, result=result)
-            models[name] = copy.copy(first)
-            models[name]._publish(fit)
-            done()
-    return models
+        fits = ManyFits(names, source.fit(done))
+    report_failed(fits)
+    return fits
+
+
+def read_many_weights(sample_weight, Y):
+    """Weights that all responses share, or weights of every response's own.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n,) or (n, r), or None
+    Y : ndarray of shape (n, r)
+
+    Returns
+    -------
+    shared : array-like of shape (n,) or None
+    W : ndarray of shape (n, r) or None
+        Zero where a response is missing.
+    """
+    known = np.isfinite(Y) if not np.isfinite(Y.sum()) else np.ones((1, 1), dtype=bool)
+    weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    if weights is not None and weights.ndim == 2:
+        if weights.shape != Y.shape:
+            raise ValueError(
+                f"sample_weight has shape {weights.shape} and Y {Y.shape}; weights of "
+                "every response's own need the shape of Y."
+            )
+        bad = ~np.isfinite(weights) | (weights < 0)
+        if (bad & known).any():
+            raise ValueError(
+                f"{int((bad & known).sum())} weights are negative, missing or infinite."
+            )
+        return None, np.where(known, weights, 0.0)
+    if known.all():
+        return sample_weight, None
+    return None, known * (1.0 if weights is None else weights[:, None])
+
+
+def report_failed(fits):
+    """Warn about responses without a fit; raise where none has one."""
+    failed = fits.failed
+    if not failed:
+        return
+    name, why = next(iter(failed.items()))
+    if len(failed) == len(fits):
+        raise ValueError(f"No response has a fit; {name}: {why}")
+    warn(
+        f"{len(failed)} of {len(fits)} responses have no fit; `failed` of the result "
+        f"says why. {name}: {why}"
+    )
 
 
 def refit_model(model, X, y, sample_weight=None):
@@ -135,6 +204,7 @@ def read_responses(Y):
     -------
     names : list of str
     Y : ndarray of shape (n, m)
+        With NaN where values are missing.
     """
     frame = Y if isinstance(Y, pd.DataFrame) else None
     values = np.asarray(Y, dtype=float)
@@ -148,11 +218,13 @@ def read_responses(Y):
         names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         raise ValueError("The columns of Y need different names.")
-    finite = np.isfinite(values).all(axis=0)
-    bad = [name for name, ok in zip(names, finite, strict=True) if not ok]
+    if np.isfinite(values.sum()):
+        return names, values
+    infinite = np.isinf(values).any(axis=0)
+    bad = [name for name, is_bad in zip(names, infinite, strict=True) if is_bad]
     if bad:
         raise ValueError(
-            f"Responses {bad[:10]} have missing or infinite values; leave those rows "
-            "out for all responses, or fit them one by one."
+            f"Responses {bad[:10]} have infinite values; write them as missing to "
+            "leave them out."
         )
     return names, values

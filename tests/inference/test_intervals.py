@@ -377,8 +377,8 @@ def test_responses_that_do_not_fit_are_refused(sleep):
     with pytest.raises(ValueError, match="a column per response"):
         fit_many(model, sleep, sleep["Reaction"])
     Y = np.ones((180, 2))
-    Y[3, 1] = np.nan
-    with pytest.raises(ValueError, match=r"\['y1'\] have missing"):
+    Y[3, 1] = np.inf
+    with pytest.raises(ValueError, match=r"\['y1'\] have infinite"):
         fit_many(model, sleep, Y)
 
 

@@ -1,0 +1,1 @@
+"""Many responses with one design: the steps of a fit, batched over the responses."""
