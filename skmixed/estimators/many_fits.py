@@ -54,7 +54,7 @@ class ManyFits(Mapping):
                           estimate  std_error    df     t
     response coefficient
     Reaction Days = 0        10.47       1.55  17.0  6.77
-    log      Days = 0         0.03       0.01  17.0  6.84
+    log      Days = 0         0.03       0.00  17.0  7.08
     """
 
     def __init__(self, names, source):

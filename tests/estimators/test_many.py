@@ -27,7 +27,7 @@ CLOSELY = 1e-11
 SAME_SLOPES = 1e-6
 # Two ways of elimination at one theta.
 SAME_SUMS = 1e-9
-N_RESPONSES = 12
+N_RESPONSES = 8
 # formula -> name of the elimination
 FORMULAS = {
     "~ x + age + (1 | donor)": "Chain",
