@@ -144,7 +144,6 @@ class Batches:
             n_iter=int(self.found.n_iter[j]),
             converged=bool(self.found.converged[j]),
         )
-        deviance.evaluate(optimum.theta)
         return finish(A, deviance, optimum)
 
     def model_of_own_rows(self, j):

@@ -1,6 +1,7 @@
 """Cross-products of many responses with one design, in one pass over the rows."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -106,7 +107,7 @@ class ManyProducts:
 
     def __getitem__(self, rows):
         """Products of some of the responses."""
-        parts = {}
+        parts: dict[str, Any] = {}
         for name in self.own_fields:
             part = getattr(self, name)
             if isinstance(part, tuple):
@@ -169,7 +170,7 @@ def join_products(parts):
     """
     if len(parts) == 1:
         return parts[0]
-    own = {}
+    own: dict[str, Any] = {}
     for name in parts[0].own_fields:
         blocks = [getattr(part, name) for part in parts]
         if isinstance(blocks[0], tuple):
