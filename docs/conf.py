@@ -5,7 +5,8 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 EXAMPLES = DOCS.parent / "examples"
-sys.path[:0] = [str(DOCS.parent), str(DOCS), str(EXAMPLES)]
+TUTORIALS = DOCS / "tutorials"
+sys.path[:0] = [str(DOCS.parent), str(DOCS), str(EXAMPLES), str(TUTORIALS)]
 
 import api_pages  # noqa: E402
 import mathml  # noqa: E402
@@ -19,6 +20,9 @@ author = "The skmixed developers"
 copyright = author
 version = release = skmixed.__version__
 
+# folders that the scripts of the gallery and the tutorials are built into
+BUILT = ["gallery", "tutorials_built"]
+
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -26,7 +30,8 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "gallery/*.py", "gallery/*.ipynb"]
+exclude_patterns = ["_build", "tutorials"]
+exclude_patterns += [f"{f}/*.{k}" for f in BUILT for k in ("py", "ipynb")]
 templates_path = ["_templates"]
 
 # what is in __all__ has a page
@@ -47,6 +52,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skmixed"
 html_static_path = ["_static"]
 html_css_files = ["narrow.css"]
+html_js_files = ["fold.js"]
 html_sidebars = {"index": [], "theory": []}
 html_show_sourcelink = False
 html_theme_options = {
@@ -56,13 +62,14 @@ html_theme_options = {
 }
 
 sphinx_gallery_conf = {
-    "examples_dirs": str(EXAMPLES),
-    "gallery_dirs": "gallery",
+    "examples_dirs": [str(EXAMPLES), str(TUTORIALS)],
+    "gallery_dirs": BUILT,
     # plot_reisby downloads its data: shown, not run
     "filename_pattern": r"/plot_(?!reisby)",
     # scripts that draw nothing
     "ignore_pattern": r"(^|[/\\])(?!plot_)\w+\.py$",
     "show_signature": False,
+    "ignore_repr_types": r"matplotlib|skmixed\.inspection",
     "remove_config_comments": True,
     "write_computation_times": False,
     "abort_on_example_error": True,

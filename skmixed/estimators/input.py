@@ -267,13 +267,11 @@ def _warn_of_another_response(column, columns, y, label):
             "y is used.",
             section="two-responses",
         )
-    elif column in columns:
-        held = pd.to_numeric(columns[column], errors="coerce").to_numpy(dtype=float)
-        if not np.array_equal(held, y, equal_nan=True):
-            warn(
-                f"y differs from column {column!r} of X; y is used as the response.",
-                section="two-responses",
-            )
+    elif column in columns and not same_values(columns[column], y):
+        warn(
+            f"y differs from column {column!r} of X; y is used as the response.",
+            section="two-responses",
+        )
 
 
 def refuse_missing(frame, columns, missing, remedy):
@@ -289,3 +287,11 @@ def refuse_missing(frame, columns, missing, remedy):
         f"Input contains NaN: {int(missing.sum())} of {len(frame)} rows have missing "
         f"values ({where}). {remedy}"
     )
+
+
+def same_values(column, y):
+    """Whether a column holds the values of y, or labels that y numbers in order."""
+    held = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    if np.isnan(held).all():
+        held, y = (pd.factorize(np.asarray(v), sort=True)[0] for v in (column, y))
+    return np.array_equal(held, y, equal_nan=True)

@@ -1,5 +1,6 @@
 """The examples that redo the lecture run, and print what it prints."""
 
+import importlib
 import importlib.util
 import runpy
 from pathlib import Path
@@ -72,3 +73,20 @@ def test_reisby_is_described_and_drawn(tmp_path, capsys):
     assert "0.740 0.011" in " ".join(printed.split())
     assert "1.112 0.088" in " ".join(printed.split())
     assert (tmp_path / "reisby.png").exists()
+
+
+def test_the_page_of_the_lecture_says_what_the_lecture_says(monkeypatch, capsys):
+    pytest.importorskip("matplotlib").use("Agg")
+    tutorials = ROOT / "docs" / "tutorials"
+    monkeypatch.syspath_prepend(str(tutorials))
+    sentences = importlib.import_module("sentences")
+    monkeypatch.setattr(
+        sentences.Say, "__init__", lambda self, *paragraphs: print(*paragraphs)
+    )
+    runpy.run_path(str(tutorials / "plot_lecture.py"))
+    said = " ".join(capsys.readouterr().out.split())
+    for figure in (
+        *("slope 0.884 (0.116)", "0.595 (0.013)", "mean 0.425", "deviation 0.939"),
+        *("128 parameters", "school 28 is 0.282", "ICC 0.168"),
+    ):
+        assert figure in said
