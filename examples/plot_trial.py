@@ -15,7 +15,7 @@ from skmixed.inspection import VisitsDisplay
 
 X, y = make_trial(300, dropout=0.4, random_state=0)
 model = MixedLinearRegressor("~ arm * C(visit)", residual="us(visit | subject)")
-table = visit_table(model.fit(X, y), X, "arm", y=y)
+table = visit_table(model.fit(X, y), X, y, treatment="arm")
 print(table)
 VisitsDisplay.from_table(table)
 show()

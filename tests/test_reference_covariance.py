@@ -117,7 +117,7 @@ def test_means_by_visit_are_those_of_mmrm_and_emmeans(name, ddf):
     expected = case["emmeans"][ddf]
     means = pd.DataFrame(expected["means"])
     found = emmeans(model, "arm", "visit", ddf=ddf).frame
-    table = visit_table(model, frame, "arm", ddf=ddf)
+    table = visit_table(model, frame, treatment="arm", ddf=ddf)
     keys = ["visit", "arm"]
     for own in (found, table.frame):
         both = means.merge(own.astype(dict.fromkeys(keys, str)), on=keys)

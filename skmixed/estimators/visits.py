@@ -39,7 +39,7 @@ class VisitTable(Printed):
     >>> from skmixed.datasets import make_trial
     >>> X, y = make_trial(100, 3, random_state=0)
     >>> model = MixedLinearRegressor("~ arm * C(visit)", residual="us(visit | subject)")
-    >>> table = visit_table(model.fit(X, y), X, "arm", y=y)
+    >>> table = visit_table(model.fit(X, y), X, y, treatment="arm")
     >>> table.differences[["visit", "contrast", "estimate", "p"]].round(3)
        visit           contrast  estimate      p
     0      0  treated - control    -0.185  0.824
@@ -66,10 +66,10 @@ class VisitTable(Printed):
 def visit_table(
     model,
     X,
+    y=None,
+    *,
     treatment,
     visit=None,
-    *,
-    y=None,
     reference=None,
     at=None,
     adjust="none",
@@ -85,12 +85,12 @@ def visit_table(
         Fitted, its fixed part with `treatment` and `visit`.
     X : data frame
         Rows to count: those of the fit, or others.
+    y : array-like of shape (n_samples,), default=None
+        By default the response's column of `X`.
     treatment : str
         Column of the arms.
     visit : str, default=None
         Column of the visits; by default that of ``residual=``.
-    y : array-like of shape (n_samples,), default=None
-        By default the response's column of `X`.
     reference : object, default=None
         Arm that the others are compared with; by default the first level.
     at : dict of str to list, default=None
@@ -134,7 +134,7 @@ def visit_table(
     >>> from skmixed.datasets import make_trial
     >>> X, y = make_trial(100, 3, random_state=0)
     >>> model = MixedLinearRegressor("~ arm * C(visit)", residual="us(visit | subject)")
-    >>> print(visit_table(model.fit(X, y), X, "arm", y=y))
+    >>> print(visit_table(model.fit(X, y), X, y, treatment="arm"))
     Marginal means by visit:
     visit arm      n estimate std error   lower   upper
         0 control 50  24.4945    0.5862 23.3313 25.6578

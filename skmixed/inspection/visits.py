@@ -48,7 +48,7 @@ class VisitsDisplay:
     >>> from skmixed.inspection import VisitsDisplay
     >>> X, y = make_trial(100, 3, random_state=0)
     >>> model = MixedLinearRegressor("~ arm * C(visit)", residual="us(visit | subject)")
-    >>> display = VisitsDisplay.from_estimator(model.fit(X, y), X, "arm", y=y)
+    >>> display = VisitsDisplay.from_estimator(model.fit(X, y), X, y, treatment="arm")
     >>> display.table.frame["n"].tolist()
     [50, 50, 42, 39, 36, 33]
     """
@@ -61,10 +61,10 @@ class VisitsDisplay:
         cls,
         estimator,
         X,
+        y=None,
+        *,
         treatment,
         visit=None,
-        *,
-        y=None,
         reference=None,
         at=None,
         adjust="none",
@@ -79,7 +79,7 @@ class VisitsDisplay:
         ----------
         estimator : MixedLinearRegressor
             Fitted.
-        X, treatment, visit, y, reference, at, adjust, ddf, confidence_level
+        X, y, treatment, visit, reference, at, adjust, ddf, confidence_level
             As `skmixed.visit_table` takes them.
         ax : matplotlib Axes, or array of two, default=None
             Where to draw; by default on a new figure.
@@ -93,9 +93,9 @@ class VisitsDisplay:
         table = visit_table(
             estimator,
             X,
-            treatment,
-            visit,
-            y=y,
+            y,
+            treatment=treatment,
+            visit=visit,
             reference=reference,
             at=at,
             adjust=adjust,

@@ -95,7 +95,7 @@ FUNCTIONS = {
     "likelihood_ratio_test": lambda m, d: skmixed.likelihood_ratio_test(smaller(), m),
     "pool": lambda m, d: skmixed.pool([m, m]),
     "simulated_residuals": lambda m, d: inspection.simulated_residuals(m, d),
-    "visit_table": lambda m, d: skmixed.visit_table(m, d, "arm"),
+    "visit_table": lambda m, d: skmixed.visit_table(m, d, treatment="arm"),
 }
 # Those that are about data, other estimators or files.
 OF_OTHER_THINGS = {
@@ -118,7 +118,7 @@ DISPLAYS = {
     ),
     "VarianceDisplay": lambda D, m, d: D.from_estimator(m),
     "VariogramDisplay": lambda D, m, d: D.from_estimator(m, d),
-    "VisitsDisplay": lambda D, m, d: D.from_estimator(m, d, "arm"),
+    "VisitsDisplay": lambda D, m, d: D.from_estimator(m, d, treatment="arm"),
 }
 # What has no answer where residuals covary, or where there are no random effects.
 NO_ANSWER = {

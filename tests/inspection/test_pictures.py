@@ -86,7 +86,7 @@ def slopes(moderator="lrt", var="school_avg"):
 PICTURES = {
     "covariance": lambda: CovarianceDisplay.from_estimator(*covarying()),
     "variogram": lambda: VariogramDisplay.from_estimator(*covarying()),
-    "visits": lambda: VisitsDisplay.from_estimator(*trial(), "arm"),
+    "visits": lambda: VisitsDisplay.from_estimator(*trial(), treatment="arm"),
     "group lines": group_lines,
     "occasions": occasions,
     "approaches": approaches,

@@ -93,7 +93,7 @@ MAKE = {
         *covarying(), **style
     ),
     "VisitsDisplay": lambda **style: VisitsDisplay.from_estimator(
-        *trial(), "arm", **style
+        *trial(), treatment="arm", **style
     ),
 }
 

@@ -45,7 +45,7 @@ def visits_of_arms():
         residual="us(visit_of_week | patient)",
     )
     model.fit(X, y)
-    return skmixed.visit_table(model, X, "treatment_of_patient", y=y)
+    return skmixed.visit_table(model, X, y, treatment="treatment_of_patient")
 
 
 def load_trial_rows():
