@@ -112,11 +112,34 @@ def test_columns_and_names_are_those_of_formulaic(frame, text):
 
 
 def test_lone_random_intercept_takes_no_memory(frame):
-    _, design = learn("~ x + (1 | g)", frame)
+    for formula in ("~ x + (1 | g)", "~ 0 + x + (1 | g)"):
+        _, design = learn(formula, frame)
+        (block,) = design.random
+        assert block.effects == ("Intercept",)
+        assert block.z.strides[0] == 0 or np.shares_memory(block.z, design.X)
+        assert (block.z == 1.0).all()
+
+
+@pytest.mark.parametrize(
+    ("formula", "shared"),
+    [
+        ("~ x + (x | g)", True),
+        ("~ x + z + (0 + x | g)", True),
+        ("~ x + z + (1 + z | g)", False),
+        ("~ 0 + x + (x | g)", False),
+        ("~ log2(x + 10) + (log2(x + 10) | g)", False),
+    ],
+)
+def test_effects_side_by_side_in_the_fixed_part_are_its_columns(frame, formula, shared):
+    spec, design = learn(formula, frame)
     (block,) = design.random
-    assert block.effects == ("Intercept",)
-    assert block.z.strides[0] == 0
-    assert (block.z == 1.0).all()
+    assert np.shares_memory(block.z, design.X) == shared
+    holes = frame.assign(x=frame["x"].where(frame.index != 0))
+    again = spec.build(holes).random[0].z
+    kept = (frame.index != 0).nonzero()[0]
+    np.testing.assert_array_equal(again[kept], block.z[kept])
+    lacking = "x" in "".join(block.effects)
+    np.testing.assert_array_equal(np.isnan(again[0]).any(), lacking)
 
 
 def test_terms_of_one_factor_share_its_codes(frame):

@@ -255,6 +255,8 @@ def finished(part, table):
         If a column is not finite in a row where nothing is missing.
     """
     plan, matrix, missing = part.plan, part.matrix, None
+    if part.shared:
+        return matrix
     if not table.missing and matrix.size < FEW and np.isfinite(matrix).all():
         return matrix
     if table.missing:

@@ -197,8 +197,11 @@ class DesignSpec:
 
     def assemble(self, formula, evaluated, table, codes):
         """Make the design from its evaluated parts and the codes of the groups."""
-        X, offset = finished(evaluated["fixed"], table), None
-        X = X[:, 1:] if self.without_constant else X
+        fixed, offset = finished(evaluated["fixed"], table), None
+        X = fixed[:, 1:] if self.without_constant else fixed
+        one = np.broadcast_to(1.0, (table.n_rows, 1))
+        if evaluated["fixed"].plan.has_intercept and not table.missing:
+            one = fixed[:, :1]
         if "offset" in evaluated:
             check_offsets(formula, evaluated["offset"].plan.names)
             offset = finished(evaluated["offset"], table).sum(axis=1)
@@ -209,7 +212,7 @@ class DesignSpec:
             if part_name(place) in evaluated:
                 z = finished(evaluated[part_name(place)], table)
             else:
-                z = np.broadcast_to(1.0, (table.n_rows, 1))
+                z = one
             term = formula.random[place]
             blocks.append(
                 RandomBlock(

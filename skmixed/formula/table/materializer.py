@@ -273,8 +273,11 @@ def materialize(parts, table, transform_state):
     plans, state = make_plans(parts, table, transform_state)
     evaluated, indicators = {}, {}
     for name, terms in parts.terms.items():
-        matrix = evaluate(plans[name], table, indicators)
-        evaluated[name] = EvaluatedPart(terms, plans[name], matrix)
+        plan, fixed = plans[name], evaluated.get("fixed")
+        # where values are missing, parts differ in the rows that they make missing
+        shared = None if fixed is None or table.missing else fixed.share(plan)
+        matrix = evaluate(plan, table, indicators) if shared is None else shared
+        evaluated[name] = EvaluatedPart(terms, plan, matrix, shared is not None)
     return evaluated, state
 
 

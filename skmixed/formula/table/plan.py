@@ -69,16 +69,44 @@ class EvaluatedPart:
         What its k columns are.
     matrix : ndarray of shape (n, k)
         The columns, in Fortran order.
+    shared : bool, default=False
+        Whether they are columns of another part, which is checked by itself.
     """
 
     terms: tuple
     plan: Plan
     matrix: np.ndarray
+    shared: bool = False
+
+    def share(self, plan):
+        """The columns of another plan, where they stand side by side in this part.
+
+        Parameters
+        ----------
+        plan : Plan
+
+        Returns
+        -------
+        ndarray of shape (n, k), or None
+        """
+        k, own = len(plan.products), self.plan.products
+        if not all(map(is_symbolic, plan.products)):
+            return None
+        for start in range(len(own) - k + 1):
+            part = own[start : start + k]
+            if all(map(is_symbolic, part)) and part == plan.products:
+                return self.matrix[:, start : start + k]
+        return None
 
 
 def is_constant(product):
     """Tell whether a product is a number and nothing else."""
     return len(product) == 1 and isinstance(product[0], float)
+
+
+def is_symbolic(product):
+    """Tell whether a product says all of its values by names."""
+    return all(isinstance(factor, float | Level | Number) for factor in product)
 
 
 def is_finite(product):

@@ -49,7 +49,7 @@ class DistinctColumns:
             own = []
             for column in effects.T:
                 alike = candidates.setdefault(column[::step].tobytes(), [])
-                same = (a for a in alike if np.array_equal(columns[a], column))
+                same = (a for a in alike if are_equal(columns[a], column))
                 place = next(same, len(columns))
                 if place == len(columns):
                     alike.append(place)
@@ -57,6 +57,13 @@ class DistinctColumns:
                 own.append(place)
             places.append(own)
         return cls(columns, tuple(places))
+
+
+def are_equal(one, other):
+    """Whether two columns hold the same numbers, or are the same memory."""
+    places = (column.__array_interface__ for column in (one, other))
+    same = len({(place["data"], place["strides"]) for place in places}) == 1
+    return same or np.array_equal(one, other)
 
 
 @dataclass(frozen=True, eq=False)
