@@ -134,8 +134,9 @@ class FormulaEstimator:
         self.formula_ = self.spec_.formula_text
         self.n_obs_ = len(y)
         weights = self._weigh_rows(columns, weights, keep)
-        places = residual and self._learn_residual(residual, columns)
-        design = dataclasses.replace(design, y=y, weights=weights, residual=places)
+        design = dataclasses.replace(
+            design, y=y, weights=weights, **self._learn_residual(residual, columns)
+        )
         check_magnitudes(design, self.spec_.coef_names)
         return design
 
@@ -164,10 +165,17 @@ class FormulaEstimator:
         """Read a residual covariance, where an estimator has one."""
         return
 
+    def _columns_beside(self, residual):
+        """Columns that residuals need beside the formula's."""
+        return []
+
+    def _learn_residual(self, residual, columns):
+        """Learn where the rows stand in a residual covariance: fields of Design."""
+        return {}
+
     def _choose_rows(self, columns, formula, y, weights, residual=None):
         """Choose the rows that enter the fit; sets ``n_dropped_``."""
-        needed = list(formula.predictor_columns)
-        also = [] if residual is None else residual.columns
+        needed, also = list(formula.predictor_columns), self._columns_beside(residual)
         needed += [c for c in also if c in columns and c not in needed]
         if y is None:
             needed += formula.response_columns

@@ -180,6 +180,8 @@ def fit_structure(model, term, data, said):
 
 def say_scarcest(residual):
     """Why a covariance has no inverse, in a few words."""
+    if not residual.visits:
+        return "no maximum of the likelihood: rows correlate perfectly at all distances"
     first, second, n = residual.scarcest
     return (
         "no maximum of the likelihood, the correlation matrix has no inverse; fewest "
@@ -191,7 +193,7 @@ def criteria(result):
     """Information criteria of a fit; see :func:`compare_covariances`."""
     k, p = result.n_parameters, len(result.coef)
     d, n = (k - p, result.df_resid) if result.reml else (k, result.n_obs)
-    n_subjects = sum(int(np.sum(b.count)) for b in result.residual.products.batches)
+    n_subjects = result.residual.products.n_subjects
     correction = 2.0 * d * (d + 1) / (max(n, d + 2) - d - 1)
     bic = result.deviance + k * np.log(n_subjects)
     values = (k - p, result.loglik, result.aic, result.aic + correction, bic)

@@ -202,6 +202,12 @@ def _without_surplus(facts, group, holders):
 
 def describe_residual_boundary(residual):
     """Say that a residual covariance has no inverse, and what to try."""
+    if not residual.visits:
+        return (
+            f"Singular fit: residual='{residual.text}' ends where rows of a subject "
+            "correlate perfectly, however far apart: beside it, a random intercept "
+            "stands for that. The tests of this fit mean nothing."
+        )
     first, second, n = residual.scarcest
     return (
         f"Singular fit: residual='{residual.text}' ends at a correlation matrix "

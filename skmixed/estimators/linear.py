@@ -50,12 +50,17 @@ class MixedLinearRegressor(
         ``"~ ."``: every column is a fixed effect and there are no random effects.
         Arrays have the columns ``x0, x1, ...``, so that ``"~ . + (1 | x2)"`` works.
     residual : str, default=None
-        Covariance of the residuals of one subject over time, in models without random
-        effects: ``"us(visit | id)"``, ``"ar1(week | id)"``. The structures are ``us``,
-        ``cs``, ``ar1``, ``toep`` and ``ad`` with equal variances, and with unequal ones
-        as ``csh``, ``ar1h``, ``toeph`` and ``adh``; ``diag`` and ``id`` without
-        correlations; ``car1`` (or ``exp``) and ``gau`` over continuous time. With
-        ``by=arm`` every arm has its own. By default residuals are independent.
+        Covariance of the residuals of one subject over time, with or without random
+        effects beside it: ``"us(visit | id)"``, ``"ar1(week | id)"``. Structures are
+        ``us``, ``cs``, ``ar1``, ``toep`` and ``ad`` with equal variances, and with
+        unequal ones as ``csh``, ``ar1h``, ``toeph`` and ``adh``; ``diag`` and ``id``
+        without correlations; ``car1`` (or ``exp``) and ``gau`` over continuous time.
+        With ``by=arm`` every arm has its own; with ``nugget=True`` (``ar1``, ``car1``,
+        ``gau``) a share of the variance is a row's own. By default residuals are
+        independent.
+    dispersion : str, default=None
+        One-sided formula of the logarithm of the residual standard deviation:
+        ``"~ sex"``. ``sigma_`` is it where the formula's columns are zero.
     sigma : float, default=None
         Residual standard deviation of a row of weight 1, if it is known: 1.0 in a
         meta-analysis with ``sample_weight = 1 / variance``. Else it is estimated.
@@ -131,12 +136,16 @@ class MixedLinearRegressor(
         Covariances and correlations of one subject's residuals, visits by visits.
     residual_parameters_ : Series, dict of Series or None
         Their parameters.
+    dispersion_ : Series or None
+        Slopes of the logarithm of the residuals' standard deviation.
     formula_ : str
         The formula in full, ``.`` and ``||`` written out.
     solver_ : str
         How the random effects were integrated out: ``"batched"`` (one
         grouping factor), ``"nested"``, ``"crossed"``, ``"sparse"`` (crossed, few levels
-        meet), ``"dense"`` (small designs) or ``"patterns"`` (a residual covariance).
+        meet), ``"dense"`` (small designs) ``"patterns"`` (a residual covariance
+        over visits) or ``"blocks"`` (one beside random effects, a nugget, a dispersion
+        or irregular times).
     result_ : FitResult
         The fit as arrays.
     spec_ : DesignSpec
@@ -180,6 +189,7 @@ class MixedLinearRegressor(
     _parameter_constraints: ClassVar[dict] = {
         **BaseFormulaRegressor._parameter_constraints,
         "residual": [str, None],
+        "dispersion": [str, None],
         "sigma": [Interval(Real, 0, None, closed="neither"), None],
         "reml": ["boolean"],
         "solver": [StrOptions({"auto", "exact"})],
@@ -193,6 +203,7 @@ class MixedLinearRegressor(
         formula=None,
         *,
         residual=None,
+        dispersion=None,
         sigma=None,
         reml=True,
         na_action="raise",
@@ -204,6 +215,7 @@ class MixedLinearRegressor(
     ):
         self.formula = formula
         self.residual = residual
+        self.dispersion = dispersion
         self.sigma = sigma
         self.reml = reml
         self.na_action = na_action
@@ -279,17 +291,17 @@ class MixedLinearRegressor(
 
     def _fit_design(self, design):
         products = cross_products(design)
-        if design.residual is None:
+        if design.rows_are_independent:
             return self._fit_products(products, self.verbose)
         if self.sigma is not None:
             raise ValueError(
-                f"sigma={self.sigma} is for independent residuals; with residual= "
-                "their variances are estimated. Leave one of the two out."
+                f"sigma={self.sigma} is for independent residuals; with residual= or "
+                "dispersion= their variances are estimated. Leave one of the two out."
             )
         return fit_residual(
             products,
             design,
-            self.spec_.residual,
+            self.spec_,
             reml=self.reml,
             tol=self.tol,
             max_iter=self.max_iter,

@@ -109,7 +109,7 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
         )
     warn_about_design(first.spec_.formula, design)
     A = dataclasses.replace(cross_products(design), sigma=first.sigma)
-    together = design.residual is None and can_batch(A)
+    together = design.rows_are_independent and can_batch(A)
     source = (Batches if together else Loop)(first, design, A, Y, W)
     with count_done(len(names), "fit", "responses", verbose) as done:
         fits = ManyFits(names, source.fit(done))
@@ -179,13 +179,12 @@ def refit_model(model, X, y, sample_weight=None):
     -------
     MixedLinearRegressor
     """
-    rows, residual = Rows.read_known(model, X, sample_weight), model.spec_.residual
+    rows = Rows.read_known(model, X, sample_weight)
     design = rows.design
     y = read_response(y, len(design.X))
     if not np.isfinite(y).all():
         raise ValueError("refit needs a response without missing or infinite values.")
-    places = residual and residual.read(rows.frame)
-    design = dataclasses.replace(design, y=y, residual=places)
+    design = dataclasses.replace(design, y=y, **model._residual_places(rows.frame))
     fitted = copy.copy(model)
     result = model._fit_design(design)
     fitted._publish(Fitted.of(result, model.spec_, design))

@@ -185,7 +185,7 @@ class Loop:
     def fit(self, done):
         """Fit all responses; see :meth:`Batches.fit`."""
         products = None
-        if self.W is None and self.design.residual is None:
+        if self.W is None and self.design.rows_are_independent:
             products = with_responses(self.A, self.design, self.Y)
         shared = None
         for j in range(self.Y.shape[1]):

@@ -329,9 +329,11 @@ class MoreRowsMixin:
         return formula
 
     def _refuse_residual(self, asked):
-        if self.residual is not None:
+        given = {"residual": self.residual, "dispersion": self.dispersion}
+        given = [f"{name}={text!r}" for name, text in given.items() if text]
+        if given:
             raise ValueError(
-                f"{asked} is for independent residuals; residual={self.residual!r} "
+                f"{asked} is for independent residuals; {' and '.join(given)} "
                 "needs the rows themselves. Pass a frame to fit."
             )
 

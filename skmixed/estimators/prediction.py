@@ -11,6 +11,7 @@ from skmixed.estimators.rows import Rows
 from skmixed.estimators.weights import read_weights
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.fixed.reference_grid import estimable
+from skmixed.inference.opened.residual_refit import refuse_other_products
 from skmixed.inference.prediction import mean_variance, predictive_distribution
 from skmixed.inference.residual_prediction import visit_distribution
 from skmixed.sources.types import source_of
@@ -131,7 +132,7 @@ class PredictionMixin:
         rows = Rows.read_all_effects(self, X, chosen)
         known = ~rows.missing & estimable(self.fitted_, rows.design.X)
         std = np.full(len(known), np.nan)
-        if self.result_.residual is not None:
+        if self.result_.residual is not None and not self.result_.terms:
             std[known] = fixed_std(self.fitted_.result, rows.select(known).design.X)
             return self._predict_rows(rows), std
         variance = mean_variance(self.fitted_, rows.select(known).design)
@@ -205,6 +206,7 @@ class PredictionMixin:
         fit = self.fitted_
         if fit.result.residual is None:
             return predictive_distribution(fit, rows.design, kind)
+        refuse_other_products(fit.result, "predict_interval")
         at = None if kind == "mean" else self.spec_.residual.read(rows.frame)
         return visit_distribution(fit, rows.design.X, at, kind)
 

@@ -184,12 +184,12 @@ class Rows:
 
         Parameters
         ----------
-        keep : ndarray of bool of shape (n,)
+        keep : ndarray of bool of shape (n,), or of int
         """
-        if keep.all():
+        if keep.dtype == bool and keep.all():
             return self
         design, missing = self.design.select(keep), self.missing[keep]
-        return Rows(self.model, self.frame[keep], design, missing)
+        return Rows(self.model, self.frame.iloc[keep], design, missing)
 
     def forget_groups(self, keep=()):
         """Take the groups of all factors but some for new ones.

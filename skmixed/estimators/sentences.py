@@ -150,7 +150,17 @@ def say_residuals(fit):
     """Yield how the residuals of one subject covary, where they do."""
     if fit.result.residual is None:
         return
-    sd = residual_table(fit.result, fit.spec)["sd"]
+    residual, table = fit.result.residual, residual_table(fit.result, fit.spec)
+    if residual.dispersion is not None:
+        yield (
+            "The logarithm of the residual standard deviation follows "
+            f"{residual.dispersion}."
+        )
+    if table is None:
+        if residual.text is not None:
+            yield f"The residuals of a subject covary as {residual.text}."
+        return
+    sd = table["sd"]
     low, high = (format_number(size, 3) for size in (sd.min(), sd.max()))
     spread = f"standard deviations of {low} to {high}"
     if low == high:

@@ -240,7 +240,7 @@ def count(frame, cells):
 def say_what(means, adjust, n_arms, fit, level):
     """Notes below the tables."""
     residual = fit.result.residual
-    notes = [] if residual is None else [f"Residual: {residual.text}."]
+    notes = [] if residual is None else [f"With {residual.label}."]
     grid = means.grid
     if grid.averaged:
         notes.append(f"Averaged over the levels of {', '.join(grid.averaged)}.")

@@ -122,6 +122,11 @@ class CovarianceDisplay:
                 f"`{estimator.formula_}` has none. OccasionsDisplay.from_data shows "
                 "spread and correlation of the raw data."
             )
+        if not spec.by_visit:
+            raise ValueError(
+                f"CovarianceDisplay is by visit, and residual='{estimator.residual_}' "
+                "is over irregular times. Bin the times to visits for it."
+            )
         residuals, at = read_residuals(
             estimator, Rows.read_complete(estimator, X, y, sample_weight)
         )

@@ -10,6 +10,7 @@ from skmixed.inference.diagnose.deletion import delete_rows
 from skmixed.inference.diagnose.family_deletion import delete_family_units
 from skmixed.inference.diagnose.group_deletion import delete_groups
 from skmixed.inference.diagnose.subject_deletion import delete_subjects
+from skmixed.inference.opened.residual_refit import refuse_other_products
 from skmixed.inference.variance.residual_parameters import list_residual_parameters
 from skmixed.inspection.rows import choose_factor
 from skmixed.likelihood.result import is_linear
@@ -157,6 +158,7 @@ def influence(
     rows = Rows.read_fitted(model, X, y, sample_weight, **allowed)
     result, levels = model.result_, None
     if getattr(result, "residual", None) is not None:
+        refuse_other_products(result, "Influence")
         at, index = subjects_of(model, rows, level)
         levels = model.spec_.residual.levels
         codes = at.subject

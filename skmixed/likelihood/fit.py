@@ -9,6 +9,7 @@ from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.elimination.regime import bid_for
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.result import FitResult, ResidualFit
+from skmixed.likelihood.search.blocks import block_model, search_blocks
 from skmixed.likelihood.search.boundary import singular_terms
 from skmixed.likelihood.search.patterns import pattern_deviance, search_patterns
 from skmixed.likelihood.search.search import search
@@ -93,10 +94,11 @@ def fit_residual(A, design, spec, *, reml=True, tol=1e-8, max_iter=100, verbose=
     Parameters
     ----------
     A : CrossProducts
-        Of the rows, without random effects.
+        Of the rows, as if residuals were independent.
     design : Design
-        With ``residual``, the places of the rows.
-    spec : ResidualSpec
+        With ``residual``, the places of the rows, or ``dispersion``.
+    spec : DesignSpec
+        What the residual covariance and the dispersion have learnt.
     reml, tol, max_iter, verbose
         As in :func:`fit_linear`.
 
@@ -112,24 +114,34 @@ def fit_residual(A, design, spec, *, reml=True, tol=1e-8, max_iter=100, verbose=
         If the data cannot tell the parameters apart.
     """
     check_identified(A)
-    with blas_threads(len(spec.times)):
+    dispersion = None if spec.dispersion is None else spec.dispersion.formula_text
+    spec = spec.residual
+    options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
+    with blas_threads(A.n_fixed + 1):
         check_not_exact(A)
-        deviance, start = pattern_deviance(A, design, spec, reml)
-        optimum = search_patterns(
-            deviance, start, tol=tol, max_iter=max_iter, verbose=verbose
-        )
-    result = assemble(
-        A,
-        reml,
-        deviance.elimination.name,
-        deviance.at(optimum.theta),
-        optimum,
-        Lambdas=(),
-        modes=(),
-        singular_terms=(),
-        residual=ResidualFit(str(spec.term), deviance.A, optimum.theta),
+        if is_grid(A, design, spec):
+            deviance, start = pattern_deviance(A, design, spec, reml)
+            optimum = search_patterns(deviance, start, **options)
+            scale = None
+        else:
+            model = block_model(A, design, spec, dispersion, reml, **options)
+            deviance, scale = model.deviance, model.scale
+            optimum = search_blocks(model, **options)
+    residual = ResidualFit(
+        None if spec is None else str(spec.term),
+        deviance.A,
+        optimum.theta,
+        dispersion,
+        None if dispersion is None else scale,
     )
-    return replace(result, converged=False) if result.singular else result
+    result = replace(finish(A, deviance, optimum), residual=residual)
+    return replace(result, converged=False) if residual.singular else result
+
+
+def is_grid(A, design, spec):
+    """Whether covariances depend on the visits that a subject has, and on no more."""
+    beside = A.factors or design.dispersion is not None
+    return spec is not None and spec.by_visit and not beside
 
 
 def finish(A, deviance, optimum):
@@ -149,12 +161,13 @@ def finish(A, deviance, optimum):
     """
     point = deviance.at(optimum.theta)
     Lambdas, modes = [], []
+    n = len(A.factors)
     for own, basis, Lambda, structure, f in zip(
         A.basis.random,
-        deviance.A.basis.random,
-        point.Lambdas,
-        deviance.structures,
-        point.scores,
+        deviance.A.basis.random if n else (),
+        point.Lambdas[:n],
+        deviance.structures[:n],
+        point.scores[:n] if n else [],
         strict=True,
     ):
         Lambdas.append(canonical(structure, basis.mixture(own) @ Lambda))

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.likelihood.covariance.parts import ResidualPart
 from skmixed.likelihood.covariance.structure import canonical
+from skmixed.likelihood.products.blocks import BlockProducts, one_block
 from skmixed.likelihood.products.cross_products import CrossProducts
 from skmixed.likelihood.products.patterns import PatternProducts
 
@@ -18,25 +20,89 @@ class ResidualFit:
 
     Parameters
     ----------
-    text : str
-        As it is written in full.
-    products : PatternProducts
-        What was fitted, in the basis of the fit's cross-products.
+    text : str or None
+        As it is written in full; None where only variances differ.
+    products : PatternProducts or BlockProducts
+        What was fitted.
     theta : ndarray of shape (m,)
+        Of the random effects, the residual covariances, and the dispersion.
+    dispersion : str or None, default=None
+        Formula of the standard deviations' logarithms.
+    scale : ndarray of shape (r,), optional
+        Units of its columns.
     """
 
-    text: str
-    products: PatternProducts
+    text: str | None
+    products: PatternProducts | BlockProducts
     theta: np.ndarray
+    dispersion: str | None = None
+    scale: np.ndarray | None = None
+
+    @property
+    def label(self):
+        """As it is written among the parameters of an estimator."""
+        parts = [] if self.text is None else [f"residual='{self.text}'"]
+        parts += [] if self.dispersion is None else [f"dispersion='{self.dispersion}'"]
+        return ", ".join(parts)
+
+    @property
+    def structures(self):
+        """Structure of every covariance: one, or one per level of ``by``."""
+        return self.products.structures
+
+    @property
+    def visits(self):
+        """Names of the visits; none where covariances go by distances in time."""
+        return self.products.visits
+
+    @property
+    def start(self):
+        """Where the parameters of the covariances begin in theta."""
+        return sum(structure.n_theta for structure in self.products.beside)
 
     @property
     def parts(self):
         """Every covariance's structure and theta: one, or one per level of ``by``."""
-        start = 0
-        for factor in self.products.factors:
-            stop = start + factor.structure.n_theta
-            yield factor.structure, self.theta[start:stop]
+        start = self.start
+        for structure in self.structures:
+            stop = start + structure.n_theta
+            yield structure, self.theta[start:stop]
             start = stop
+
+    @property
+    def own_theta(self):
+        """Theta of the residuals alone."""
+        return self.theta[self.start :]
+
+    @property
+    def gamma(self):
+        """Slopes of the standard deviations' logarithms, of shape (r,)."""
+        if self.scale is None:
+            return np.zeros(0)
+        return self.theta[len(self.theta) - len(self.scale) :] / self.scale
+
+    @property
+    def part(self):
+        """The residuals' part of V."""
+        n_gamma = 0 if self.scale is None else len(self.scale)
+        return ResidualPart(self.structures, not self.visits, n_gamma)
+
+    def covariance_of(self, residual, dispersion):
+        """Covariance of some rows' residuals relative to sigma^2.
+
+        Parameters
+        ----------
+        residual : ResidualRows or None
+            Where the rows stand.
+        dispersion : ndarray of shape (n, r) or None
+
+        Returns
+        -------
+        ndarray of shape (n, n)
+        """
+        w = None if dispersion is None else dispersion / self.scale
+        n = len(residual.visit) if w is None else len(w)
+        return self.part.value(self.own_theta, one_block(n, residual, w))[0]
 
     @property
     def covariances(self):
@@ -61,11 +127,10 @@ class ResidualFit:
     @property
     def scarcest(self):
         """The two visits that fewest subjects have both of, and how many."""
-        both = sum((b.seen * b.count) @ b.seen.T for b in self.products.batches)
+        both = self.products.visits_met(len(self.visits))
         both = np.where(np.tri(len(both), k=-1, dtype=bool), both, np.inf)
         k, j = np.unravel_index(np.argmin(both), both.shape)
-        visits = self.products.factors[0].effects
-        return visits[j], visits[k], int(both[k, j])
+        return self.visits[j], self.visits[k], int(both[k, j])
 
 
 @dataclass(frozen=True, eq=False)

@@ -361,13 +361,6 @@ def test_pairs_that_nobody_has_are_named():
         model("us(time | id)").fit(frame)
 
 
-def test_random_effects_beside_it_are_refused():
-    with pytest.raises(ValueError, match="beside random effects"):
-        MixedLinearRegressor("y ~ time + (1 | id)", residual="ar1(time | id)").fit(
-            table()
-        )
-
-
 @pytest.mark.parametrize(
     "ask",
     [

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -82,6 +83,8 @@ class Design:
         Weights with ``X @ constant == 1`` in every row, if there are any.
     residual : ResidualRows or None
         Where the rows stand in a residual covariance.
+    dispersion : ndarray of shape (n, r) or None
+        Columns of the residuals' standard deviations, on the logarithmic scale.
     """
 
     X: np.ndarray
@@ -90,7 +93,13 @@ class Design:
     weights: np.ndarray | None
     random: tuple
     constant: np.ndarray | None
-    residual: object = None
+    residual: Any = None
+    dispersion: np.ndarray | None = None
+
+    @property
+    def rows_are_independent(self):
+        """Whether residuals are, and of one variance but for the weights."""
+        return self.residual is None and self.dispersion is None
 
     def select(self, rows):
         """Return some of the rows.
@@ -117,6 +126,8 @@ class Design:
                 replace(block, z=block.z[rows], codes=block.codes[rows])
                 for block in self.random
             ),
+            residual=None if self.residual is None else self.residual.select(rows),
+            dispersion=cut(self.dispersion),
         )
 
 

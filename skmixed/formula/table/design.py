@@ -47,6 +47,8 @@ class DesignSpec:
         whether they are levels: see ``typical_values``.
     residual : ResidualSpec or None
         What a residual covariance learnt.
+    dispersion : DesignSpec or None
+        What the formula of the residuals' standard deviations learnt.
 
     Examples
     --------
@@ -59,6 +61,8 @@ class DesignSpec:
     >>> spec.build(pd.DataFrame({"x": [8.0], "g": ["z"]})).X.tolist()
     [[1.0, 3.0]]
     """
+
+    dispersion = None
 
     def __init__(self, formula_text):
         self.formula_text = formula_text

@@ -1,6 +1,6 @@
 """The columns of a residual covariance: who was seen when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,21 @@ class ResidualRows:
     ----------
     visit, subject, level : ndarray of int of shape (n,)
         Positions among the visits, subjects from 0 in any order, and whose covariance.
+    time : ndarray of shape (n,)
+        Visits as numbers.
     """
 
     visit: np.ndarray
     subject: np.ndarray
     level: np.ndarray
+    time: np.ndarray
+
+    def select(self, rows):
+        """Return some of the rows, their subjects counted anew."""
+        subject = pd.factorize(self.subject[rows])[0]
+        return ResidualRows(
+            self.visit[rows], subject, self.level[rows], self.time[rows]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,23 +45,30 @@ class ResidualSpec:
     ----------
     term : ResidualTerm
     visits : list
-        Distinct times or visits in order.
+        Distinct times or visits in order; empty where covariances go by distances in
+        time.
     levels : list
         Of the column ``by``; one that is None without it.
+    gap : float, default=1.0
+        Median distance of neighbouring rows of a subject, their unit.
     """
 
     term: ResidualTerm
     visits: list
     levels: list
+    gap: float = 1.0
 
     @classmethod
-    def learn(cls, term, columns):
+    def learn(cls, term, columns, most=None):
         """Learn visits and levels, and read the rows.
 
         Parameters
         ----------
         term : ResidualTerm
         columns : FrameColumns
+        most : int, optional
+            More distinct times than this are no visits; nor are those of rows that may
+            share one.
 
         Returns
         -------
@@ -76,8 +93,17 @@ class ResidualSpec:
         levels = [None] if term.by is None else in_order(columns[term.by], term.by)
         spec = cls(term, visits, levels)
         rows = spec.read(columns)
+        if most is not None and is_irregular(term, rows, visits, most):
+            gap = median_gap(rows)
+            spec = cls(term, [], levels, gap)
+            rows = replace(rows, visit=np.zeros_like(rows.visit))
         spec.check(rows)
         return spec, rows
+
+    @property
+    def by_visit(self):
+        """Whether rows have visits, and not just times."""
+        return bool(self.visits)
 
     @property
     def times(self):
@@ -107,33 +133,51 @@ class ResidualSpec:
         subject = pd.factorize(columns[term.subject])[0]
         if term.time is None:
             visit = pd.Series(subject).groupby(subject).cumcount().to_numpy()
-            if len(visit) and visit.max() >= len(self.visits):
+            time = visit.astype(float)
+            if not self.by_visit:
+                visit = np.zeros_like(visit)
+            elif len(visit) and visit.max() >= len(self.visits):
                 raise ValueError(
                     f"A subject has {visit.max() + 1} rows; in fit none had more than "
                     f"{len(self.visits)}."
                 )
-        else:
+        elif self.by_visit:
             visit = positions(columns[term.time], self.visits, term.time)
+            time = np.array(self.times)[visit]
+        else:
+            time = columns[term.time].to_numpy(dtype=float)
+            visit = np.zeros(len(time), dtype=int)
         level = np.zeros(len(subject), dtype=int)
         if term.by is not None:
             level = positions(columns[term.by], self.levels, term.by)
-        return ResidualRows(visit, subject, level)
+        return ResidualRows(visit, subject, level, time)
 
-    def check(self, rows):
-        """Raise for two rows of a subject at one visit, or of two levels of ``by``."""
-        term = self.term
+    def has_twice(self, rows):
+        """Whether some subject may have two rows at one time."""
+        if not self.by_visit:
+            return True
         cells = rows.subject * np.int64(len(self.visits)) + rows.visit
         n_cells = len(self.visits) * (int(rows.subject.max(initial=-1)) + 1)
         seen = np.zeros(n_cells, dtype=bool)
         seen[cells] = True
-        if np.count_nonzero(seen) < len(cells):
-            cell = cells[pd.Series(cells).duplicated().to_numpy()][0]
-            label = self.labels[cell % len(self.visits)]
+        return np.count_nonzero(seen) < len(cells)
+
+    def check(self, rows):
+        """Raise for two rows of a subject at one visit, or of two levels of ``by``."""
+        term = self.term
+        twice = None
+        if not shares_times(term) and self.has_twice(rows):
+            twice = first_twice(rows)
+        if twice is not None:
+            label = written(rows.time[twice])
+            if self.by_visit:
+                label = self.labels[rows.visit[twice]]
             raise ValueError(
                 f"residual=`{term}`: some subjects of `{term.subject}` have several "
                 f"rows at one visit, for example at {label} of `{term.time}`. Rows "
                 "of one subject need different visits: aggregate them, or "
                 "name the column that tells them apart."
+                f"{or_nugget(term)}"
             )
         if term.by is not None:
             own = np.full(rows.subject.max() + 1, -1)
@@ -144,6 +188,41 @@ class ResidualSpec:
                     f"of several levels of `{term.by}`; by= needs a column that is "
                     "constant within subjects."
                 )
+
+
+def shares_times(term):
+    """Whether two rows of a subject may be at one time: they differ by the nugget."""
+    return bool(dict(term.options).get("nugget", False))
+
+
+def or_nugget(term):
+    """Say that rows may share times with a nugget, where there is the option."""
+    if term.name not in ("car1", "gau"):
+        return ""
+    return " With nugget=True rows may share times."
+
+
+def first_twice(rows):
+    """Place of a row whose subject has another at its time; None without one."""
+    order = np.lexsort((rows.time, rows.subject))
+    same = (np.diff(rows.subject[order]) == 0) & (np.diff(rows.time[order]) == 0)
+    return order[1:][same][0] if same.any() else None
+
+
+def is_irregular(term, rows, visits, most):
+    """Whether times are too many, or shared by rows, to be visits."""
+    numeric = all(isinstance(v, (int, float, np.number)) for v in visits)
+    if not numeric:
+        return False
+    return len(visits) > most or (shares_times(term) and first_twice(rows) is not None)
+
+
+def median_gap(rows):
+    """Median distance in time of neighbouring rows of a subject."""
+    order = np.lexsort((rows.time, rows.subject))
+    gaps = np.diff(rows.time[order])[np.diff(rows.subject[order]) == 0]
+    gaps = gaps[gaps > 0]
+    return float(np.median(gaps)) if len(gaps) else 1.0
 
 
 def in_order(column, name):

@@ -41,6 +41,7 @@ def delete_subjects(fit, design, at, *, refit=True, verbose=None):
     Deletion
         Where refitted, ``covariances`` holds the values of the residuals' parameters.
     """
+    refuse_other_products(fit.result, "Influence")
     held = hold_covariance(fit, design, at)
     if not refit:
         return held

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skmixed.inference.opened.curvature import whitening_root
+from skmixed.likelihood.criterion.marginal import MarginalDeviance
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import exact_elimination
 
@@ -169,19 +170,24 @@ def information(deviance, point, observed=None):
         Covariance of the variance parameters; zero in V where sigma is known.
     adjustment : ndarray of shape (p, p)
     """
-    factored, p = point.factored, deviance.A.n_fixed
-    units = [
-        structure.tangent(point.theta[span])
-        for structure, span in zip(deviance.structures, deviance.spans, strict=True)
-    ]
-    N, M = fixed_effects_terms(factored, point.whitened, units)
-    m = len(N) - 1
+    p, units = deviance.A.n_fixed, None
+    if isinstance(deviance, MarginalDeviance):
+        N, M = deviance.adjustment_terms(point)
+        N, M = N[observed.free], M[np.ix_(observed.free, observed.free)]
+    else:
+        units = [
+            structure.tangent(point.theta[span])
+            for structure, span in zip(deviance.structures, deviance.spans, strict=True)
+        ]
+        N, M = fixed_effects_terms(point.factored, point.whitened, units)
+    m = len(N)
+    N, M = with_scale(N, M)
     if observed is not None:
         W = observed.covariance.copy()
         W[m] *= 2.0  # from log sigma to sigma^2, which is the direction V
         W[:, m] *= 2.0
     else:
-        K = trace_terms(factored, point.scores, units, deviance.A.n_obs)
+        K = trace_terms(point.factored, point.scores, units, deviance.A.n_obs)
         if deviance.A.sigma is None:
             W = expected_covariance(N, M, K)
         else:
@@ -203,7 +209,7 @@ def expected_covariance(N, M, K):
 
 
 def fixed_effects_terms(factored, whitened, units):
-    """N_i and M_ij of every pair of directions, the direction V last.
+    """N_i and M_ij of every pair of directions.
 
     Parameters
     ----------
@@ -213,8 +219,8 @@ def fixed_effects_terms(factored, whitened, units):
 
     Returns
     -------
-    N : ndarray of shape (m + 1, p, p)
-    M : ndarray of shape (m + 1, m + 1, p, p)
+    N : ndarray of shape (m, p, p)
+    M : ndarray of shape (m, m, p, p)
     """
     p = whitened[0].shape[1]
     moved, N = [], []
@@ -225,7 +231,7 @@ def fixed_effects_terms(factored, whitened, units):
             moved.append(SW)
             N.append(np.einsum("apg,aqg->pq", W, SW[j], optimize=True))
     m = len(N)
-    M = np.empty((m + 1, m + 1, p, p))
+    M = np.empty((m, m, p, p))
     for j in range(m):
         applied = factored.apply(moved[j])
         for i in range(m):
@@ -233,10 +239,16 @@ def fixed_effects_terms(factored, whitened, units):
                 np.einsum("apg,aqg->pq", one, other, optimize=True)
                 for one, other in zip(moved[i], applied, strict=True)
             )
-    N.append(np.eye(p))
-    N = np.array(N)
-    M[m, :], M[:, m] = N, N
-    return N, M
+    return np.reshape(N, (m, p, p)), M
+
+
+def with_scale(N, M):
+    """Put the direction V itself behind the others, for which N is the identity."""
+    m, p = N.shape[:2]
+    N = np.concatenate([N, np.eye(p)[None]])
+    both = np.empty((m + 1, m + 1, p, p))
+    both[:m, :m], both[m, :], both[:, m] = M, N, N
+    return N, both
 
 
 def trace_terms(factored, f, units, n_obs):

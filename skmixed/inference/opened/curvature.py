@@ -123,11 +123,7 @@ def free_parameters(deviance, theta):
     -------
     ndarray of int
     """
-    free = [
-        structure.inside(theta[span], ZERO)
-        for structure, span in zip(deviance.structures, deviance.spans, strict=True)
-    ]
-    return np.flatnonzero(np.concatenate(free))
+    return np.flatnonzero(deviance.inside(theta, ZERO))
 
 
 def exact_hessian(deviance, point, free):

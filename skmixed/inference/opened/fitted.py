@@ -209,7 +209,7 @@ def refuse_residual(result, asked):
     if getattr(result, "residual", None) is not None:
         raise ValueError(
             f"{asked} is for independent residuals, and this model has "
-            f"residual='{result.residual.text}'. Of such models there are predict, "
+            f"{result.residual.label}. Of such models there are predict, "
             "predict_interval, simulate, summary, describe, equations, conf_int, "
             "profile, bootstrap, anova, contrast_test, drop_fixed_terms, joint_tests, "
             "likelihood_ratio_test, bootstrap_test, emmeans, emtrends, johnson_neyman, "

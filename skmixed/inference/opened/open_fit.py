@@ -6,10 +6,13 @@ import numpy as np
 
 from skmixed.inference.opened.curvature import ZERO, Curvature
 from skmixed.inference.opened.posterior import Posterior
+from skmixed.likelihood.covariance.parts import RandomPart
+from skmixed.likelihood.criterion.marginal import MarginalDeviance
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.patterns import Patterns
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.linalg.grouped import shared_left, shared_right
+from skmixed.likelihood.products.patterns import PatternProducts
 from skmixed.likelihood.products.precondition import change_basis, scale_free
 
 
@@ -39,7 +42,7 @@ class OpenFit:
     def plain(self):
         """The deviance by the elimination that takes steps."""
         own = self.deviance
-        return ProfiledDeviance(own.A, own.elimination.plain, own.reml)
+        return own.plain
 
     @cached_property
     def estimation(self):
@@ -120,13 +123,33 @@ def reopen(result):
     if result.held_from is not None:
         return open_held(result.A, result.held_from)
     if result.residual is not None:
-        products = result.residual.products
-        deviance = ProfiledDeviance(products, Patterns(products), result.reml)
+        deviance = open_residual(result.residual, result.reml)
         return deviance, deviance.at(result.residual.theta)
     deviance, theta = set_up(result.A, result.reml, result.Lambdas)
     if result.singular:
         return deviance, deviance.at(at_boundary(deviance, theta))
     return curved_at(deviance, theta)
+
+
+def open_residual(residual, reml):
+    """Set the likelihood of a residual covariance up.
+
+    Parameters
+    ----------
+    residual : ResidualFit
+    reml : bool
+
+    Returns
+    -------
+    ProfiledDeviance
+        Not evaluated yet.
+    """
+    products = residual.products
+    if isinstance(products, PatternProducts):
+        return ProfiledDeviance(products, Patterns(products), reml)
+    factors = enumerate(products.factors)
+    parts = [RandomPart(j, factor.structure) for j, factor in factors]
+    return MarginalDeviance(products, [*parts, residual.part], reml)
 
 
 def open_at(A, reml, roots):

@@ -33,6 +33,7 @@ def residual_by_maximum_likelihood(result):
     ValueError
         Where that likelihood has no maximum.
     """
+    refuse_other_products(result, "Maximum likelihood of this fit by REML")
     opened, point = reopen(result)
     deviance = ProfiledDeviance(opened.A, opened.elimination.plain, False)
     optimum = search_patterns(deviance, point.theta)
@@ -70,6 +71,7 @@ def residual_deviance_with(result, B):
     -------
     float
     """
+    refuse_other_products(result, "A fit without some of its columns")
     opened, point = reopen(result)
     elimination = TransformedElimination(opened.elimination.plain, B)
     products = replace(opened.A, n_fixed=B.shape[1] - 1)
@@ -158,7 +160,8 @@ def refuse_other_products(result, asked):
     """
     if not isinstance(result.residual.products, PatternProducts) or result.terms:
         raise ValueError(
-            f"{asked} is there for residual='{result.residual.text}' over visits, "
-            "without random effects; not for continuous times of single subjects or "
-            "beside random effects. Use method='wald', or draw with simulate and refit."
+            f"{asked} is there for residual= over visits, without random effects; this "
+            f"model has {result.residual.label} over irregular times, beside random "
+            "effects or with a dispersion. There are method='wald', and simulate and "
+            "refit."
         )

@@ -23,7 +23,7 @@ def residual_table(result, spec):
     DataFrame or None
         One row per visit; levels of ``by`` under one another, in the column ``by``.
     """
-    if result.residual is None:
+    if result.residual is None or not result.residual.visits:
         return None
     labels, levels = spec.residual.labels, spec.residual.levels
     frames = []

@@ -243,7 +243,7 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
     result, aliased = fit.result, fit.aliased
     heading = [f"Formula: {fit.spec.formula_text}"]
     if result.residual is not None:
-        heading.append(f"Residual: {result.residual.text}")
+        heading += residual_heading(result.residual)
     fixed, reason = fixed_effects_table(fit, ddf, confidence_level, vcov)
     footing = [reason] if len(fixed) else []
     footing += dropped_line(n_dropped)
@@ -263,7 +263,7 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
     elif not result.independent:
         footing.append(convergence_line(result))
     n_groups = dict(zip(result.groups, result.n_levels, strict=True))
-    if result.residual is not None:
+    if result.residual is not None and fit.spec.residual is not None:
         n_groups[fit.spec.residual.term.subject] = result.residual.products.n_subjects
     return Summary(
         fixed=fixed,
@@ -275,6 +275,12 @@ def summarize(fit, *, n_dropped=0, ddf="auto", confidence_level=0.95, vcov=None)
         residual_parameters=residual_intervals(fit, confidence_level),
         footing=tuple(footing),
     )
+
+
+def residual_heading(residual):
+    """Lines that name a residual covariance and a dispersion."""
+    pairs = {"Residual": residual.text, "Dispersion": residual.dispersion}
+    return [f"{name}: {text}" for name, text in pairs.items() if text is not None]
 
 
 def titles(result):

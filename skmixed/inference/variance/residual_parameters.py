@@ -8,6 +8,8 @@ from skmixed.inference.variance.parameters import Parameter, list_parameters
 
 # Correlations nearer to one have no Fisher's z to speak of.
 NEAR_ONE = 1e-12
+# Kinds with a parameter of theta that they alone are a function of.
+OWN_SCALE = ("correlation", "range", "nugget")
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class ResidualParameter(Parameter):
 
     Parameters
     ----------
-    kind : {"sigma", "ratio", "correlation", "range"}
+    kind : {"sigma", "ratio", "correlation", "range", "nugget"}
         "sigma" is a standard deviation, "ratio" one relative to the first visit's.
     effects : tuple of int
         Visits: one of a standard deviation, two of others.
@@ -31,7 +33,7 @@ class ResidualParameter(Parameter):
     def value_of(self, result):
         """Value in a fit."""
         structure, theta = self.part(result.residual)
-        if self.kind in {"correlation", "range"} and self.place is not None:
+        if self.kind in OWN_SCALE and self.place is not None:
             return self.inverse(theta[self.place], structure.shape)
         Psi = structure.root(theta) @ structure.root(theta).T
         i, k = self.effects[0], self.effects[-1]
@@ -48,7 +50,7 @@ class ResidualParameter(Parameter):
     def span(self, residual):
         """Where the theta of its covariance stand in those of all residuals."""
         sizes = [len(theta) for _, theta in residual.parts]
-        start = sum(sizes[: self.factor])
+        start = residual.start + sum(sizes[: self.factor])
         return slice(start, start + sizes[self.factor])
 
     def can_be_held(self, residual):
@@ -61,7 +63,7 @@ class ResidualParameter(Parameter):
         """Smallest and largest possible value."""
         if self.kind == "correlation":
             return super().domain
-        return 0.0, np.inf
+        return 0.0, 1.0 if self.kind == "nugget" else np.inf
 
     def working(self, result):
         """Value on the scale that is nearly normal, and its slopes.
@@ -84,7 +86,7 @@ class ResidualParameter(Parameter):
         structure, theta = self.part(residual)
         slope = np.zeros(len(residual.theta) + 1)
         own = slope[self.span(residual)]
-        if self.kind in {"correlation", "range"} and self.place is not None:
+        if self.kind in OWN_SCALE and self.place is not None:
             own[self.place] = 1.0
             return float(theta[self.place]), slope
         root = structure.root(theta)
@@ -118,7 +120,9 @@ class ResidualParameter(Parameter):
         float
         """
         if self.kind == "range":
-            return float(shape.range_of(np.array([x])))
+            return float(shape.range_of(np.array([x, 0.0])[: shape.n_phi]))
+        if self.kind == "nugget":
+            return float(shape.share(np.array([x])))
         if self.kind != "correlation":
             return float(np.exp(x))
         if self.smallest is not None and self.place is not None:
@@ -127,6 +131,8 @@ class ResidualParameter(Parameter):
 
     def error(self, value, relative):
         """Standard error of a value from that on the working scale."""
+        if self.kind == "nugget":
+            return value * (1.0 - value) * relative
         if self.kind != "correlation":
             return value * relative
         if self.smallest is not None and self.place is not None:
@@ -152,8 +158,14 @@ def parameters_of(fit):
     residual = getattr(fit.result, "residual", None)
     if residual is None:
         return found
-    found = [p for p in found if p.kind != "sigma"]
-    return found + list_residual_parameters(residual, fit.spec.residual.levels)
+    spec = fit.spec
+    if spec.residual is not None:
+        found = [p for p in found if p.kind != "sigma"]
+        found += list_residual_parameters(residual, spec.residual.levels)
+    if spec.dispersion is not None:
+        names = [name for name in spec.dispersion.coef_names if name != "Intercept"]
+        found += list_dispersion_parameters(names)
+    return found
 
 
 def list_residual_parameters(residual, levels=None):
@@ -172,7 +184,7 @@ def list_residual_parameters(residual, levels=None):
         ratios to the first visit's.
     """
     found = []
-    visits = residual.products.factors[0].effects
+    visits = residual.visits
     for place, (structure, _) in enumerate(residual.parts):
         own = [*correlations(structure, visits), *deviations(structure, visits)]
         if levels is not None and len(levels) > 1:
@@ -192,12 +204,16 @@ def correlations(structure, visits):
         ]
     if not shape.n_phi:
         return []
+    nugget = []
+    if hasattr(shape, "share"):
+        nugget = [ResidualParameter("nugget", "nugget", 0, (0,), first + 1)]
     if hasattr(shape, "range_of"):
-        return [ResidualParameter("range", "range", 0, (1, 0), first)]
+        return [ResidualParameter("range", "range", 0, (1, 0), first), *nugget]
     names, steps = shape.names, hasattr(shape, "between")
     if len(names) == 1 and not steps:
         least = None if shape.ordered else shape.smallest
-        return [ResidualParameter("rho", "correlation", 0, (1, 0), first, least)]
+        rho = ResidualParameter("rho", "correlation", 0, (1, 0), first, least)
+        return [rho, *nugget]
     return [
         ResidualParameter(
             name,
@@ -229,4 +245,56 @@ def deviations(structure, visits):
         )
         for i, visit in enumerate(visits)
         if i > 0
+    ]
+
+
+@dataclass(frozen=True)
+class DispersionParameter(ResidualParameter):
+    """A slope of ``dispersion=``; ``place`` is its column's."""
+
+    def value_of(self, result):
+        """Value in a fit."""
+        return float(result.residual.gamma[self.place])
+
+    def can_be_held(self, residual):
+        """Not by the profile likelihood."""
+        return False
+
+    @property
+    def domain(self):
+        """Any number."""
+        return -np.inf, np.inf
+
+    def working(self, result):
+        """Value, and its slopes in theta and log sigma."""
+        residual = result.residual
+        slope = np.zeros(len(residual.theta) + 1)
+        place = len(residual.theta) - len(residual.scale) + self.place
+        slope[place] = 1.0 / residual.scale[self.place]
+        return self.value_of(result), slope
+
+    def inverse(self, x, shape=None):
+        """Take the working scale back: it is the own one."""
+        return float(x)
+
+    def error(self, value, relative):
+        """Standard error of a value: the working scale is its own."""
+        return relative
+
+
+def list_dispersion_parameters(names):
+    """List the slopes of a dispersion.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the columns.
+
+    Returns
+    -------
+    list of DispersionParameter
+    """
+    return [
+        DispersionParameter(f"dispersion_{name}", "dispersion", 0, (0,), place)
+        for place, name in enumerate(names)
     ]

@@ -116,8 +116,7 @@ def working_scale(curvature, parameter, result):
     slope = np.zeros(len(curvature.covariance))
     if isinstance(parameter, ResidualParameter):
         at, own = parameter.working(result)
-        slope[-len(own) :] = own
-        return at, slope
+        return at, own[np.append(curvature.free, len(own) - 1)]
     if parameter.kind == "sigma":
         slope[-1] = 1.0
         return np.log(result.sigma), slope
@@ -125,9 +124,8 @@ def working_scale(curvature, parameter, result):
     basis, Lambda = deviance.A.basis.random[j], curvature.point.Lambdas[j]
     Psi = basis.raw_covariance(Lambda @ Lambda.T)
     dPsi = np.zeros((deviance.n_theta, *Psi.shape))
-    dPsi[deviance.spans[j]] = basis.raw_covariance(
-        deviance.psi_directions(curvature.point)[j]
-    )
+    own = deviance.structures[j].directions(curvature.point.theta[deviance.spans[j]])
+    dPsi[deviance.spans[j]] = basis.raw_covariance(own)
     dPsi = dPsi[curvature.free]
     i, k = parameter.effects[0], parameter.effects[-1]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -129,7 +129,11 @@ class Autoregressive(Shape):
 
     def derivatives(self, phi):
         """R, dR and d2R."""
-        rho, lag = np.tanh(np.clip(phi[0], -LARGEST_PHI, LARGEST_PHI)), self.lag
+        return self.at_lags(self.lag, phi)
+
+    def at_lags(self, lag, phi, same=None):
+        """The same over any distances, an array of any shape."""
+        rho = np.tanh(np.clip(phi[0], -LARGEST_PHI, LARGEST_PHI))
         slope = 1.0 - rho**2
         first = lag * rho ** np.maximum(lag - 1, 0)
         second = lag * (lag - 1) * rho ** np.maximum(lag - 2, 0)

@@ -50,6 +50,8 @@ RESIDUALS: dict = {
     "car1": (Exponential, None),
     "gau": (GaussianShape, None),
 }
+# Those that are functions of distances in time, and may have a nugget.
+BY_LAG = ("ar1", "car1", "gau")
 SPELLINGS: dict = {**ALIASES, "adh": ("ad", False), "exp": ("car1", None)}
 
 
@@ -116,6 +118,7 @@ def chosen(written, options, residual=False):
         )
     default = table[name][1]
     known = ["hom"] if default is not None and written not in spellings else []
+    known += ["nugget"] if residual and name in BY_LAG else []
     for key, value in options.items():
         if key not in known:
             has = " and ".join([*known, "by"] if residual else known)

@@ -11,6 +11,7 @@ import numpy as np
 
 from skmixed.likelihood.covariance.free import Unstructured
 from skmixed.likelihood.covariance.names import RESIDUALS, chosen
+from skmixed.likelihood.covariance.nugget import with_nugget
 from skmixed.likelihood.covariance.scaled import Scaled
 from skmixed.likelihood.covariance.structure import OnlyFields
 
@@ -43,10 +44,14 @@ def canonical_residual(name, options=()):
     >>> canonical_residual("csh"), canonical_residual("exp")
     (('cs', (('hom', False),)), ('car1', ()))
     """
-    name, hom = chosen(name, dict(options), residual=True)
+    given = dict(options)
+    name, hom = chosen(name, given, residual=True)
+    nugget = (("nugget", True),) if given.get("nugget") else ()
     if hom is None:
-        return name, ()
-    return ("id", ()) if (name, hom) == ("diag", True) else (name, (("hom", hom),))
+        return name, nugget
+    if (name, hom) == ("diag", True):
+        return "id", ()
+    return name, (("hom", hom), *nugget)
 
 
 def residual_structure(name, options, times, pinned=True):
@@ -72,19 +77,28 @@ def residual_structure(name, options, times, pinned=True):
         For ``ar1`` at times that are no whole numbers.
     """
     kind, k = RESIDUALS[name][0], len(times)
-    if name == "ar1" and not np.array_equal(times, np.rint(times)):
-        broken = next(time for time in times if time != np.rint(time))
-        raise ValueError(
-            "residual='ar1(time | subject)' counts whole numbers between times, and "
-            f"{broken:g} is none; write car1(time | subject) for such times."
-        )
+    if name == "ar1":
+        check_whole(times)
     whole: Unstructured | Scaled
     if kind is None:
         whole = Unstructured(k)
     else:
         shape = kind(k, tuple(times)) if kind.timed else kind(k)
+        if dict(options).get("nugget"):
+            shape = with_nugget(shape)
         whole = Scaled(name, shape, dict(options).get("hom", True))
     return Pinned(whole) if pinned else Whole(whole)
+
+
+def check_whole(times):
+    """Raise for times that ``ar1`` cannot count."""
+    if np.array_equal(times, np.rint(times)):
+        return
+    broken = next(time for time in times if time != np.rint(time))
+    raise ValueError(
+        "residual='ar1(time | subject)' counts whole numbers between times, and "
+        f"{broken:g} is none; write car1(time | subject) for such times."
+    )
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class GapAutoregressive(Autoregressive):
     times: tuple = ()
 
     timed = True
+    unit = 1.0
 
     @cached_property
     def lag(self):
@@ -85,8 +86,12 @@ class Exponential(Shape):
 
     def derivatives(self, phi):
         """R, dR and d2R."""
+        return self.at_lags(self.lag, phi)
+
+    def at_lags(self, lag, phi, same=None):
+        """The same over any distances in units of the gap, an array of any shape."""
         c, log = self.power, np.clip(phi[0], -LARGEST_RANGE, LARGEST_RANGE)
-        r = (self.lag * np.exp(-log)) ** c
+        r = (lag * np.exp(-log)) ** c
         R = np.exp(-r)
         return R, (c * r * R)[None], (c**2 * (r**2 - r) * R)[None, None]
 

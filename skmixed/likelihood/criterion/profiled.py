@@ -113,6 +113,11 @@ class ProfiledDeviance(Remembering):
         """Whether the Hessian is exact, and not the average information."""
         return self.elimination.exact
 
+    @property
+    def plain(self):
+        """The same deviance by the elimination that takes steps, not evaluated."""
+        return ProfiledDeviance(self.A, self.elimination.plain, self.reml)
+
     def relative_factors(self, theta):
         """Lambda of every factor.
 
@@ -134,12 +139,24 @@ class ProfiledDeviance(Remembering):
         """Whether sigma is at its best for every theta, and not known."""
         return self.A.sigma is None
 
+    def inside(self, theta, zero):
+        """Which parameters are not at the boundary, of shape (m,)."""
+        own = [
+            structure.inside(theta[span], zero)
+            for structure, span in zip(self.structures, self.spans, strict=True)
+        ]
+        return np.concatenate(own)
+
+    def factor_at(self, theta, Lambdas):
+        """Factor V at theta, whose Lambda are known."""
+        return self.elimination.factor(Lambdas)
+
     def evaluate(self, theta):
         """Find the deviance at theta: see :meth:`at`."""
         Lambdas, p = self.relative_factors(theta), self.A.n_fixed
         factored: Any = None
         try:
-            factored = self.elimination.factor(Lambdas)
+            factored = self.factor_at(theta, Lambdas)
             R, info = lapack.dpotrf(factored.S, lower=1, clean=1)
             known = np.isfinite(factored.logdet_V) and info in (0, p + 1)
         except np.linalg.LinAlgError:

@@ -99,6 +99,22 @@ class PatternProducts:
     n_subjects: int
     sigma: None = None
 
+    beside = ()
+
+    @property
+    def structures(self):
+        """Structure of every covariance."""
+        return tuple(factor.structure for factor in self.factors)
+
+    @property
+    def visits(self):
+        """Names of the visits."""
+        return self.factors[0].effects
+
+    def visits_met(self, n_visits):
+        """Subjects that have both of two visits, of shape (k, k)."""
+        return sum((b.seen * b.count) @ b.seen.T for b in self.batches)
+
 
 def subject_cubes(rows, layout, n_visits, n_levels):
     """Rows as arrays of subjects by visits.
