@@ -1,7 +1,8 @@
 """Likelihood-ratio tests whose law is drawn, not assumed."""
 
+from itertools import tee
+
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from skmixed.inference.compare.nesting import embed
 from skmixed.inference.compare.residuals import ResidualPair, fixed_map
@@ -12,6 +13,7 @@ from skmixed.inference.resample.family_bootstrap import FamilyPair
 from skmixed.inference.resample.refit import Refitter
 from skmixed.inference.resample.row_draws import RowLaw
 from skmixed.likelihood.covariance.roots import lower_root
+from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.products.responses import CHUNK, put_response
 from skmixed.likelihood.result import is_linear
 from skmixed.printing.progress import ignore
@@ -62,10 +64,13 @@ class NestedPair:
 
     def ratios(self, n_draws, rng):
         """Yield the likelihood ratios of responses drawn from the null model."""
-        return map(self.ratio, self.law.stream(n_draws, rng))
+        one, other = tee(self.law.stream(n_draws, rng))
+        nulls = self.small.fit_each(map(self.of_null, one))
+        for null, full in zip(nulls, self.large.fit_each(other), strict=True):
+            yield null.criterion - full.criterion
 
-    def ratio(self, A):
-        """Likelihood ratio of one drawn response.
+    def of_null(self, A):
+        """Cross-products of one drawn response with the null model's columns.
 
         Parameters
         ----------
@@ -74,11 +79,11 @@ class NestedPair:
 
         Returns
         -------
-        float
+        CrossProducts
         """
         full = np.append(self.response, 1.0)
         p = A.n_fixed
-        null = put_response(
+        return put_response(
             self.small.A,
             self.small.A.basis,
             self.columns.T @ A.gram[:p] @ full,
@@ -88,7 +93,6 @@ class NestedPair:
                 for j, across in self.effects
             ],
         )
-        return self.small.fit(null).criterion - self.large.fit(A).criterion
 
 
 class RowPair:
@@ -113,9 +117,12 @@ class RowPair:
         """Yield the likelihood ratios of responses drawn from the null model."""
         for start in range(0, n_draws, CHUNK):
             Y = self.laws[0].draw(min(CHUNK, n_draws - start), rng)
-            for one, other in zip(*(law.products(Y) for law in self.laws), strict=True):
-                small, large = self.fits
-                yield small.fit(one).criterion - large.fit(other).criterion
+            refits = (
+                fit.fit_each(law.products(Y))
+                for fit, law in zip(self.fits, self.laws, strict=True)
+            )
+            for small, large in zip(*refits, strict=True):
+                yield small.criterion - large.criterion
 
 
 def null_ratios(
@@ -178,7 +185,7 @@ def null_ratios(
 def ratio_chunk(models, added, n_resamples, seed, done=ignore):
     """Draw some likelihood ratios, of shape (n_resamples,)."""
     small, large, designs = models
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         if not is_linear(small):
             pair = FamilyPair(small, large, designs)
         elif large.residual is not None:

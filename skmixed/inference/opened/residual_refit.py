@@ -94,6 +94,10 @@ class ResidualRefitter:
         self.deviance, point = reopen(result)
         self.A, self.beta = self.deviance.A, point.beta
 
+    def fit_each(self, draws):
+        """Fit to responses one after the other; see `Refitter`."""
+        return map(self.fit, draws)
+
     def fit(self, products):
         """Fit to a response in the basis of the fit.
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
-from threadpoolctl import threadpool_limits
 
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.residual_refit import ResidualRefitter
@@ -15,12 +14,13 @@ from skmixed.inference.resample.refit import Refitter
 from skmixed.inference.resample.residual_draws import PatternLaw
 from skmixed.inference.resample.row_draws import RowLaw
 from skmixed.inference.variance.parameters import values_of
+from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.printing.numbers import say_level
 from skmixed.printing.printed import Printed, PrintedTable, Table
 from skmixed.printing.progress import count_done, ignore
 
 # Replicates drawn together; results do not depend on the number of workers.
-CHUNK = 100
+CHUNK = 250
 KINDS = ("percentile", "bias-corrected")
 
 
@@ -220,11 +220,11 @@ def refit_chunk(model, parameters, n_resamples, seed, done=ignore):
     values : ndarray of shape (n_resamples, n_parameters)
     n_failed : int
     """
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         refitter, law = refitter_and_law(*model)
         values, n_failed = [], 0
-        for A in law.stream(n_resamples, np.random.default_rng(seed)):
-            fit = refitter.fit(A)
+        draws = law.stream(n_resamples, np.random.default_rng(seed))
+        for fit in refitter.fit_each(draws):
             values.append(values_of(fit, parameters))
             n_failed += not fit.converged
             done()

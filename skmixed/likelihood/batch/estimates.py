@@ -36,7 +36,7 @@ class Contrasts:
     sigma: np.ndarray
 
 
-def fixed_contrasts(fit, L):
+def fixed_contrasts(fit, L, df=True):
     """Contrasts of the fixed effects with Satterthwaite's degrees of freedom.
 
     Parameters
@@ -44,6 +44,8 @@ def fixed_contrasts(fit, L):
     fit : ManyFit
     L : ndarray of shape (q, p)
         Of the raw coefficients that are not aliased.
+    df : bool, default=True
+        Whether degrees of freedom are wanted, for which derivatives are taken.
 
     Returns
     -------
@@ -65,7 +67,8 @@ def fixed_contrasts(fit, L):
 
     def run(part):
         own = rows[part]
-        at = criterion.look(fit.found.theta[own], own)
+        look = criterion.look if df else criterion.evaluate
+        at = look(fit.found.theta[own], own)
         beta = at["beta"] + products.crude[own]
         whole.estimate[own] = beta @ in_basis.T
         whole.estimate[own] += products.shift[own, None] * (L @ basis.constant)
@@ -73,6 +76,8 @@ def fixed_contrasts(fit, L):
         sigma = whole.sigma[own] = np.sqrt(at["r2"] / criterion.nu[own])
         length = np.linalg.norm(w, axis=1)
         whole.std_error[own] = sigma[:, None] * length
+        if not df:
+            return
         with np.errstate(divide="ignore", invalid="ignore"):
             w = w / length[:, None]
         theta = fit.found.theta[own]

@@ -73,31 +73,31 @@ class ManyProducts:
         return len(self.gram) == 1
 
     @classmethod
-    def of_draws(cls, A, Xty, yty, Zty):
-        """Put responses that are known by their cross-products in the place of y.
+    def stacked(cls, products):
+        """Join responses that are known by their cross-products.
 
         Parameters
         ----------
-        A : CrossProducts
-        Xty : ndarray of shape (r, p)
-        yty : ndarray of shape (r,)
-        Zty : sequence of ndarray of shape (r, k_j, G_j)
+        products : list of CrossProducts
+            Of one design, in bases that differ in their responses alone.
 
         Returns
         -------
         ManyProducts
         """
-        r, p = Xty.shape
+        A, p = products[0], products[0].n_fixed
+        every = range(len(A.factors))
+        bases = [one.basis for one in products]
         return cls(
             **shared_parts(A),
-            Xty=Xty,
-            yty=yty,
-            Zty=tuple(Zty),
-            n_obs=np.full(r, A.n_obs),
-            logdet=np.full(r, A.sum_log_weights),
-            crude=np.broadcast_to(A.basis.crude_coef, (r, p)),
-            shift=np.full(r, A.basis.y_shift),
-            rounding=np.full(r, A.basis.y_rounding),
+            Xty=np.array([one.gram[:p, p] for one in products]),
+            yty=np.array([one.gram[p, p] for one in products]),
+            Zty=tuple(np.array([one.ZtXy[j][:, p] for one in products]) for j in every),
+            n_obs=np.array([one.n_obs for one in products]),
+            logdet=np.array([one.sum_log_weights for one in products]),
+            crude=np.array([basis.crude_coef for basis in bases]),
+            shift=np.array([basis.y_shift for basis in bases]),
+            rounding=np.array([basis.y_rounding for basis in bases]),
         )
 
     @property
