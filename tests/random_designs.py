@@ -81,11 +81,15 @@ CHAINS = {shape for shape in SHAPES if "|s" not in shape and "|t" not in shape}
 
 
 def regimes(shape):
-    """Regimes of elimination that are exact for a shape; dense is so for all."""
+    """Regimes of elimination that are exact for a shape; dense is so for all.
+
+    The stochastic one is where directions without chance span all effects.
+    """
     n_factors = len({term.split("|")[1] for term in shape.split()})
     if n_factors == 1:
         return ["dense", "batched"]
-    return ["dense", "crossed", "sparse", *["nested"] * (shape in CHAINS)]
+    both = ["nested"] if shape in CHAINS else ["stochastic"]
+    return ["dense", "crossed", "sparse", *both]
 
 
 def random_design(index, *, seed=0):

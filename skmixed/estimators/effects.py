@@ -1,5 +1,6 @@
 """The fitted effects as labelled tables, made from arrays when asked for."""
 
+import numpy as np
 import pandas as pd
 
 from skmixed.inference.opened.fitted import fitted
@@ -33,6 +34,7 @@ class EffectsMixin:
         self.aic_, self.bic_ = result.aic, result.bic
         self.converged_, self.n_iter_ = result.converged, result.n_iter
         self.singular_, self.solver_ = result.singular, result.solver
+        self.loglik_se_ = result.loglik_se
         self.df_resid_ = result.df_resid
         self.n_groups_ = dict(zip(result.groups, result.n_levels, strict=True))
 
@@ -40,6 +42,13 @@ class EffectsMixin:
     def theta_(self):
         """Covariance parameters relative to sigma, in lme4's order."""
         return self.fitted_.result.theta
+
+    @property
+    def theta_mc_se_(self):
+        """Standard errors of ``theta_`` over random probes, zeros where it is exact."""
+        result = self.fitted_.result
+        errors = result.theta_mc_se
+        return np.zeros_like(result.theta) if errors is None else errors
 
     @property
     def fixed_effects_(self):

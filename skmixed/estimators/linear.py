@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 from sklearn.base import _fit_context
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmixed.estimators.base import BaseFormulaRegressor
@@ -74,8 +75,12 @@ class MixedLinearRegressor(
         What `predict` does with a group that `fit` did not see: predict from the fixed
         effects and the other factors, or raise. An unseen level of a *fixed* effect
         always raises.
-    solver : {"auto", "exact"}, default="auto"
-        How the random effects are integrated out; both are exact.
+    solver : {"auto", "exact", "stochastic"}, default="auto"
+        How the random effects are integrated out. "stochastic" estimates the likelihood
+        of crossed factors by random probes and says how precisely; "auto" is exact but
+        where that would take more than a minute or half the memory.
+    random_state : int, RandomState instance or None, default=None
+        Draws the probes of "stochastic"; None always draws the same.
     tol : float, default=1e-8
         The fit ends with the Newton step that would lower the deviance by less.
     max_iter : int, default=100
@@ -116,6 +121,10 @@ class MixedLinearRegressor(
         and correlations of a structured covariance such as ``ar1(0 + f | g)``.
     loglik_, deviance_ : float
         Log-likelihood (restricted if `reml`), and -2 times it.
+    loglik_se_ : float
+        Standard error of ``loglik_`` over probes, 0.0 where it is exact.
+    theta_mc_se_ : ndarray of shape (n_theta,)
+        Standard errors of ``theta_`` over probes, zeros where the fit is exact.
     aic_, bic_ : float
         Information criteria as R computes them.
     converged_ : bool
@@ -143,9 +152,9 @@ class MixedLinearRegressor(
     solver_ : str
         How the random effects were integrated out: ``"batched"`` (one
         grouping factor), ``"nested"``, ``"crossed"``, ``"sparse"`` (crossed, few levels
-        meet), ``"dense"`` (small designs) ``"patterns"`` (a residual covariance
-        over visits) or ``"blocks"`` (one beside random effects, a nugget, a dispersion
-        or irregular times).
+        meet), ``"stochastic"`` (crossed, estimated), ``"dense"`` (small designs),
+        ``"patterns"`` (a residual covariance over visits) or ``"blocks"`` (one beside
+        random effects, a nugget, a dispersion or irregular times).
     result_ : FitResult
         The fit as arrays.
     spec_ : DesignSpec
@@ -192,7 +201,8 @@ class MixedLinearRegressor(
         "dispersion": [str, None],
         "sigma": [Interval(Real, 0, None, closed="neither"), None],
         "reml": ["boolean"],
-        "solver": [StrOptions({"auto", "exact"})],
+        "solver": [StrOptions({"auto", "exact", "stochastic"})],
+        "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["verbose"],
@@ -209,6 +219,7 @@ class MixedLinearRegressor(
         na_action="raise",
         unseen_groups="population",
         solver="auto",
+        random_state=None,
         tol=1e-8,
         max_iter=100,
         verbose=0,
@@ -221,6 +232,7 @@ class MixedLinearRegressor(
         self.na_action = na_action
         self.unseen_groups = unseen_groups
         self.solver = solver
+        self.random_state = random_state
         self.tol = tol
         self.max_iter = max_iter
         self.verbose = verbose
@@ -284,10 +296,17 @@ class MixedLinearRegressor(
             dataclasses.replace(products, sigma=self.sigma),
             reml=self.reml,
             solver=self.solver,
+            seed=self._draw_seed(),
             tol=self.tol,
             max_iter=self.max_iter,
             verbose=verbose,
         )
+
+    def _draw_seed(self):
+        """Seed of the probes; drawn only where an estimate may need it."""
+        if self.random_state is None or self.solver == "exact":
+            return 0
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _fit_design(self, design):
         products = cross_products(design)

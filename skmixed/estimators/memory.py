@@ -102,7 +102,7 @@ class MemoryEstimate(Printed):
         )
 
 
-def estimate_memory(formula, data):
+def estimate_memory(formula, data, *, solver="auto"):
     """Estimate the memory and the time of a fit before it is started.
 
     Parameters
@@ -111,6 +111,8 @@ def estimate_memory(formula, data):
         As of :class:`MixedLinearRegressor`.
     data : data frame
         With the columns of the formula; the response may be missing from it.
+    solver : {"auto", "exact", "stochastic"}, default="auto"
+        As of :class:`MixedLinearRegressor`: what each would take.
 
     Returns
     -------
@@ -121,7 +123,8 @@ def estimate_memory(formula, data):
     Raises
     ------
     FormulaError, ValueError
-        As `fit` does, where the formula or its columns cannot be read.
+        As `fit` does, where the formula or its columns cannot be read, or the solver
+        is not for the design.
 
     See Also
     --------
@@ -151,7 +154,7 @@ def estimate_memory(formula, data):
     sizes = sizes_of_codes(codes, levels, effects, m)
     products = product_bytes(sizes)
     widths = m + 2 * sum(sizes.n_effects)
-    regime, bid = best_bid(sizes)
+    regime, bid = best_bid(sizes, solver)
     return MemoryEstimate(
         n_obs=n,
         n_fixed=m - 1,

@@ -116,9 +116,9 @@ def predictive_distribution(fit, design, kind):
     degrees of freedom are Satterthwaite's, ``2 v^2 / Var(v)``, with
     ``Var(v) = g' W g + 2 v^2 / nu`` along the profile of sigma. Derivatives are
     central differences in the scale-free basis: 2m factorisations, kept for the next
-    call. Where those would
-    be long (crossed factors with a dense matrix beyond 1500 columns, or 200 000 random
-    effects), the normal distribution stands in, which so many levels allow.
+    call. Where those would be long (crossed factors with a dense matrix beyond 1500
+    columns, or 200 000 random effects) or the likelihood is estimated, the normal
+    distribution stands in, which so many levels allow.
     """
     result = fit.result
     residual = result.sigma**2 if kind == "prediction" else 0.0
@@ -147,6 +147,8 @@ def predictive_distribution(fit, design, kind):
 def is_cheap(result):
     """Whether two more factorisations per parameter are done in a moment."""
     size = sum(factor.size for factor in result.A.factors)
+    if result.A.probes is not None:
+        return False  # a step's differences would be those of the probes' error
     return bid_for(result.A).columns <= CHEAP_DENSE and size <= CHEAP_EFFECTS
 
 

@@ -26,6 +26,7 @@ PARTS = (
     "skmixed.likelihood.generalized.GeneralizedResult",
     "skmixed.likelihood.covariance.nugget.Nugget",
     "skmixed.likelihood.covariance.nugget.RangedNugget",
+    "skmixed.likelihood.linalg.probes.Probes",
     "skmixed.likelihood.products.basis.Basis",
     "skmixed.likelihood.products.basis.ColumnBasis",
     "skmixed.likelihood.products.blocks.BlockBatch",

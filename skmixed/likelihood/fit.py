@@ -6,13 +6,18 @@ import numpy as np
 from scipy.linalg import lapack
 
 from skmixed.likelihood.covariance.structure import canonical
-from skmixed.likelihood.elimination.regime import bid_for
+from skmixed.likelihood.elimination.regime import bid_for, with_probes
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.result import FitResult, ResidualFit
 from skmixed.likelihood.search.blocks import block_model, search_blocks
 from skmixed.likelihood.search.boundary import singular_terms
+from skmixed.likelihood.search.chance import (
+    logdet_error,
+    theta_errors,
+    too_few_probes,
+)
 from skmixed.likelihood.search.patterns import pattern_deviance, search_patterns
-from skmixed.likelihood.search.search import search
+from skmixed.likelihood.search.search import covary, search
 from skmixed.likelihood.validate import (
     check_bounded,
     check_identified,
@@ -24,18 +29,31 @@ from skmixed.printing.progress import announce
 
 # Fixed and random effects of a fit that takes but a moment, whatever they are.
 SMALL = 1000
+# What people ask for; other names are those of regimes.
+SOLVERS = ("auto", "exact", "stochastic")
+# Half the decrement of an estimated deviance that is worth no further step: its
+# gradient has the rounding of single precision.
+ESTIMATED_TOL = 1e-6
+# Relative step of differences in theta.
+STEP = 1e-5
 
 
-def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0):
+def fit_linear(
+    A, *, reml=True, solver="exact", seed=0, tol=1e-8, max_iter=100, verbose=0
+):
     """Fit a linear mixed model to its cross-products.
 
     Parameters
     ----------
     A : CrossProducts
+        Those that have ``probes`` keep them.
     reml : bool, default=True
         Restricted maximum likelihood, else maximum likelihood.
-    solver : {"auto", "exact"} or name of a regime, default="auto"
-        The names are those of :func:`choose_elimination`, for tests.
+    solver : {"auto", "exact", "stochastic"} or name of a regime, default="exact"
+        As of :func:`skmixed.likelihood.elimination.regime.best_bid`; other names are
+        for tests.
+    seed : int, default=0
+        Of the probes, where the likelihood is estimated.
     tol : float, default=1e-8
         Bound on the fall of the deviance that a further Newton step would bring.
     max_iter : int, default=100
@@ -55,13 +73,23 @@ def fit_linear(A, *, reml=True, solver="auto", tol=1e-8, max_iter=100, verbose=0
         memory.
     """
     check_identified(A)
+    regime = None if solver in SOLVERS else solver
+    if regime is None and (solver == "stochastic" or not is_small(A)):
+        A = with_probes(A, solver, seed)
     with blas_threads(look_ahead(A, verbose)):
         if A.sigma is None:  # a known residual variance bounds the likelihood
             check_not_exact(A)
             if not reml:
                 check_bounded(A)
-        regime = None if solver in ("auto", "exact") else solver
-        found = search(A, reml, regime, tol=tol, max_iter=max_iter, verbose=verbose)
+        tol = tol if A.probes is None else max(tol, ESTIMATED_TOL)
+        options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
+        found = search(A, reml, regime, **options)
+        while too_few_probes(found[0], found[1].theta):
+            # in another basis theta means something else
+            start = None if covary(found[0]) else found[1].theta
+            del found  # it is as large as what comes now
+            A = replace(A, probes=A.probes.doubled())
+            found = search(A, reml, regime, start, **options)
         if A.sigma is None:
             check_not_saturated(A, *found)
         return finish(A, *found)
@@ -80,12 +108,17 @@ def look_ahead(A, verbose):
     int
         Columns of the largest dense matrix, 0 where it is small.
     """
-    if A.n_fixed + sum(factor.size for factor in A.factors) < SMALL:
+    if is_small(A):
         return 0
     bid = bid_for(A)
     random = ", ".join(f"{f.size:,} of `{f.group}`" for f in A.factors)
     announce(bid.fit_seconds, f"Fit with {random} random effects", verbose)
     return bid.columns
+
+
+def is_small(A):
+    """Whether a fit takes but a moment, whatever the design."""
+    return A.n_fixed + sum(factor.size for factor in A.factors) < SMALL
 
 
 def fit_residual(A, design, spec, *, reml=True, tol=1e-8, max_iter=100, verbose=0):
@@ -160,19 +193,18 @@ def finish(A, deviance, optimum):
     FitResult
     """
     point = deviance.at(optimum.theta)
-    Lambdas, modes = [], []
     n = len(A.factors)
-    for own, basis, Lambda, structure, f in zip(
-        A.basis.random,
-        deviance.A.basis.random if n else (),
-        point.Lambdas[:n],
-        deviance.structures[:n],
-        point.scores[:n] if n else [],
-        strict=True,
-    ):
-        Lambdas.append(canonical(structure, basis.mixture(own) @ Lambda))
-        modes.append(basis.raw(Lambda @ (Lambda.T @ f)).T)
-    return assemble(
+    Lambdas = raw_factors(A, deviance, optimum.theta) if n else []
+    modes = [
+        basis.raw(Lambda @ (Lambda.T @ f)).T
+        for basis, Lambda, f in zip(
+            deviance.A.basis.random if n else (),
+            point.Lambdas[:n],
+            point.scores[:n] if n else [],
+            strict=True,
+        )
+    ]
+    result = assemble(
         A,
         deviance.reml,
         deviance.elimination.name,
@@ -182,6 +214,58 @@ def finish(A, deviance, optimum):
         modes=tuple(modes),
         singular_terms=singular_terms(A, Lambdas),
     )
+    if A.probes is None:
+        return result
+    return replace(
+        result,
+        loglik_se=0.5 * logdet_error(point.factored),
+        theta_mc_se=reported_errors(result, deviance, optimum.theta),
+    )
+
+
+def raw_factors(A, deviance, theta):
+    """Lambdas at a theta of a basis of its own, in the basis of cross-products."""
+    n = len(A.factors)
+    return [
+        canonical(structure, basis.mixture(own) @ Lambda)
+        for own, basis, Lambda, structure in zip(
+            A.basis.random,
+            deviance.A.basis.random,
+            deviance.relative_factors(theta)[:n],
+            deviance.structures[:n],
+            strict=True,
+        )
+    ]
+
+
+def reported_errors(result, deviance, theta):
+    """Standard errors of the reported theta over probes.
+
+    Parameters
+    ----------
+    result : FitResult
+    deviance : ProfiledDeviance
+        That was estimated.
+    theta : ndarray of shape (m,)
+        Its optimum.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+    """
+
+    def reported(theta):
+        Lambdas = raw_factors(result.A, deviance, theta)
+        return replace(result, Lambdas=tuple(Lambdas)).theta
+
+    errors, _ = theta_errors(deviance, theta)
+    steps = np.maximum(STEP * np.abs(theta), STEP**2)
+    slopes = [
+        (reported(theta + step) - reported(theta - step)) / (2.0 * size)
+        for size, step in zip(steps, np.diag(steps), strict=True)
+    ]
+    spread = np.transpose(slopes) @ errors @ slopes
+    return np.sqrt(np.maximum(np.diag(spread), 0.0))
 
 
 def assemble(A, reml, solver, point, optimum, **random):

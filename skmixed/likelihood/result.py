@@ -174,6 +174,10 @@ class FitResult:
         The fit that the variances are of, where they are held, not estimated from A.
     residual : ResidualFit or None
         Covariance of the residuals of one subject; None where they are independent.
+    loglik_se : float
+        Standard error of the log-likelihood over probes, where it is estimated.
+    theta_mc_se : ndarray of shape (m,) or None
+        The same of theta; None where the likelihood is exact.
     """
 
     A: CrossProducts
@@ -193,6 +197,8 @@ class FitResult:
     n_theta: int
     held_from: "FitResult | None" = None
     residual: ResidualFit | None = None
+    loglik_se: float = 0.0
+    theta_mc_se: np.ndarray | None = None
 
     @property
     def groups(self):

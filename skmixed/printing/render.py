@@ -162,7 +162,27 @@ def convergence_line(result):
     size = "less than 1e-8"
     if result.decrement >= SETTLED:
         size = f"about {result.decrement:.1g}"
-    return f"Converged ({result.solver}): {gain} {size}."
+    line = f"Converged ({result.solver}): {gain} {size}."
+    if not result.loglik_se:
+        return line
+    return f"{line} {estimated_sentence(result)}"
+
+
+def estimated_sentence(result):
+    """Say by what a deviance is estimated, and how precisely.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    str
+    """
+    return (
+        f"The deviance is estimated by {result.A.probes.count} random probes, with a "
+        f"standard error of {2.0 * result.loglik_se:.2g}."
+    )
 
 
 def dropped_line(n_dropped):

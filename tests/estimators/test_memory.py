@@ -130,7 +130,8 @@ def test_time_of_a_crossed_fit_grows_with_the_cube_of_the_second_factor():
     def seconds(levels):
         rows = np.arange(60 * levels)  # too many meet for a sparse matrix
         crossed = pd.DataFrame({"a": rows % levels, "b": (7 * rows) % (levels + 1)})
-        return estimate_memory("y ~ 1 + (1 | a) + (1 | b)", crossed).seconds
+        formula = "y ~ 1 + (1 | a) + (1 | b)"
+        return estimate_memory(formula, crossed, solver="exact").seconds
 
     assert 7 < seconds(40_000) / seconds(20_000) < 8.5
     assert seconds(40_000) > 3_600
@@ -157,3 +158,16 @@ def test_an_estimate_needs_no_response_and_leaves_missing_rows_out(table):
 def test_an_estimate_wants_a_data_frame():
     with pytest.raises(TypeError, match="must be a data frame"):
         estimate_memory("y ~ x", [[1.0, 2.0]])
+
+
+def test_an_estimated_fit_of_many_levels_takes_less_than_an_exact_one():
+    rows = np.arange(600_000)
+    crossed = pd.DataFrame({"a": rows % 20_000, "b": (7 * rows) % 20_001})
+    formula = "y ~ 1 + (1 | a) + (1 | b)"
+    exact, estimated, auto = (
+        estimate_memory(formula, crossed, solver=solver)
+        for solver in ("exact", "stochastic", "auto")
+    )
+    assert auto.solver == estimated.solver == "stochastic"
+    assert estimated.seconds < exact.seconds / 10
+    assert estimated.total < exact.total / 10

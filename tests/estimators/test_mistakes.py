@@ -354,8 +354,8 @@ def test_a_parameter_of_another_name():
         MixedLinearRegressor(FORMULA, REML=False)
 
 
-def test_a_solver_that_is_not_there_yet(schools):
-    with pytest.raises(InvalidParameterError, match="solver"):
+def test_factors_that_do_not_cross_are_not_estimated(schools):
+    with pytest.raises(ValueError, match=r"stochastic.*cross.*`school`.*auto"):
         fit(FORMULA, schools, solver="stochastic")
 
 

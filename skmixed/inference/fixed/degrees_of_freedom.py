@@ -4,8 +4,7 @@ import numpy as np
 
 from skmixed.inference.fixed.kenward_roger import kenward_roger
 from skmixed.inference.fixed.satterthwaite import Satterthwaite
-from skmixed.likelihood.elimination.regime import best_bid
-from skmixed.likelihood.elimination.sizes import sizes_of_products
+from skmixed.likelihood.elimination.regime import regime_for
 from skmixed.likelihood.result import is_linear
 
 METHODS = ("auto", "satterthwaite", "kenward-roger", "normal", "residual")
@@ -158,5 +157,5 @@ def satterthwaite_seconds(result):
     """
     if result.residual is not None:
         return 0.0
-    regime, bid = best_bid(sizes_of_products(result.A))
+    regime, bid = regime_for(result.A)
     return 0.0 if regime.exact else 2.0 * result.n_theta * bid.seconds

@@ -28,6 +28,11 @@ class RestrictedPoint:
         """Deviance."""
         return self.whole.value
 
+    @property
+    def samples(self):
+        """What every probe says of it; None if exact."""
+        return self.whole.samples
+
 
 class Restricted:
     """A deviance on x = origin + M y, with one theta held at amount / sigma.
@@ -94,6 +99,7 @@ class TransformedElimination:
         self.inner = elimination
         self.B = B
         self.name, self.exact = elimination.name, elimination.exact
+        self.estimates = elimination.estimates
 
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
@@ -113,6 +119,7 @@ class TransformedFactored:
         self.factored, self.B = factored, B
         self.logdet_V = factored.logdet_V
         self.S = B.T @ factored.S @ B
+        self.samples = getattr(factored, "samples", None)
 
     @property
     def F(self):

@@ -44,6 +44,11 @@ class ProfiledPoint:
     Lambdas: list
     factored: Any
 
+    @property
+    def samples(self):
+        """What every probe says of the value but for a constant; None if exact."""
+        return getattr(self.factored, "samples", None)
+
     @cached_property
     def scores(self):
         """``f = Z'V^-1(y - X beta)`` of every factor, of shape (k_j, G_j).

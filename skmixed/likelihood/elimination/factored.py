@@ -25,7 +25,7 @@ class Regime(ABC):
         Whether derivatives need only be good enough for an optimiser's steps.
     """
 
-    exact = True
+    exact, estimates = True, False
 
     @classmethod  # noqa: B027, most regimes need little memory
     def refuse_too_large(cls, sizes):

@@ -5,6 +5,7 @@ Psi_j = Lambda_j Lambda_j'. Deviance, optimiser, inference and prediction see an
 elimination only through the contract below and never know which regime ran.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -15,8 +16,10 @@ from skmixed.likelihood.elimination.dense import DenseElimination
 from skmixed.likelihood.elimination.indefinite import IndefiniteElimination
 from skmixed.likelihood.elimination.nested import NestedElimination
 from skmixed.likelihood.elimination.none import NoEffects
-from skmixed.likelihood.elimination.sizes import sizes_of_products
+from skmixed.likelihood.elimination.sizes import available_memory, sizes_of_products
 from skmixed.likelihood.elimination.sparse import SparseElimination
+from skmixed.likelihood.elimination.stochastic import StochasticElimination
+from skmixed.likelihood.linalg.probes import Probes
 
 # The order decides between regimes that both take but a moment.
 REGIMES = (
@@ -26,6 +29,7 @@ REGIMES = (
     NestedElimination,
     CrossedElimination,
     SparseElimination,
+    StochasticElimination,
 )
 # Those that serve weights that change from step to step, some of them negative: chains
 # before dense matrices, for an exact Hessian is not to be had anyway.
@@ -37,6 +41,11 @@ REWEIGHTED = (
     CrossedElimination,
     SparseElimination,
 )
+# Those that leave nothing to chance.
+EXACT = tuple(regime for regime in REGIMES if not regime.estimates)
+# Seconds, and share of the machine's memory, beyond which the likelihood of crossed
+# factors is estimated unless somebody asks for an exact fit.
+PATIENCE, MEMORY_SHARE = 60.0, 0.5
 # Multiplications that pass in a moment: fewer of them save no time.
 MOMENT = 600.0**3
 
@@ -47,6 +56,8 @@ class Elimination(Protocol):
     Attributes
     ----------
     name : str
+    estimates : bool
+        Whether log-determinants and traces are estimated by random probes.
     exact : bool
         Whether ``kronecker_sums`` gives all that the exact Hessian needs; otherwise the
         curvature is the average information.
@@ -55,6 +66,7 @@ class Elimination(Protocol):
     """
 
     name: str
+    estimates: bool
     exact: bool
     plain: "Elimination"
 
@@ -184,6 +196,7 @@ def choose_elimination(A, name=None, rough=False):
     Parameters
     ----------
     A : CrossProducts
+        With ``probes`` where the likelihood is to be estimated.
     name : str, optional
         A regime by name, for tests.
     rough : bool, default=False
@@ -227,28 +240,68 @@ def choose_among(regimes, A, name=None, rough=False):
     if name is not None:
         return next(regime for regime in regimes if regime.name == name)(A, rough)
     sizes = sizes_of_products(A)
+    if A.probes is not None:
+        return best_bid(sizes, "stochastic")[0](A, rough)
+    regimes = [regime for regime in regimes if not regime.estimates]
     taken = (regime.take(A, sizes, rough) for regime, _ in ranked_bids(sizes, regimes))
     return next(elimination for elimination in taken if elimination is not None)
 
 
-def best_bid(sizes, regimes=REGIMES):
-    """Take the cheapest bid for a design.
+def best_bid(sizes, solver="exact"):
+    """Take the best bid for a design.
 
     Parameters
     ----------
     sizes : DesignSizes
-    regimes : tuple of type
+    solver : {"exact", "auto", "stochastic"}, default="exact"
+        The cheapest of the exact ones; with "auto" one that estimates the likelihood
+        where that would take more than a minute or half the memory.
 
     Returns
     -------
     regime : type
         Of ``REGIMES``.
     bid : Bid
+
+    Raises
+    ------
+    ValueError
+        If a likelihood cannot be estimated that is asked to be.
     """
-    return ranked_bids(sizes, regimes)[0]
+    found = ranked_bids(sizes, EXACT)[0]
+    if solver == "exact":
+        return found
+    estimating = ranked_bids(sizes, [r for r in REGIMES if r.estimates])
+    if solver == "stochastic":
+        if not estimating:
+            refuse_to_estimate(sizes)
+        return estimating[0]
+    bid = found[1]
+    large = bid.bytes > MEMORY_SHARE * available_memory()
+    return estimating[0] if estimating and (large or takes_long(bid)) else found
 
 
-def ranked_bids(sizes, regimes):
+def takes_long(bid):
+    """Whether an exact fit is more than people wait for."""
+    return bid.fit_seconds > PATIENCE
+
+
+def refuse_to_estimate(sizes):
+    """Raise for a design that an exact regime fits in a moment.
+
+    Raises
+    ------
+    ValueError
+    """
+    factors = " within ".join(f"`{group}`" for group in sizes.groups)
+    raise ValueError(
+        "solver='stochastic' is for grouping factors that cross; this model has "
+        f"{factors or 'no random effects'}, which solver='auto' fits exactly and "
+        "faster."
+    )
+
+
+def ranked_bids(sizes, regimes=EXACT):
     """All bids for a design, the cheapest first; see :func:`best_bid`."""
     bids = [(regime, regime.bid(sizes)) for regime in regimes]
     bids = [(regime, bid) for regime, bid in bids if bid is not None]
@@ -256,7 +309,7 @@ def ranked_bids(sizes, regimes):
 
 
 def bid_for(A):
-    """Take the cheapest bid for the design of some cross-products.
+    """Take the best bid for the design of some cross-products.
 
     Parameters
     ----------
@@ -266,7 +319,34 @@ def bid_for(A):
     -------
     Bid
     """
-    return best_bid(sizes_of_products(A))[1]
+    return regime_for(A)[1]
+
+
+def regime_for(A):
+    """Regime that some cross-products are for, and its bid; see :func:`best_bid`."""
+    solver = "exact" if A.probes is None else "stochastic"
+    return best_bid(sizes_of_products(A), solver)
+
+
+def with_probes(A, solver, seed=0):
+    """Decide whether the likelihood of some cross-products is estimated.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    solver : {"auto", "exact", "stochastic"}
+    seed : int, default=0
+        Of the probes.
+
+    Returns
+    -------
+    CrossProducts
+        With ``probes`` where it is; those that have some keep them.
+    """
+    if A.probes is not None or solver == "exact":
+        return A
+    regime, _ = best_bid(sizes_of_products(A), solver)
+    return replace(A, probes=Probes(seed)) if regime.estimates else A
 
 
 def exact_elimination(A):

@@ -5,15 +5,13 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import blas, lapack
 
+from skmixed.likelihood.elimination.bending import bent, have_inverses, straight
 from skmixed.likelihood.elimination.factored import Factorisation
 from skmixed.likelihood.linalg.grouped import shared_left, shared_right
 from skmixed.likelihood.linalg.kronecker import directional_sums
 
 # Products of listed pairs, and rows of the core, that are held at a time.
 PRODUCTS, DENSE_ROWS = 2_000_000, 512
-# Nearer singular than this, Lambda is bent before its inverse is asked for, by steps
-# that are small for the data: a step times Z'Z.
-INVERTIBLE, BEND = 1e-4, 1e-4
 
 
 class SparseFactored(Factorisation):
@@ -170,23 +168,14 @@ class SparseFactored(Factorisation):
     @cached_property
     def P(self):
         """Diagonal blocks of Z'V^-1 Z per level of every factor."""
-        if all(smallest_root(L) >= INVERTIBLE for L in self.Lambdas):
+        if have_inverses(self.Lambdas):
             return self.blocks_by_inverse()
-        # P is smooth in Psi: its value at a singular one from three that are not
-        bent = [self.bent(step).blocks_by_inverse() for step in (1, 2, 3)]
-        return [
-            3.0 * (one - two) + three for one, two, three in zip(*bent, strict=True)
-        ]
+        return straight(lambda step: self.bent(step).blocks_by_inverse())
 
     def bent(self, step):
         """The same with Psi that have inverses, a number of small steps away."""
-        Lambdas = []
-        for L, ZtZ in zip(self.Lambdas, self.elimination.ZtZ, strict=True):
-            U, values, _ = np.linalg.svd(L)
-            largest = max(np.abs(np.einsum("aag->ag", ZtZ)).max(), 1e-300)
-            added = step * BEND / largest * (values < INVERTIBLE)
-            Lambdas.append(U * np.sqrt(values**2 + added))
-        return SparseFactored(self.elimination, Lambdas)
+        e = self.elimination
+        return SparseFactored(e, bent(self.Lambdas, e.ZtZ, step))
 
     def blocks_by_inverse(self):
         """``Lambda^-T (I - H) Lambda^-1`` per level of every factor."""
@@ -294,8 +283,3 @@ def crossing(H, wave, ratio, core):
         moved = np.take_along_axis(rows @ core, wave.core[part], 1)
         cross[part, first:] -= moved
     return cross
-
-
-def smallest_root(Lambda):
-    """The smallest singular value of a Lambda."""
-    return np.linalg.svd(Lambda, compute_uv=False)[-1]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skmixed.likelihood.covariance.structure import Term
+from skmixed.likelihood.linalg.probes import Probes
 from skmixed.likelihood.products.basis import Basis, same_basis
 from skmixed.likelihood.products.pairs import PairBlocks, add_pairs
 from skmixed.likelihood.products.rows import Factor
@@ -35,6 +36,8 @@ class CrossProducts:
         The random terms as written.
     sigma : float or None, default=None
         Residual standard deviation of a row of weight 1, where it is known.
+    probes : Probes or None, default=None
+        Where the likelihood is to be estimated, by which random signs.
     """
 
     basis: Basis
@@ -47,6 +50,7 @@ class CrossProducts:
     sum_log_weights: float
     terms: tuple[Term, ...]
     sigma: float | None = None
+    probes: Probes | None = None
 
     @property
     def n_fixed(self):

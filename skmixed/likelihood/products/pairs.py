@@ -61,6 +61,9 @@ class PairBlocks:
         csr_array of shape (G_i k_i, G_j k_j)
         """
         _, k_i, k_j = self.data.shape
+        if k_i == k_j == 1:
+            parts = self.data.reshape(-1), self.indices, self.indptr
+            return sparse.csr_array(parts, shape=(len(self.indptr) - 1, self.n_second))
         blocks = sparse.bsr_array(
             (self.data, self.indices, self.indptr),
             shape=((len(self.indptr) - 1) * k_i, self.n_second * k_j),

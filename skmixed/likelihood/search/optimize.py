@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.likelihood.search.chance import chance
 from skmixed.printing.progress import open_bar
 
 # Eigenvalues of the curvature below this, relative to the largest, are held at it.
@@ -140,6 +141,7 @@ class Descent:
         self.objective, self.theta, self.tol = objective, theta, tol
         point = objective.at(theta)
         self.value, self.slopes = point.value, objective.derivatives(point)
+        self.samples = samples_of(point)
         self.n_iter, self.previous = 1, 0.0
         self.radius = max(1.0, float(np.linalg.norm(theta)))
         self.ended = False
@@ -158,10 +160,10 @@ class Descent:
             self.decrement < LAST * self.tol and not self.model.saddle.any()
         )
 
-    @property
-    def noise(self):
-        """Difference of deviances that rounding alone may make."""
-        return ROUNDING * abs(self.value) + 1e-12
+    def noise(self, tried):
+        """Difference of deviances that rounding and probes alone may make."""
+        rounding = ROUNDING * abs(self.value) + 1e-12
+        return rounding + chance(self.samples, samples_of(tried))
 
     def advance(self):
         """Try one step."""
@@ -169,12 +171,12 @@ class Descent:
         length = float(np.linalg.norm(step))
         tried = self.objective.at(self.theta + step)
         self.n_iter += 1
-        fall = self.value - tried.value
+        fall, noise = self.value - tried.value, self.noise(tried)
         if not np.isfinite(tried.value):
             self.radius = length / 4
-        elif self.is_last and fall > -self.noise:
+        elif self.is_last and fall > -noise:
             self.theta, self.value, self.ended = tried.theta, tried.value, True
-        elif gain < self.noise and abs(fall) < self.noise:
+        elif gain < noise and abs(fall) < noise:
             self.follow_slopes(tried)
         else:
             self.judge(tried, length, fall / gain)
@@ -207,6 +209,7 @@ class Descent:
         """Go to a point, and look around where the way there does not tell enough."""
         step, before = point.theta - self.theta, self.slopes.gradient
         self.theta, self.value, self.previous = point.theta, point.value, self.decrement
+        self.samples = samples_of(point)
         self.slopes = self.objective.derivatives(point)
         if self.previous < NEAR and not self.model.saddle.any():
             self.decrement = self.model.decrement_of(self.slopes.gradient)
@@ -252,6 +255,11 @@ class Descent:
             converged=bool(self.decrement < self.tol),
             flat=self.model.flat,
         )
+
+
+def samples_of(point):
+    """What every probe says of an estimated deviance; None of an exact one."""
+    return getattr(point, "samples", None)
 
 
 def minimise(objective, theta, *, tol=1e-8, max_iter=100, verbose=0):

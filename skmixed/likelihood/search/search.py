@@ -37,7 +37,7 @@ MOST_PROMISING = 12
 SAME = 1e-7
 
 
-def search(A, reml, regime=None, **options):
+def search(A, reml, regime=None, start=None, **options):
     """Minimise the deviance of a model.
 
     Parameters
@@ -46,6 +46,8 @@ def search(A, reml, regime=None, **options):
     reml : bool
     regime : str, optional
         Of :func:`choose_elimination`.
+    start : ndarray of shape (m,), optional
+        In the scale-free basis, instead of the moments.
     **options
         Of :func:`skmixed.likelihood.search.optimize.minimise`.
 
@@ -68,7 +70,7 @@ def search(A, reml, regime=None, **options):
     deviance = deviance_of(scale_free(A), reml, regime)
     if not deviance.n_theta:
         return deviance, minimise(deviance, np.zeros(0), **options)
-    optimum = best_of_basins(deviance, options)
+    optimum = best_of_basins(deviance, start, options)
     thin = thin_directions(deviance, optimum.theta)
     if thin:
         optimum = leave_boundary(deviance, optimum, **options)
@@ -88,12 +90,14 @@ def search(A, reml, regime=None, **options):
     return deviance, replace(optimum, n_iter=spent + deviance.n_evaluations)
 
 
-def best_of_basins(deviance, options):
+def best_of_basins(deviance, start, options):
     """Descend from the moments, and once more where another basin may be deeper.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
+    start : ndarray of shape (m,) or None
+        Instead of the moments.
     options : dict
         Of :func:`skmixed.likelihood.search.optimize.minimise`.
 
@@ -101,7 +105,9 @@ def best_of_basins(deviance, options):
     -------
     Optimum
     """
-    start = starting_theta(deviance.A)
+    start = starting_theta(deviance.A) if start is None else start
+    if deviance.elimination.estimates:
+        return minimise(deviance, start, **options)
     if deviance.n_theta == 1 and can_scan(deviance, len(PROFILE)):
         return best_of_valleys(deviance, start, options)
     scanned, afar = look_afar(deviance)
