@@ -259,7 +259,9 @@ class FormulaEstimator:
 
 def refuse_infinite(y):
     """Raise for a response that is not finite."""
-    if not np.isfinite(y).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(y.dot(y))
+    if not (finite or np.isfinite(y).all()):
         raise ValueError(
             "Input y contains infinity or a value too large: the response is not "
             f"finite in {int((~np.isfinite(y)).sum())} rows."

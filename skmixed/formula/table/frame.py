@@ -88,11 +88,14 @@ def native(series):
 def missing_values(series):
     """Tell which values of a series are missing; None for kinds that have no gaps."""
     if isinstance(series.dtype, pd.CategoricalDtype):
-        return series.array.codes < 0
+        codes = series.array.codes
+        return codes < 0 if len(codes) and codes.min() < 0 else None
     if not isinstance(series.dtype, np.dtype):
         return series.isna().to_numpy() if series.hasnans else None
     if series.dtype.kind in "iub":
         return None
     if series.dtype.kind == "f":
-        return np.isnan(series.to_numpy())
+        values = series.to_numpy()
+        gaps = np.isnan(values.min(initial=0.0))  # cheaper than to ask every value
+        return np.isnan(values) if gaps else None
     return series.isna().to_numpy()

@@ -13,6 +13,8 @@ DENSE_RANGE = 8
 SMALL_RANGE = 1 << 16
 # Beyond this many keys, distinct keys are found first: they are usually few.
 MANY_KEYS = 1000
+# Keys that are looked at together, before it is known whether all levels occur.
+FEW_KEYS = 1 << 16
 # Up to here every integer is a double of its own.
 MOST_EXACT = 2.0**53
 
@@ -49,7 +51,7 @@ def learn_keys(series, name):
     """Return the levels of one column that occur, and the code of each row."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         codes = series.array.codes
-        used, codes = compact(codes, codes < 0)
+        used, codes = compact(codes, gaps(codes))
         return plain_levels(series.array.categories)[used], codes
     integers = as_integers(series)
     if integers is not None:
@@ -99,12 +101,29 @@ def compact(keys, missing=None):
         codes, levels = pd.factorize(keys, sort=True)
         return levels, codes.astype(np.int32)
     steps = offsets(keys, low)
-    occurs = np.zeros(high - low + 1, dtype=bool)
-    occurs[steps] = True
+    occurs = occurring(steps, high - low + 1)
+    if occurs.all():
+        levels = np.arange(len(occurs)).astype(keys.dtype) + keys.dtype.type(low)
+        return levels, steps.astype(np.int32)
     table = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
     # in the keys' own type, which wraps around to the right values
     levels = np.flatnonzero(occurs).astype(keys.dtype) + keys.dtype.type(low)
     return levels, table[steps]
+
+
+def gaps(codes):
+    """Rows of the code -1, or None where there are none."""
+    return codes < 0 if len(codes) and codes.min() < 0 else None
+
+
+def occurring(steps, size):
+    """Which of the integers below a size occur, an ndarray of bool."""
+    occurs = np.zeros(size, dtype=bool)
+    for start in range(0, len(steps), FEW_KEYS):
+        occurs[steps[start : start + FEW_KEYS]] = True
+        if occurs.all():
+            break
+    return occurs
 
 
 def offsets(keys, low):
@@ -167,7 +186,7 @@ def encode_keys(series, lookup):
     if isinstance(series.dtype, pd.CategoricalDtype):
         codes, categories = series.array.codes, series.array.categories
         if len(codes) < len(categories):
-            used, codes = compact(codes, codes < 0)
+            used, codes = compact(codes, gaps(codes))
             categories = categories[used]
         return np.append(find(lookup.index, categories), np.int32(-1))[codes]
     integers = as_integers(series)

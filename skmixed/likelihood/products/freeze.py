@@ -266,5 +266,7 @@ def centre_and_scale(moments, places, constant):
 
 def rounding_of(y, residual):
     """Size of the rounding of a response, or of each column of many, in the metric."""
-    size = 8 * np.finfo(float).eps * np.abs(y).max(axis=0, initial=0.0)
+    # without a copy of the rows
+    largest = np.maximum(y.max(axis=0, initial=0.0), -y.min(axis=0, initial=0.0))
+    size = 8 * np.finfo(float).eps * largest
     return size * np.sqrt(residual.total(len(y)) / len(y))
