@@ -29,6 +29,7 @@ from skmixed.estimators.mixed_regressors import (
     MixedPoissonRegressor,
 )
 from skmixed.estimators.pooling import pool
+from skmixed.estimators.power import simulate_power
 from skmixed.estimators.ratio_tests import bootstrap_test, likelihood_ratio_test
 from skmixed.estimators.robust import cluster_robust
 from skmixed.estimators.sentences import describe
@@ -105,6 +106,7 @@ __all__ = [
     "likelihood_ratio_test",
     "naive_vs_mixed",
     "pool",
+    "simulate_power",
     "to_dict",
     "trusted_types",
     "visit_table",

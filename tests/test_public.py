@@ -25,7 +25,7 @@ PUBLIC = {
         emmeans emtrends estimate_memory fit_many
         five_approaches from_dict johnson_neyman joint_tests likelihood_ratio_test
         naive_vs_mixed
-        pool to_dict
+        pool simulate_power to_dict
         trusted_types visit_table
     """,
     "skmixed.datasets": """

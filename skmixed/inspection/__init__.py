@@ -8,6 +8,7 @@ from skmixed.inspection.group_lines import GroupLinesDisplay
 from skmixed.inspection.influence import Influence, influence
 from skmixed.inspection.influence_display import InfluenceDisplay
 from skmixed.inspection.occasions import OccasionsDisplay
+from skmixed.inspection.power import PowerDisplay
 from skmixed.inspection.profiles import ProfileDisplay
 from skmixed.inspection.random_effects import RandomEffectsDisplay
 from skmixed.inspection.residuals import ResidualsDisplay
@@ -31,6 +32,7 @@ __all__ = [
     "InfluenceDisplay",
     "ModelReport",
     "OccasionsDisplay",
+    "PowerDisplay",
     "ProfileDisplay",
     "RandomEffectsDisplay",
     "ResidualsDisplay",

@@ -19,6 +19,7 @@ from skmixed import (
     compare_approaches,
     compare_models,
     emtrends,
+    simulate_power,
 )
 from skmixed.datasets import load_contraception
 from skmixed.inspection import (
@@ -28,6 +29,7 @@ from skmixed.inspection import (
     GroupLinesDisplay,
     InfluenceDisplay,
     OccasionsDisplay,
+    PowerDisplay,
     ProfileDisplay,
     RandomEffectsDisplay,
     ResidualsDisplay,
@@ -83,6 +85,20 @@ def slopes(moderator="lrt", var="school_avg"):
     return SlopesDisplay.from_estimator(model.fit(schools), schools, var, moderator)
 
 
+def power(**style):
+    model, sleep = sleepstudy()
+    curve = simulate_power(
+        model,
+        sleep,
+        [4, 8, 16],
+        "Days = 0",
+        effects={"Days": 4.0},
+        n_samples=60,
+        random_state=0,
+    )
+    return PowerDisplay.from_table(curve, **style)
+
+
 PICTURES = {
     "covariance": lambda: CovarianceDisplay.from_estimator(*covarying()),
     "variogram": lambda: VariogramDisplay.from_estimator(*covarying()),
@@ -92,6 +108,7 @@ PICTURES = {
     "approaches": approaches,
     "folds": lambda: CrossValidationDisplay.from_table(scores(True)),
     "means of folds": lambda: CrossValidationDisplay.from_table(scores(False)),
+    "power": power,
     "profiles": lambda: ProfileDisplay.from_estimator(sleepstudy()[0]),
     "shrinkage": lambda: ShrinkageDisplay.from_estimator(london()[0]),
     "a panel per person": lambda: TrajectoriesDisplay.from_data(

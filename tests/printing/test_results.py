@@ -67,6 +67,9 @@ RESULTS = {
     "joint test": lambda m, s, d: skmixed.contrast_test(m, np.eye(4)),
     "likelihood_ratio_test": lambda m, s, d: skmixed.likelihood_ratio_test(m, s),
     "bootstrap_test": lambda m, s, d: skmixed.bootstrap_test(s, m, 9, random_state=0),
+    "simulate_power": lambda m, s, d: skmixed.simulate_power(
+        m, d, 10, {m.fixed_effects_.index[-1]: 1.0}, n_samples=20, random_state=0
+    ),
     "drop_fixed_terms": lambda m, s, d: skmixed.drop_fixed_terms(m),
     "drop_random_terms": lambda m, s, d: skmixed.drop_random_terms(m, d),
     "emmeans": by_gender(skmixed.emmeans),
@@ -129,6 +132,7 @@ RESULTS = {
 CLASSES = {
     "ApproachTable",
     "BootstrapReplicates",
+    "PowerCurve",
     "ClusterRobust",
     "Equations",
     "Influence",
