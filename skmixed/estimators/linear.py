@@ -152,9 +152,10 @@ class MixedLinearRegressor(
     solver_ : str
         How the random effects were integrated out: ``"batched"`` (one
         grouping factor), ``"nested"``, ``"crossed"``, ``"sparse"`` (crossed, few levels
-        meet), ``"stochastic"`` (crossed, estimated), ``"dense"`` (small designs),
-        ``"patterns"`` (a residual covariance over visits) or ``"blocks"`` (one beside
-        random effects, a nugget, a dispersion or irregular times).
+        meet), ``"stochastic"`` (crossed, estimated), ``"dense"`` (small designs); of
+        residual covariances ``"patterns"`` (over visits), ``"markov"`` (``ar1`` or
+        ``car1`` over irregular times) or ``"blocks"`` (beside random effects, with a
+        nugget or a dispersion).
     result_ : FitResult
         The fit as arrays.
     spec_ : DesignSpec

@@ -36,6 +36,7 @@ PARTS = (
     "skmixed.likelihood.products.patterns.Batch",
     "skmixed.likelihood.products.patterns.PatternProducts",
     "skmixed.likelihood.products.rows.Factor",
+    "skmixed.likelihood.products.series.SeriesProducts",
     "skmixed.likelihood.result.FitResult",
     "skmixed.likelihood.result.ResidualFit",
 )

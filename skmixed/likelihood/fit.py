@@ -9,7 +9,12 @@ from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.elimination.regime import bid_for, with_probes
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.result import FitResult, ResidualFit
-from skmixed.likelihood.search.blocks import block_model, search_blocks
+from skmixed.likelihood.search.blocks import (
+    block_model,
+    is_series,
+    search_blocks,
+    series_model,
+)
 from skmixed.likelihood.search.boundary import singular_terms
 from skmixed.likelihood.search.chance import (
     logdet_error,
@@ -157,7 +162,10 @@ def fit_residual(A, design, spec, *, reml=True, tol=1e-8, max_iter=100, verbose=
             optimum = search_patterns(deviance, start, **options)
             scale = None
         else:
-            model = block_model(A, design, spec, dispersion, reml, **options)
+            if is_series(A, design, spec):
+                model = series_model(A, design, spec, reml)
+            else:
+                model = block_model(A, design, spec, dispersion, reml, **options)
             deviance, scale = model.deviance, model.scale
             optimum = search_blocks(model, **options)
     residual = ResidualFit(

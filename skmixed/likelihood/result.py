@@ -9,6 +9,7 @@ from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.products.blocks import BlockProducts, one_block
 from skmixed.likelihood.products.cross_products import CrossProducts
 from skmixed.likelihood.products.patterns import PatternProducts
+from skmixed.likelihood.products.series import SeriesProducts
 
 # A fitted correlation matrix with a smaller eigenvalue has no inverse to speak of.
 SINGULAR = 1e-6
@@ -22,7 +23,7 @@ class ResidualFit:
     ----------
     text : str or None
         As it is written in full; None where only variances differ.
-    products : PatternProducts or BlockProducts
+    products : PatternProducts, BlockProducts or SeriesProducts
         What was fitted.
     theta : ndarray of shape (m,)
         Of the random effects, the residual covariances, and the dispersion.
@@ -33,7 +34,7 @@ class ResidualFit:
     """
 
     text: str | None
-    products: PatternProducts | BlockProducts
+    products: PatternProducts | BlockProducts | SeriesProducts
     theta: np.ndarray
     dispersion: str | None = None
     scale: np.ndarray | None = None

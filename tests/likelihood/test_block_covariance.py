@@ -274,6 +274,41 @@ def test_blocks_and_patterns_are_one_likelihood(name):
     assert abs(optimum.value - reopen(by_pattern)[1].value) < SAME_DEVIANCE
 
 
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("residual", ["ar1(hour | id)", "car1(day | id)"])
+def test_series_and_blocks_say_the_same(residual, reml):
+    frame = table().assign(hour=np.rint(24.0 * table()["day"]), w=1 + table()["x"])
+    own = MixedLinearRegressor("y ~ arm * week", residual=residual, reml=reml)
+    result = own.fit(frame, sample_weight=frame["w"]).result_
+    assert result.solver == "markov"
+    design = own._learn_design(frame, None, frame["w"])
+    start = block_model(cross_products(design), design, own.spec_.residual, None, reml)
+    optimum = search_blocks(start)
+    deviance, point = reopen(result)
+    assert abs(optimum.value - point.value) < SAME_DEVIANCE
+    blocks = start.deviance
+    theta = point.theta + 0.2
+    one, other = deviance.at(theta), blocks.at(theta)
+    np.testing.assert_allclose(one.value, other.value, rtol=SAME_DENSE)
+    slopes = [d.derivatives(at) for d, at in ((deviance, one), (blocks, other))]
+    np.testing.assert_allclose(slopes[0].gradient, slopes[1].gradient, rtol=1e-6)
+    np.testing.assert_allclose(slopes[0].hessian, slopes[1].hessian, rtol=1e-6)
+    terms = [deviance.adjustment_terms(one), blocks.adjustment_terms(other)]
+    for a, b in zip(*terms, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-8 * np.abs(b).max())
+
+
+def test_one_long_series_is_fitted():
+    rng = np.random.default_rng(0)
+    e = np.zeros(3000)
+    for j in range(1, len(e)):
+        e[j] = 0.8 * e[j - 1] + rng.normal()
+    frame = pd.DataFrame({"t": np.arange(len(e)), "g": 1, "y": e})
+    found = MixedLinearRegressor("y ~ 1", residual="ar1(t | g)").fit(frame)
+    assert abs(found.residual_parameters_["rho"] - 0.8) < 0.05
+    assert str(found.summary(ddf="kenward-roger"))
+
+
 def test_weights_divide_the_variances():
     written = ("(1 | id)", "ar1(week | id)", None)
     frame = table().assign(w=1.0 + table()["x"])

@@ -86,19 +86,21 @@ class ResidualSpec:
                     f"X has no column {name!r}, which residual=`{term}` needs."
                 )
         if term.time is None:
-            sizes = columns[term.subject].value_counts()
-            visits = list(range(1, int(sizes.max()) + 1))
+            largest = int(columns[term.subject].value_counts().max())
+            by_lag = most is not None and largest > most
+            visits = [] if by_lag else list(range(1, largest + 1))
+        elif most is not None and is_irregular(columns[term.time], most):
+            visits = []
         else:
             visits = in_order(columns[term.time], term.time)
         levels = [None] if term.by is None else in_order(columns[term.by], term.by)
         spec = cls(term, visits, levels)
         rows = spec.read(columns)
-        if most is not None and is_irregular(term, rows, visits, most):
-            gap = median_gap(rows)
-            spec = cls(term, [], levels, gap)
+        if shares_times(term) and spec.by_visit and first_twice(rows) is not None:
+            spec = cls(term, [], levels)
             rows = replace(rows, visit=np.zeros_like(rows.visit))
         spec.check(rows)
-        return spec, rows
+        return spec if spec.by_visit else replace(spec, gap=median_gap(rows)), rows
 
     @property
     def by_visit(self):
@@ -202,25 +204,33 @@ def or_nugget(term):
     return " With nugget=True rows may share times."
 
 
+def in_time(rows):
+    """Subjects and times of rows, sorted by both, and the places of the rows."""
+    subject, time, order = rows.subject, rows.time, np.arange(len(rows.time))
+    step = np.diff(subject)
+    if not ((step > 0) | ((step == 0) & (np.diff(time) >= 0))).all():
+        order = np.lexsort((time, subject))
+    return subject[order], time[order], order
+
+
 def first_twice(rows):
     """Place of a row whose subject has another at its time; None without one."""
-    order = np.lexsort((rows.time, rows.subject))
-    same = (np.diff(rows.subject[order]) == 0) & (np.diff(rows.time[order]) == 0)
+    subject, time, order = in_time(rows)
+    same = (np.diff(subject) == 0) & (np.diff(time) == 0)
     return order[1:][same][0] if same.any() else None
 
 
-def is_irregular(term, rows, visits, most):
-    """Whether times are too many, or shared by rows, to be visits."""
-    numeric = all(isinstance(v, (int, float, np.number)) for v in visits)
-    if not numeric:
+def is_irregular(column, most):
+    """Whether a column has more distinct numbers than there are visits."""
+    if not pd.api.types.is_numeric_dtype(column.dtype):
         return False
-    return len(visits) > most or (shares_times(term) and first_twice(rows) is not None)
+    return column.head(1000).nunique() > most or column.nunique() > most
 
 
 def median_gap(rows):
     """Median distance in time of neighbouring rows of a subject."""
-    order = np.lexsort((rows.time, rows.subject))
-    gaps = np.diff(rows.time[order])[np.diff(rows.subject[order]) == 0]
+    subject, time, _ = in_time(rows)
+    gaps = np.diff(time)[np.diff(subject) == 0]
     gaps = gaps[gaps > 0]
     return float(np.median(gaps)) if len(gaps) else 1.0
 

@@ -5,6 +5,7 @@ import numpy as np
 from skmixed.inference.opened.curvature import whitening_root
 from skmixed.likelihood.criterion.marginal import MarginalDeviance
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.criterion.series import MarkovDeviance
 from skmixed.likelihood.elimination.regime import exact_elimination
 
 # Random effects at the most where Z'V^-1Z has to be held densely.
@@ -171,7 +172,7 @@ def information(deviance, point, observed=None):
     adjustment : ndarray of shape (p, p)
     """
     p, units = deviance.A.n_fixed, None
-    if isinstance(deviance, MarginalDeviance):
+    if isinstance(deviance, MarginalDeviance | MarkovDeviance):
         N, M = deviance.adjustment_terms(point)
         N, M = N[observed.free], M[np.ix_(observed.free, observed.free)]
     else:

@@ -9,11 +9,13 @@ from skmixed.inference.opened.posterior import Posterior
 from skmixed.likelihood.covariance.parts import RandomPart
 from skmixed.likelihood.criterion.marginal import MarginalDeviance
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.criterion.series import MarkovDeviance
 from skmixed.likelihood.elimination.patterns import Patterns
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.linalg.grouped import shared_left, shared_right
 from skmixed.likelihood.products.patterns import PatternProducts
 from skmixed.likelihood.products.precondition import change_basis, scale_free
+from skmixed.likelihood.products.series import SeriesProducts
 
 
 class OpenFit:
@@ -147,6 +149,8 @@ def open_residual(residual, reml):
     products = residual.products
     if isinstance(products, PatternProducts):
         return ProfiledDeviance(products, Patterns(products), reml)
+    if isinstance(products, SeriesProducts):
+        return MarkovDeviance(products, reml)
     factors = enumerate(products.factors)
     parts = [RandomPart(j, factor.structure) for j, factor in factors]
     return MarginalDeviance(products, [*parts, residual.part], reml)

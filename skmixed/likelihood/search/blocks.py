@@ -7,6 +7,7 @@ import numpy as np
 from skmixed.likelihood.covariance.parts import RandomPart, ResidualPart
 from skmixed.likelihood.covariance.residual import check_whole, residual_structure
 from skmixed.likelihood.criterion.marginal import MarginalDeviance, information
+from skmixed.likelihood.criterion.series import MarkovDeviance
 from skmixed.likelihood.products.blocks import (
     MOST_ROWS,
     BlockProducts,
@@ -15,6 +16,7 @@ from skmixed.likelihood.products.blocks import (
 )
 from skmixed.likelihood.products.patterns import moment_matrix, subject_cubes
 from skmixed.likelihood.products.rows import without_offset
+from skmixed.likelihood.products.series import SeriesProducts
 from skmixed.likelihood.search.optimize import minimise
 from skmixed.likelihood.search.patterns import SAME, SMALL, check_pairs
 from skmixed.likelihood.search.search import search
@@ -39,7 +41,7 @@ class BlockModel:
 
     Parameters
     ----------
-    deviance : MarginalDeviance
+    deviance : MarginalDeviance or MarkovDeviance
     heads : list of ndarray
         Theta of the random effects to start from.
     rest : ndarray
@@ -50,7 +52,7 @@ class BlockModel:
         Of the dispersion's columns.
     """
 
-    deviance: MarginalDeviance
+    deviance: MarginalDeviance | MarkovDeviance
     heads: list
     rest: np.ndarray
     shape: object
@@ -111,6 +113,42 @@ def block_model(A, design, spec, formula, reml, **options):
     model = BlockModel(deviance, heads, rest, shape, scale)
     check_told_apart(model, spec, formula)
     return model
+
+
+def series_model(A, design, spec, reml):
+    """Set the deviance of first-order Markov residuals up, and where it starts.
+
+    Parameters
+    ----------
+    A : CrossProducts
+        Of the rows, with independent residuals.
+    design : Design
+    spec : ResidualSpec
+    reml : bool
+
+    Returns
+    -------
+    BlockModel
+    """
+    rows, at = A.basis.rows(design), design.residual
+    y = A.basis.response(without_offset(design), rows.X)
+    columns = np.column_stack([rows.X, y])
+    if design.weights is not None:
+        columns *= np.sqrt(design.weights)[:, None]
+    part, rest = residual_part(spec, design, columns, 0)
+    products = SeriesProducts.of(columns, at.subject, at.time, part.structures)
+    deviance = MarkovDeviance(products, reml)
+    shape = part.structures[0].shape
+    return BlockModel(deviance, [np.zeros(0)], rest, shape, np.zeros(0))
+
+
+def is_series(A, design, spec):
+    """Whether rows depend on those before them through the last one alone."""
+    plain = spec is not None and spec.term.by is None and not spec.by_visit
+    name = spec.term.name if plain else ""
+    nugget = plain and dict(spec.term.options).get("nugget", False)
+    beside = A.factors or design.dispersion is not None
+    return name in ("ar1", "car1") and not (nugget or beside)
 
 
 def scaled_dispersion(design, formula):
