@@ -10,13 +10,17 @@ from scipy.linalg import blas, lapack
 from skmixed.likelihood.elimination.complement import Complement
 from skmixed.likelihood.elimination.crossed_between import relative_covariances
 from skmixed.likelihood.elimination.crossed_sums import pair_sums
-from skmixed.likelihood.elimination.factored import Factorisation, Regime, Workspace
+from skmixed.likelihood.elimination.factored import Workspace
 from skmixed.likelihood.elimination.reweighting import (
     met_covariances,
     places_of,
     put_values,
     stacked_values,
     tagged,
+)
+from skmixed.likelihood.elimination.settled import (
+    SettledFactorisation,
+    SettledRegime,
 )
 from skmixed.likelihood.elimination.sizes import (
     Bid,
@@ -48,9 +52,11 @@ FILLED = 0.2
 ROUGH_FROM = 1000
 # Entries of a matrix of m2 columns, of which an exact Hessian takes some: 200 MB.
 MOST_CURVED = 2.5e7
+# Columns up to which a second complement is made, for digits that subtractions lose.
+MOST_SETTLED = 5000
 
 
-class CrossedElimination(Regime):
+class CrossedElimination(SettledRegime):
     """Random effects of crossed factors integrated out by a Schur complement.
 
     See :class:`skmixed.likelihood.elimination.regime.Elimination` for the contract.
@@ -166,7 +172,8 @@ class CrossedElimination(Regime):
 
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
-        self.gram, self.C1 = A.gram, A.ZtXy[self.leading]
+        self.keep_columns(A)
+        self.C1 = A.ZtXy[self.leading]
         self.C2 = self.rest.join(A.ZtXy)
 
     def complement(self, A, products):
@@ -186,13 +193,18 @@ class CrossedElimination(Regime):
         """Factor V at some Lambdas."""
         return CrossedFactored(self, Lambdas)
 
+    @property
+    def settles(self):
+        """Whether memory has room for a second matrix."""
+        return self.m2 <= MOST_SETTLED
+
     def in_factor_order(self, leading, stacked):
         """List by factor from the leading block and the m2 rows of the others."""
         blocks = {self.leading: leading, **self.rest.cut(stacked)}
         return [blocks[j] for j in range(len(blocks))]
 
 
-class CrossedFactored(Factorisation):
+class CrossedFactored(SettledFactorisation):
     """V of crossed factors at some Lambdas; see :class:`CrossedElimination`.
 
     Parameters
@@ -217,7 +229,8 @@ class CrossedFactored(Factorisation):
         NC = multiply(self.N, self.C1)
         S2 = self.C2 - e.A21 @ levels_major(multiply(self.N, NC, transpose_A=True))
         self.Y = self.solve_lower(S2)
-        self.S = e.gram - sum(rows @ rows.T for rows in NC) - self.Y.T @ self.Y
+        explained = sum(rows @ rows.T for rows in NC) + self.Y.T @ self.Y
+        self.subtracted_S = e.gram - explained
 
     def factor_complement(self):
         """Form M = I + Lambda2'S22 Lambda2 in the matrix and factor it."""
@@ -245,11 +258,20 @@ class CrossedFactored(Factorisation):
         return blas.dtrsm(1.0, self.complement.matrix, scaled, lower=1)
 
     @cached_property
-    def F(self):
+    def subtracted_F(self):
         """Z'V^-1[X y]; also found before W2 takes L's place."""
         U2 = blas.dtrsm(1.0, self.complement.matrix, self.Y, lower=1, trans_a=1)
         B2 = self.elimination.rest.scale(self.Lambdas, U2)
         return self.less_fitted(self.C1, self.C2, B2)
+
+    def modes(self, columns):
+        """``(Z'WZ + Psi^-1)^-1 c`` of columns c that are given as Z'Wc."""
+        e = self.elimination
+        C1, C2 = columns[e.leading], e.rest.join(columns)
+        right = C2 - e.A21 @ levels_major(multiply(self.W1, C1))
+        B2 = self.solve_complement(right)
+        B1 = multiply(self.W1, C1 - groups_last(e.by_A12 @ B2, C1.shape))
+        return e.in_factor_order(B1, B2)
 
     def less_fitted(self, C1, C2, B2):
         """Subtract the fitted random effects: Z'V^-1 of columns, given W2's part."""

@@ -54,6 +54,11 @@ class SettledRegime(Regime):
 
     _rough_fit = None
 
+    @property
+    def settles(self):
+        """Whether there is room for the rough fit."""
+        return True
+
     def keep_columns(self, A):
         """Keep what a rough fit of [X y] needs; it is made when first asked for."""
         self.gram, self.columns, self._rough_fit = A.gram, A.ZtXy, None
@@ -95,7 +100,8 @@ class SettledFactorisation(Factorisation):
     def settled(self):
         """``S, F``."""
         S, gram = self.subtracted_S, self.elimination.gram
-        if not (np.diag(S) < LOST * np.diag(gram)).any():
+        lost = (np.diag(S) < LOST * np.diag(gram)).any()
+        if not (lost and self.elimination.settles):
             return S, None
         rough = self.elimination.rough_fit
         inverse = [np.linalg.pinv(Lambda) for Lambda in self.Lambdas]

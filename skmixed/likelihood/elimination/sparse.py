@@ -5,7 +5,7 @@ import copy
 import numpy as np
 from scipy import sparse
 
-from skmixed.likelihood.elimination.factored import Regime
+from skmixed.likelihood.elimination.settled import SettledRegime
 from skmixed.likelihood.elimination.sizes import (
     PAIR_FLOPS,
     Bid,
@@ -31,7 +31,7 @@ STAYS, FOREST = 0.13, 0.5
 WORTH = 0.5
 
 
-class SparseElimination(Regime):
+class SparseElimination(SettledRegime):
     """Random effects of crossed factors that meet in few pairs, integrated out exactly.
 
     See :class:`skmixed.likelihood.elimination.regime.Elimination` for the contract.
@@ -153,7 +153,8 @@ class SparseElimination(Regime):
 
     def take_columns(self, A):
         """Take [X y] from cross-products with the same random effects."""
-        self.gram, self.C = A.gram, self.stack.join(A.ZtXy)
+        self.keep_columns(A)
+        self.C = self.stack.join(A.ZtXy)
 
     def reweighted(self, A):
         """Give the elimination of the same rows with other weights."""

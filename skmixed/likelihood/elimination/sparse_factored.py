@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import blas, lapack
 
 from skmixed.likelihood.elimination.bending import bent, have_inverses, straight
-from skmixed.likelihood.elimination.factored import Factorisation
+from skmixed.likelihood.elimination.settled import SettledFactorisation
 from skmixed.likelihood.linalg.grouped import shared_left, shared_right
 from skmixed.likelihood.linalg.kronecker import directional_sums
 
@@ -14,7 +14,7 @@ from skmixed.likelihood.linalg.kronecker import directional_sums
 PRODUCTS, DENSE_ROWS = 2_000_000, 512
 
 
-class SparseFactored(Factorisation):
+class SparseFactored(SettledFactorisation):
     """V of sparse crossed factors at some Lambdas; see `SparseElimination`.
 
     Parameters
@@ -36,7 +36,7 @@ class SparseFactored(Factorisation):
         self.pivots = self.flat[: e.plan.n].copy()
         self.pivots[e.plan.core] = 1.0
         self.Y = self.forward(self.scaled(e.C, [L.T for L in Lambdas]))
-        self.S = e.gram - self.Y @ (self.Y / self.pivots).T
+        self.subtracted_S = e.gram - self.Y @ (self.Y / self.pivots).T
 
     def assemble(self):
         """M in the places of its factor."""
@@ -115,7 +115,7 @@ class SparseFactored(Factorisation):
         return self.split(columns - self.elimination.K @ b)
 
     @cached_property
-    def F(self):
+    def subtracted_F(self):
         """Z'V^-1[X y]."""
         return self.less_fitted(self.elimination.C, self.Y.copy())
 
@@ -129,6 +129,13 @@ class SparseFactored(Factorisation):
         stacked = self.elimination.stack.join(columns)
         right = self.scaled(stacked, [L.T for L in self.Lambdas])
         return self.less_fitted(stacked, self.forward(right))
+
+    def modes(self, columns):
+        """``(Z'WZ + Psi^-1)^-1 c`` of columns c that are given as Z'Wc."""
+        stacked = self.elimination.stack.join(columns)
+        right = self.scaled(stacked, [L.T for L in self.Lambdas])
+        u = self.backward(self.forward(right)).T
+        return self.split(self.elimination.stack.scale(self.Lambdas, u))
 
     def newton(self, slopes):
         """``M^-1 g``, by the factor."""
