@@ -15,7 +15,7 @@ from skmixed.likelihood.search.blocks import (
     search_blocks,
     series_model,
 )
-from skmixed.likelihood.search.boundary import singular_terms
+from skmixed.likelihood.search.boundary import ground, singular_terms
 from skmixed.likelihood.search.chance import (
     logdet_error,
     theta_errors,
@@ -97,7 +97,7 @@ def fit_linear(
             found = search(A, reml, regime, start, **options)
         if A.sigma is None:
             check_not_saturated(A, *found)
-        return finish(A, *found)
+        return finish(A, *ground(*found))
 
 
 def look_ahead(A, verbose):

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from skmixed.likelihood.linalg.grouped import levels_major
+from skmixed.likelihood.search.boundary import DEPENDENT, spanned_effects
 
 # Random effects whose variance is this many residual variances leave no trace of the
 # residual: the deviance is then looked at further out still.
@@ -14,9 +15,6 @@ SATURATING = 1e3
 REDUNDANT = 1e-8
 # Share of the response's variation that counts as none.
 SATURATED = 1e-12
-# Squared length of a column, relative to its own, that others leave of it where it
-# depends on them.
-DEPENDENT = 1e-11
 # More columns of [X Z] than this are not factored to see whether they span all rows.
 LARGEST_RANK = 1500
 
@@ -244,8 +242,8 @@ def check_not_saturated(A, deviance, optimum):
     # an infinite one is that of a factorisation which rounding has made fail
     if not (np.isinf(r2) or r2 <= SATURATED * A.gram[-1, -1]):
         return
-    for factor, ZtZ, ZtXy in zip(A.factors, A.ZtZ, A.ZtXy, strict=True):
-        if deviance.reml and is_spanned(A, ZtZ, ZtXy):
+    for j, factor in enumerate(A.factors):
+        if deviance.reml and spanned_effects(A, j).all():
             raise ValueError(
                 f"The fixed effects span the random effects of `{factor.group}` and "
                 "leave nothing to estimate their variance from. Leave out these fixed "
@@ -257,18 +255,6 @@ def check_not_saturated(A, deviance, optimum):
         "response exactly, so there is no residual variance to estimate. Is the "
         "response constant within groups?"
     )
-
-
-def is_spanned(A, ZtZ, ZtXy):
-    """Whether the fixed effects reproduce every random effect of a factor."""
-    p = A.n_fixed
-    total = np.trace(ZtZ.sum(axis=2))
-    if not p:
-        return False
-    root = np.linalg.cholesky(A.gram[:p, :p])
-    inverse = lapack.dtrtri(root, lower=1)[0]
-    explained = np.square(np.matmul(inverse, ZtXy[:, :p])).sum()
-    return bool(total - explained <= DEPENDENT * total)
 
 
 def is_exact(A):

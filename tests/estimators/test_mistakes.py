@@ -86,6 +86,7 @@ def test_more_random_effects_than_rows(schools):
         fit("exam ~ lrt + (1 + lrt | school)", few)
 
 
+@pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
 def test_a_factor_both_fixed_and_grouping(schools):
     with pytest.warns(UserWarning, match="both a fixed effect and a grouping factor"):
         fit("exam ~ lrt + C(school) + (1 | school)", schools)

@@ -4,10 +4,15 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import SAME_DEVIANCE, SAME_THETA
+from conftest import SAME_DENSE, SAME_DEVIANCE, SAME_THETA
 from dozen_schools import read_schools
 
-from skmixed import MixedLinearRegressor, RedundantTermWarning, SingularFitWarning
+from skmixed import (
+    MixedLinearRegressor,
+    PooledLinearRegressor,
+    RedundantTermWarning,
+    SingularFitWarning,
+)
 
 
 @pytest.fixture
@@ -85,3 +90,47 @@ def test_levels_of_a_correlation_of_one_are_not_split_by_bars(cells):
     with pytest.warns(SingularFitWarning) as caught:
         MixedLinearRegressor("exam ~ gender + (gender | school)").fit(cells)
     assert "`exam ~ 1 + gender + diag(1 + gender | school)`" in str(caught[0].message)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("ddf", ["satterthwaite", "kenward-roger"])
+@pytest.mark.parametrize(
+    ("fixed", "random"),
+    [
+        ("lrt + C(school)", "(1 | school)"),
+        ("lrt + C(school, contr.sum)", "(1 | school)"),
+        ("lrt * C(school)", "(lrt | school)"),
+        ("C(school) + C(school):lrt", "(lrt || school)"),
+        ("lrt + C(school) * gender", "(1 | school/gender)"),
+        ("lrt + kind * C(school)", "(1 | school) + (1 | kind)"),
+    ],
+)
+def test_random_effects_in_the_span_of_fixed_ones_vary_by_nothing(
+    cells, fixed, random, ddf
+):
+    model = MixedLinearRegressor(f"exam ~ {fixed} + {random}").fit(cells)
+    alone = PooledLinearRegressor(f"exam ~ {fixed}").fit(cells)
+    assert all(np.all(cov == 0) for cov in model.random_effects_cov_.values())
+    assert model.singular_
+    found = model.summary(ddf=ddf).fixed
+    expected = alone.summary().fixed["std_error"]
+    np.testing.assert_allclose(found["std_error"], expected, rtol=SAME_DENSE)
+    n_left = len(cells) - len(found)
+    np.testing.assert_allclose(found["df"], n_left, rtol=SAME_DENSE)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("ddf", ["satterthwaite", "kenward-roger"])
+def test_a_spanned_intercept_leaves_its_slope_a_variance(cells, ddf):
+    tables = [
+        MixedLinearRegressor(f"exam ~ lrt + C(school) + {random}")
+        .fit(cells)
+        .summary(ddf=ddf)
+        .fixed
+        for random in ("(lrt | school)", "(0 + lrt | school)", "(lrt || school)")
+    ]
+    for table in tables[1:]:
+        assert table.notna().all(axis=None)
+        assert np.isfinite(table).all(axis=None)
+    np.testing.assert_allclose(tables[2], tables[1], rtol=SAME_THETA)
+    assert (tables[0]["df"] > 1).all()

@@ -25,6 +25,7 @@ from skmixed.datasets import (
     load_machines,
     load_sleepstudy,
 )
+from skmixed.formula import DesignSpec, parse_formula
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "inference.json"
 CASES = json.loads(REFERENCE.read_text())["cases"]
@@ -250,6 +251,52 @@ def test_a_number_beside_its_own_factor(cake, kind, rest):
         np.testing.assert_allclose(table, tables[0], rtol=SAME_THETA)
     # a line, and what of the levels is no line
     assert tables[0].loc[["temp", "factor"], "num_df"].tolist() == [1, 4]
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        "line * C(f, {0})",
+        "C(f, {0}) * line",
+        "line * h + C(f, {0}) * h",
+        "line * h * x + C(f, {0}) * h",
+        "line + I(line ** 2) + C(f, {0})",
+        "poly(line, 2) * h + C(f, {0}):h",
+        "x + line:x + C(f, {0}):x",
+    ],
+)
+def test_a_number_that_its_own_factor_spans_in_any_coding(fixed, kind):
+    rng = np.random.default_rng(3)
+    n = np.arange(60)
+    frame = pd.DataFrame(
+        {
+            "f": np.array(list("abc"))[n % 3],
+            "line": n % 3,
+            "h": rng.choice(list("pq"), 60),
+            "x": rng.normal(size=60),
+            "g": rng.integers(0, 8, 60),
+            "y": rng.normal(size=8)[n % 8] + rng.normal(size=60),
+        }
+    )
+    tables = []
+    for coding in ("treatment", "sum", "helmert", "poly", "treatment('b')"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            formula = f"y ~ {fixed.format('contr.' + coding)} + (1 | g)"
+            tables.append(anova(MixedLinearRegressor(formula).fit(frame), kind))
+    for table in tables[1:]:
+        assert table["num_df"].tolist() == tables[0]["num_df"].tolist()
+        np.testing.assert_allclose(table["F"], tables[0]["F"], rtol=SAME_THETA)
+    if not fixed.startswith("x"):
+        # all that columns can tell is tested by some term
+        assert sum(table["num_df"]) == np.linalg.matrix_rank(columns_of(formula, frame))
+
+
+def columns_of(formula, frame):
+    """Columns of the fixed effects but for their means."""
+    columns = DesignSpec.learn(parse_formula(formula), frame)[1].X
+    return columns - columns.mean(axis=0)
 
 
 def test_unknown_types_are_refused(cake):

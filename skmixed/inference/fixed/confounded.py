@@ -1,5 +1,7 @@
 """Terms in the span of others: a number beside its own factor."""
 
+from itertools import permutations
+
 import numpy as np
 
 from skmixed.inference.fixed.estimable import without_intercept
@@ -31,8 +33,9 @@ def confounded_hypotheses(result, root, terms, alias):
     Notes
     -----
     A number lies in the span of its own factor as a factor in that of an interaction:
-    it is tested after all terms that do not hold it, the factor after the number. In
-    spaces of columns, so that neither codes nor the order of terms count.
+    it is tested after all terms that do not hold it, the factor after the number. Of
+    two terms of one span the first is tested, and nothing is left of the other. In
+    spaces of columns, so that neither codes nor the order of other terms count.
     """
     columns = np.empty((len(root), len(result.kept)))
     columns[:, result.kept], columns[:, ~result.kept] = root, root @ alias
@@ -41,17 +44,13 @@ def confounded_hypotheses(result, root, terms, alias):
     empty = ~result.kept & (size <= EMPTY * size.max(initial=0.0))
     columns[:, empty], size[empty] = 0.0, 1.0
     columns /= size
-    spans = {t.name: columns[:, [c.position for c in t.columns]] for t in terms}
+    spans = {t.name: columns[:, positions_below(t, terms)] for t in terms}
     constant = [spans[t.name] for t in terms if not (t.numeric or t.categorical)]
     tested = without_intercept(terms)
     inside = {
-        (one.name, other.name)
-        for one in tested
-        for other in tested
-        if one is not other
-        and not (one.contains(other) or other.contains(one))
-        and not len(beyond(spans[one.name], [*constant, spans[other.name]]).T)
-        and len(beyond(spans[other.name], [*constant, spans[one.name]]).T)
+        (tested[i].name, tested[j].name)
+        for i, j in permutations(range(len(tested)), 2)
+        if precedes(tested, i, j, spans, constant)
     }
     found = {}
     for term in tested:
@@ -66,6 +65,27 @@ def confounded_hypotheses(result, root, terms, alias):
         ]
         found[term.name] = beyond(spans[term.name], before).T @ root
     return found
+
+
+def positions_below(term, terms):
+    """Columns of a term and of those that it contains: its span in any coding."""
+    return [
+        column.position
+        for other in terms
+        if other is term or term.contains(other)
+        for column in other.columns
+    ]
+
+
+def precedes(terms, i, j, spans, constant):
+    """Whether term i lies in the span of term j, of which something is left."""
+    one, other = terms[i], terms[j]
+    if one.contains(other) or other.contains(one):
+        return False
+    own, outer = spans[one.name], spans[other.name]
+    if beyond(own, [*constant, outer]).size:
+        return False
+    return i < j or bool(beyond(outer, [*constant, own]).size)
 
 
 def beyond(own, before):

@@ -200,10 +200,13 @@ def information(deviance, point, observed=None):
 
 
 def expected_covariance(N, M, K):
-    """Inverse of the expected information in the directions, (m + 1, m + 1)."""
+    """Inverse of the expected information in the directions, (m + 1, m + 1).
+
+    What the fixed effects leave nothing of, next to K, counts as known.
+    """
     M_trace = np.einsum("ijaa->ij", M)
     both = K - 2.0 * M_trace + np.einsum("iab,jba->ij", N, N)
-    scale = np.sqrt(np.abs(np.diag(both)))
+    scale = np.sqrt(np.abs(np.diag(K)))
     scale[scale == 0] = 1.0
     W = 2.0 * np.linalg.pinv(both / np.outer(scale, scale), rcond=1e-10)
     return W / np.outer(scale, scale)

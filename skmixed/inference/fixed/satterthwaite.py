@@ -4,6 +4,9 @@ import numpy as np
 
 # Degrees of freedom that differ by less are one number, as in lmerTest.
 SAME = 1e-8
+# Fewer degrees of freedom than these say that the data hold nothing on a variance that
+# the standard error depends on.
+FEWEST = 1e-3
 
 
 class Satterthwaite:
@@ -41,6 +44,7 @@ class Satterthwaite:
         Returns
         -------
         ndarray of shape (q,)
+            NaN where the likelihood is flat in what a standard error depends on.
         """
         at = self.curvature
         w = np.atleast_2d(L) @ at.root.T
@@ -49,7 +53,8 @@ class Satterthwaite:
         g = np.einsum("qa,jab,qb->qj", w, at.slopes, w)
         g = np.column_stack([g, np.full(len(g), 2.0)])
         with np.errstate(divide="ignore", invalid="ignore"):
-            return 2.0 / np.einsum("qi,ij,qj->q", g, at.covariance, g)
+            df = 2.0 / np.einsum("qi,ij,qj->q", g, at.covariance, g)
+        return np.where(df > FEWEST, df, np.nan)
 
     def joint_df(self, L):
         """Denominator degrees of freedom of q independent contrasts together.

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import lapack
 
 from skmixed.likelihood.search.optimize import ROUNDING, minimise
 
@@ -16,6 +17,11 @@ SLOPE = 1e-5
 AMOUNTS = (1e-3, 1e-2, 1e-1)
 # An estimate whose smallest singular value is below this is singular, as in lme4.
 SINGULAR = 1e-4
+# Squared length of a column, relative to its own, that others leave of it where it
+# depends on them.
+DEPENDENT = 1e-11
+# Deviances that differ by less, relative to their size, are the same.
+EQUAL = 1e-9
 
 
 def leave_boundary(deviance, optimum, **options):
@@ -134,6 +140,61 @@ def snap_to_boundary(deviance, optimum):
     return replace(
         optimum, theta=theta, value=min(value, optimum.value), n_iter=optimum.n_iter + 1
     )
+
+
+def ground(deviance, optimum):
+    """Take standard deviations to zero that the deviance does not depend on.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    optimum : Optimum
+
+    Returns
+    -------
+    deviance : ProfiledDeviance
+    optimum : Optimum
+        Where fixed effects span the random ones, the restricted likelihood holds
+        nothing on their variance, and standard errors would be what it happens to be.
+    """
+    A, Lambdas = deviance.A, deviance.relative_factors(optimum.theta)
+    for j, root in enumerate(Lambdas if deviance.reml else ()):
+        spanned = spanned_effects(A, j)
+        if not spanned.any():
+            continue
+        mix = A.basis.random[j].mix
+        mix = np.eye(len(root)) if mix is None else mix
+        less = np.linalg.pinv(mix) @ np.where(spanned[:, None], 0.0, mix @ root)
+        theta = optimum.theta.copy()
+        theta[deviance.spans[j]] = deviance.structures[j].nearest(less @ less.T)
+        value = deviance.at(theta).value
+        if value <= optimum.value + EQUAL * max(1.0, abs(value)):
+            optimum = replace(optimum, theta=theta, value=min(value, optimum.value))
+    return deviance, optimum
+
+
+def spanned_effects(A, j):
+    """Which effects of a factor the fixed effects reproduce, each of its levels.
+
+    Parameters
+    ----------
+    A : CrossProducts
+    j : int
+
+    Returns
+    -------
+    ndarray of bool of shape (k,)
+        Of the columns as they are shifted and scaled, before they are mixed.
+    """
+    p, mix = A.n_fixed, A.basis.random[j].mix
+    if p < A.factors[j].n_levels:
+        return np.zeros(A.factors[j].n_effects, dtype=bool)
+    back = np.eye(A.factors[j].n_effects) if mix is None else np.linalg.pinv(mix)
+    products = np.einsum("ba,bmg->amg", back, A.ZtXy[j][:, :p])
+    total = np.diag(back.T @ A.ZtZ[j].sum(axis=2) @ back)
+    root = lapack.dtrtri(np.linalg.cholesky(A.gram[:p, :p]), lower=1)[0]
+    explained = np.square(np.matmul(root, products)).sum(axis=(1, 2))
+    return total - explained <= DEPENDENT * total
 
 
 def singular_terms(A, Lambdas):
