@@ -38,7 +38,7 @@ PUBLIC = {
         Influence ModelReport SimulatedResiduals check_model influence
         simulated_residuals
     """,
-    "skmixed.model_selection": "compare_models",
+    "skmixed.model_selection": "FirstRowsKFold compare_models",
 }
 # displays come and go by their files: tests/test_places.py counts
 PUBLIC["skmixed.inspection"] += " ".join(

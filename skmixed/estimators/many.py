@@ -110,6 +110,7 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     warn_about_design(first.spec_.formula, design)
     A = dataclasses.replace(cross_products(design), sigma=first.sigma)
     together = design.rows_are_independent and can_batch(A)
+    together = together and first.solver != "stochastic"
     source = (Batches if together else Loop)(first, design, A, Y, W)
     with count_done(len(names), "fit", "responses", verbose) as done:
         fits = ManyFits(names, source.fit(done))

@@ -1,5 +1,6 @@
 """Pictures of a model, and numbers that say what is wrong with it."""
 
+from skmixed.inspection.adaptation import AdaptationDisplay
 from skmixed.inspection.approaches import ApproachesDisplay
 from skmixed.inspection.check_model import ModelReport, check_model
 from skmixed.inspection.covariance import CovarianceDisplay
@@ -24,6 +25,7 @@ from skmixed.inspection.variogram import VariogramDisplay
 from skmixed.inspection.visits import VisitsDisplay
 
 __all__ = [
+    "AdaptationDisplay",
     "ApproachesDisplay",
     "CovarianceDisplay",
     "CrossValidationDisplay",

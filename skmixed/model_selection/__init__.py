@@ -1,5 +1,6 @@
 """Choosing between models by cross-validation."""
 
 from skmixed.model_selection.cross_validation import compare_models
+from skmixed.model_selection.first_rows import FirstRowsKFold
 
-__all__ = ["compare_models"]
+__all__ = ["FirstRowsKFold", "compare_models"]

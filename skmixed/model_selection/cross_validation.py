@@ -15,6 +15,7 @@ from skmixed.estimators.input import array_names, read_table
 from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.text.parse import parse_formula
 from skmixed.formula.text.trials import read_trials
+from skmixed.model_selection.first_rows import FirstRowsKFold
 from skmixed.model_selection.scoring import (
     RULES,
     last_step,
@@ -34,6 +35,7 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     *,
     cv=5,
     groups=None,
+    first_rows=None,
     scoring="auto",
     n_jobs=None,
     per_fold=False,
@@ -61,6 +63,10 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
         without a response are left out first.
     groups : str or array-like of shape (n_samples,), default=None
         Column of `X`, or labels. By default the first grouping factor of the formulas.
+    first_rows : int or list of int, default=None
+        With a number of folds, a third kind of regime, *after k rows*: new groups of
+        which the first k rows are known, in the order of `X`. All of them predict the
+        rows after the largest k.
     scoring : str, callable, list or dict, default="auto"
         As in scikit-learn's `cross_validate`. Errors are shown positive: ``rmse``.
         "auto" is RMSE and R2, of classifiers the log loss and the accuracy.
@@ -90,6 +96,7 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     --------
     likelihood_ratio_test : A test of nested models.
     skmixed.inspection.CrossValidationDisplay : The picture.
+    skmixed.inspection.AdaptationDisplay : What first rows are worth.
 
     Notes
     -----
@@ -116,9 +123,12 @@ def compare_models(  # noqa: PLR0913 - the arguments of cross_validate
     if y.isna().any() and isinstance(cv, Integral):
         groups = groups if groups is None else groups[y.notna()]
         X, y = X[y.notna()], y[y.notna()]
+    regimes = choose_regimes(cv, X, y, groups, random_state)
+    if first_rows is not None:
+        regimes |= after_rows(cv, X, groups, first_rows)
     splits = [
         (regime, fold, train, test)
-        for regime, folds in choose_regimes(cv, X, y, groups, random_state).items()
+        for regime, folds in regimes.items()
         for fold, (train, test) in enumerate(folds)
     ]
     scorers = read_scoring(scoring, next(iter(models.values())))
@@ -298,6 +308,28 @@ def choose_regimes(cv, X, y, groups, random_state):
         }
     return {
         label: split(splitter, X, y, groups) for label, splitter in splitters.items()
+    }
+
+
+def after_rows(cv, X, groups, first_rows):
+    """Split the rows by groups, their first rows known.
+
+    Returns
+    -------
+    dict of str to list of (train, test)
+    """
+    numbers = [first_rows] if isinstance(first_rows, Integral) else list(first_rows)
+    if not isinstance(cv, Integral) or groups is None:
+        raise ValueError(
+            "first_rows= is for a number of folds and rows that have groups; "
+            "skmixed.model_selection.FirstRowsKFold is the splitter to pass in a dict "
+            "as cv."
+        )
+    return {
+        f"after {k} row{'' if k == 1 else 's'}": list(
+            FirstRowsKFold(k, cv, skip=max(numbers)).split(X, None, groups)
+        )
+        for k in numbers
     }
 
 

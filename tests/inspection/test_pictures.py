@@ -23,6 +23,7 @@ from skmixed import (
 )
 from skmixed.datasets import load_contraception
 from skmixed.inspection import (
+    AdaptationDisplay,
     ApproachesDisplay,
     CovarianceDisplay,
     CrossValidationDisplay,
@@ -99,7 +100,14 @@ def power(**style):
     return PowerDisplay.from_table(curve, **style)
 
 
+def adaptation(**style):
+    formulas = ["Reaction ~ Days", "Reaction ~ Days + (1 | Subject)"]
+    table = compare_models(formulas, sleepstudy()[1], cv=3, first_rows=[0, 1, 4])
+    return AdaptationDisplay.from_table(table, **style)
+
+
 PICTURES = {
+    "adaptation": adaptation,
     "covariance": lambda: CovarianceDisplay.from_estimator(*covarying()),
     "variogram": lambda: VariogramDisplay.from_estimator(*covarying()),
     "visits": lambda: VisitsDisplay.from_estimator(*trial(), treatment="arm"),

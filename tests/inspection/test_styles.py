@@ -12,7 +12,7 @@ from headless import (  # noqa: F401
     sleepstudy,
     trial,
 )
-from test_pictures import power
+from test_pictures import adaptation, power
 
 from skmixed import MixedLinearRegressor, compare_approaches, compare_models, inspection
 from skmixed.inspection import (
@@ -71,6 +71,7 @@ MAKE = {
     "OccasionsDisplay": lambda **style: OccasionsDisplay.from_data(
         sleepstudy()[1], **COLUMNS, **style
     ),
+    "AdaptationDisplay": adaptation,
     "PowerDisplay": power,
     "ProfileDisplay": lambda **style: ProfileDisplay.from_estimator(
         sleepstudy()[0], "sigma", **style
