@@ -21,6 +21,7 @@ FAR_APART = [
     ("simpson", 31, 17),
     ("simpson", 31, 657),
     ("simpson", 41, 690),
+    ("simpson", 211, 990),
     ("wild", 31, 20),
 ]
 

@@ -27,8 +27,9 @@ LARGEST_SCAN = 20_000
 # Where they vary little there, or have random slopes, a larger one leaves less.
 WITHIN = 256.0
 # One that leaves nothing else, for groups that are farther apart still: asked where the
-# first one comes to this share of a disagreement.
-APART, SUSPECT = 65536.0, 0.4
+# first one comes to this share of a disagreement in a small design, or the optimum has
+# a variance as large as NEARBY, which the first one is not far from.
+APART, SUSPECT, NEARBY = 65536.0, 0.4, 16.0
 # Share of its squared length that a column which is constant within groups has there.
 CONSTANT = 1e-10
 # A variance that a search of a small design starts from besides.
@@ -236,14 +237,16 @@ def within_starts(deviance, optimum, S):
     """
     if not deviance.A.n_fixed or S is None:
         return []
-    beta = deviance.at(optimum.theta).beta
+    optimal = deviance.at(optimum.theta)
     small = sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS
-    far = disagreement(deviance, beta, S)
-    if small and SUSPECT < far < 1.0:
-        far = max(far, disagreement(deviance, beta, squares_at(deviance, APART)))
+    far, variance = disagreement(deviance, optimal.beta, S), WITHIN
+    near = max(np.abs(Lambda).max() for Lambda in optimal.Lambdas) ** 2 > NEARBY
+    if far < 1.0 and (near or (small and far > SUSPECT)):
+        variance = APART
+        far = disagreement(deviance, optimal.beta, squares_at(deviance, APART))
     if far < 1.0:
         return []
-    point = deviance.at(isotropic(deviance, WITHIN))
+    point = deviance.at(isotropic(deviance, variance))
     starts = [] if point.factored is None else [unshrunk_theta(deviance, point)]
     if small:
         starts += [isotropic(deviance, LARGE), *large_alone(deviance)]
@@ -284,16 +287,19 @@ def unshrunk_theta(deviance, point):
     ----------
     deviance : ProfiledDeviance
     point : ProfiledPoint
-        At the variance ``WITHIN``.
+        At one large variance of all effects.
 
     Returns
     -------
     ndarray of shape (m,)
     """
     A, sigma2, thetas = deviance.A, within_variance(deviance, point.r2), []
-    for f, ZtZ, structure in zip(point.scores, A.ZtZ, deviance.structures, strict=True):
-        b = WITHIN * f
-        noise = np.linalg.inv(np.moveaxis(ZtZ, 2, 0) + np.eye(len(f)) / WITHIN)
+    for f, L, ZtZ, structure in zip(
+        point.scores, point.Lambdas, A.ZtZ, deviance.structures, strict=True
+    ):
+        large = L @ L.T
+        b = large @ f
+        noise = np.linalg.inv(np.moveaxis(ZtZ, 2, 0) + np.linalg.pinv(large))
         Psi = (b @ b.T) / sigma2 / b.shape[1] - noise.mean(axis=0)
         thetas.append(structure.nearest(Psi, FLOOR))
     return np.concatenate(thetas)
