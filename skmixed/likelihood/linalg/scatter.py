@@ -17,7 +17,7 @@ PAIR_BUDGET = 60_000_000
 # their ratio matters, for the choice between the two.
 PAIR_COST, DENSE_COST = 1e-8, 1.0 / 35e9
 # Pairs listed at a time, so that the work stays in cache.
-PAIR_CHUNK = 1 << 19
+PAIR_CHUNK = 1 << 16
 # Rows made dense at a time.
 DENSE_ROWS = 256
 
@@ -68,12 +68,16 @@ class LevelScatter:
             )
             last = min(max(last, first + 1), self.n_levels)
             span = slice(ends[first], ends[last])
-            one, other = pairs_within(listed[first:last], starts[first])
-            self.positions[span] = columns[other] + columns[one].astype(index) * m2
+            own = slice(starts[first], starts[last])
+            length, other = pairs_after(listed[first:last])
+            others = [row[own].take(other) for row in values]
+            ones = [np.repeat(row[own], length) for row in values]
+            rows = np.repeat(columns[own].astype(index) * index(m2), length)
+            np.add(columns[own].take(other), rows, out=self.positions[span])
             for (i, j), out in self.products.items():
-                out[span] = values[i][other] * values[j][one]
+                np.multiply(others[i], ones[j], out=out[span])
                 if i != j:
-                    out[span] += values[j][other] * values[i][one]
+                    out[span] += others[j] * ones[i]
             first = last
 
     @cached_property
@@ -91,7 +95,8 @@ class LevelScatter:
         """
         light = np.ones(self.n_levels, dtype=bool)
         light[self.heavy] = False
-        one, other = pairs_within(np.where(light, self.counts, 0), 0)
+        length, other = pairs_after(np.where(light, self.counts, 0))
+        one = np.repeat(np.arange(len(length)), length)
         index = np.int32 if len(one) < 2**31 else np.int64
         entries = np.repeat(light, self.counts)
         starts = np.flatnonzero(np.diff(one, prepend=-1))
@@ -313,25 +318,24 @@ def light_levels(counts, k, m2):
     return light
 
 
-def pairs_within(counts, offset):
-    """All pairs (one, other) of entries of the same level with ``other >= one``.
+def pairs_after(counts):
+    """All pairs of entries of the same level, an entry's own and with later ones.
 
     Parameters
     ----------
     counts : ndarray of int of shape (levels,)
         Entries of consecutive levels.
-    offset : int
-        Index of the first level's first entry.
 
     Returns
     -------
-    one, other : ndarray of int
+    length : ndarray of int of shape (n_entries,)
+        Number of pairs of each entry, with itself first.
+    other : ndarray of int of shape (n_pairs,)
+        The second entry of each pair.
     """
-    n_entries = int(counts.sum())
-    entry = np.arange(n_entries)
-    level_end = np.repeat(np.cumsum(counts), counts)
-    length = level_end - entry
-    one = np.repeat(entry, length)
-    start = np.cumsum(length) - length
-    other = np.arange(len(one)) - np.repeat(start - entry, length)
-    return one + offset, other + offset
+    entry = np.arange(int(counts.sum()))
+    length = np.repeat(np.cumsum(counts), counts) - entry
+    stop = np.cumsum(length)
+    other = np.arange(stop[-1] if len(stop) else 0)
+    other -= np.repeat(stop - length - entry, length)
+    return length, other
