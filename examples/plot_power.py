@@ -22,7 +22,7 @@ curve = simulate_power(
     MixedLinearRegressor("~ week * arm + (week | person)"),
     plan,
     sizes=[10, 20, 30, 40, 60, 80, 100],
-    hypothesis="week:arm[T.b] = 0",
+    L="week:arm[T.b] = 0",
     effects=believed | {"sigma": 1.0},
     n_samples=400,
     random_state=0,

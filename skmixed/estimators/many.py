@@ -161,7 +161,8 @@ def report_failed(fits):
         raise ValueError(f"No response has a fit; {name}: {why}")
     warn(
         f"{len(failed)} of {len(fits)} responses have no fit; `failed` of the result "
-        f"says why. {name}: {why}"
+        f"says why. {name}: {why}",
+        section="responses-without-a-fit",
     )
 
 

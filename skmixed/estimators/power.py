@@ -85,10 +85,10 @@ def simulate_power(
     model,
     X,
     sizes,
-    hypothesis,
+    L,
     *,
-    effects=None,
     group=None,
+    effects=None,
     n_samples=1000,
     alpha=0.05,
     random_state=None,
@@ -106,7 +106,7 @@ def simulate_power(
         has its groups again and again, under new names, or the first of them.
     sizes : int or sequence of int
         Numbers of groups.
-    hypothesis : str, dict, array-like
+    L : str, dict, array-like
         One combination of fixed effects that is tested against zero: ``"x = 0"``, or
         as of `contrast_test`.
     effects : dict of str to float, default=None
@@ -153,7 +153,7 @@ def simulate_power(
     ...     MixedLinearRegressor("~ week * arm + (1 | id)"),
     ...     plan,
     ...     sizes=[10, 20, 40],
-    ...     hypothesis="week:arm[T.b] = 0",
+    ...     L="week:arm[T.b] = 0",
     ...     effects={"week:arm[T.b]": 0.4, "sd_Intercept|id": 1.0, "sigma": 1.0},
     ...     n_samples=200,
     ...     random_state=0,
@@ -172,11 +172,10 @@ def simulate_power(
     group = columns[0] if group is None and columns else group
     if group not in columns:
         raise ValueError(f"group={group!r} should be one of {columns}.")
-    matrix, labels, values = read_contrasts(hypothesis, truth.coef_names)
+    matrix, labels, values = read_contrasts(L, truth.coef_names)
     if len(matrix) != 1 or (values is not None and np.any(values)):
         raise ValueError(
-            f"simulate_power tests one combination against 0; {hypothesis!r} is "
-            "something else."
+            f"simulate_power tests one combination against 0; {L!r} is something else."
         )
     asked = Asked(matrix, alpha, int(n_samples))
     rng, rows = np.random.default_rng(random_state), []

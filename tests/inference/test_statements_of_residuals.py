@@ -100,7 +100,14 @@ FUNCTIONS = {
 # Those that are about data, other estimators or files.
 OF_OTHER_THINGS = {
     *("compare_approaches", "describe_occasions", "estimate_memory"),
-    *("five_approaches", "from_dict", "naive_vs_mixed", "to_dict", "trusted_types"),
+    *(
+        "simulate_power",
+        "five_approaches",
+        "from_dict",
+        "naive_vs_mixed",
+        "to_dict",
+        "trusted_types",
+    ),
 }
 DISPLAYS = {
     "CovarianceDisplay": lambda D, m, d: D.from_estimator(m, d),
