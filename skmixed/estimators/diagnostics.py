@@ -213,8 +213,15 @@ def describe_residual_boundary(residual):
         f"Singular fit: residual='{residual.text}' ends at a correlation matrix "
         "without an inverse, where the likelihood has no maximum, and the tests of "
         f"this fit mean nothing. Fewest subjects, {n}, have rows at both {first} and "
-        f"{second}. Try toeph, adh or ar1h, which have fewer parameters."
+        f"{second}. Try {simpler(residual.structures[0])}, with fewer parameters."
     )
+
+
+def simpler(structure):
+    """Structures of residuals with fewer parameters, in words."""
+    if structure.shape is None:
+        return "toeph, adh or ar1h"
+    return "ar1 or cs" if structure.inner.equal else "ar1h or csh"
 
 
 def describe_boundary(result, formula):

@@ -145,7 +145,7 @@ class MixedLinearRegressor(
         Covariances and correlations of one subject's residuals, visits by visits.
     residual_parameters_ : Series, dict of Series or None
         Their parameters.
-    dispersion_ : Series or None
+    dispersion_effects_ : Series or None
         Slopes of the logarithm of the residuals' standard deviation.
     formula_ : str
         The formula in full, ``.`` and ``||`` written out.

@@ -74,7 +74,7 @@ class ResidualCovarianceMixin:
         return None if residual is None else residual.text
 
     @property
-    def dispersion_(self):
+    def dispersion_effects_(self):
         """Slopes of the logarithm of the residuals' standard deviation, by name.
 
         None without ``dispersion=``.

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from skmixed.likelihood.covariance.parts import ResidualPart
+from skmixed.likelihood.covariance.residual import has_no_inverse
 from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.products.blocks import BlockProducts, one_block
 from skmixed.likelihood.products.cross_products import CrossProducts
 from skmixed.likelihood.products.patterns import PatternProducts
 from skmixed.likelihood.products.series import SeriesProducts
-
-# A fitted correlation matrix with a smaller eigenvalue has no inverse to speak of.
-SINGULAR = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +121,7 @@ class ResidualFit:
     @property
     def singular(self):
         """Whether some correlation matrix has no inverse."""
-        return any(np.linalg.eigvalsh(R)[0] < SINGULAR for R in self.correlations)
+        return any(map(has_no_inverse, self.covariances))
 
     @property
     def scarcest(self):

@@ -118,9 +118,9 @@ def residual_by_hand(found, text):
     same = np.eye(len(frame), dtype=bool)
     if text is not None:  # rows of different subjects are independent
         same = outer(np.equal, frame["id"])
-    if found.dispersion_ is not None:
+    if found.dispersion_effects_ is not None:
         columns = {"arm[T.b]": frame["arm"] == "b", "x": frame["x"]}
-        s = np.exp(sum(g * columns[c] for c, g in found.dispersion_.items()))
+        s = np.exp(sum(g * columns[c] for c, g in found.dispersion_effects_.items()))
         R = R * outer(np.multiply, s)
     return R * same
 

@@ -17,6 +17,8 @@ from skmixed.likelihood.covariance.structure import OnlyFields
 
 # How much closer to their limits the correlations of a start are than `Shape.within`.
 CLOSER = 1.2
+# A correlation matrix with a smaller eigenvalue has no inverse to speak of.
+SINGULAR = 1e-6
 
 
 def canonical_residual(name, options=()):
@@ -88,6 +90,12 @@ def residual_structure(name, options, times, pinned=True):
             shape = with_nugget(shape)
         whole = Scaled(name, shape, dict(options).get("hom", True))
     return Pinned(whole) if pinned else Whole(whole)
+
+
+def has_no_inverse(Psi):
+    """Whether the correlation matrix of a covariance has no inverse to speak of."""
+    sd = np.sqrt(np.diag(Psi))
+    return bool(np.linalg.eigvalsh(Psi / np.outer(sd, sd))[0] < SINGULAR)
 
 
 def check_whole(times):

@@ -15,7 +15,7 @@ from skmixed.likelihood.products.blocks import (
     find_blocks,
 )
 from skmixed.likelihood.products.patterns import moment_matrix, subject_cubes
-from skmixed.likelihood.products.rows import without_offset
+from skmixed.likelihood.products.rows import GroupedRows, without_offset
 from skmixed.likelihood.products.series import SeriesProducts
 from skmixed.likelihood.search.optimize import minimise
 from skmixed.likelihood.search.patterns import SAME, SMALL, check_pairs
@@ -83,17 +83,17 @@ def block_model(A, design, spec, formula, reml, **options):
     ValueError
         Where blocks are too large, or the data cannot tell the parameters apart.
     """
+    groupings = list(GroupedRows.of(design.random).codes)
+    if spec is not None:
+        groupings.append(design.residual.subject)
+    block = find_blocks(groupings or [np.arange(len(design.y))])
+    check_sizes(block, groupings, [f.group for f in A.factors], spec)
     independent, optimum = search(A, reml, **options)
     basis, factors = independent.A.basis, independent.A.factors
     rows = basis.rows(design)
     y = basis.response(without_offset(design), rows.X)
     w, scale = scaled_dispersion(design, formula)
     columns = lay_columns(design, rows, y, w)
-    groupings = list(rows.codes)
-    if spec is not None:
-        groupings.append(design.residual.subject)
-    block = find_blocks(groupings or [np.arange(len(y))])
-    check_sizes(block, groupings, [f.group for f in factors], spec)
     n_subjects = int((groupings[-1] if groupings else block).max()) + 1
     part, rest = residual_part(spec, design, columns["rows"], w.shape[1])
     products = BlockProducts(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmixed.likelihood.covariance.residual import residual_structure
+from skmixed.likelihood.covariance.residual import has_no_inverse, residual_structure
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.patterns import Patterns
 from skmixed.likelihood.products.patterns import (
@@ -22,6 +22,8 @@ MOST_VISITS = 60
 SMALL = 20_000
 # Optima that differ by less are the same.
 SAME = 1e-7
+# Evaluations after which a search looks whether it has left all covariances.
+STAGE = 15
 
 
 def pattern_deviance(A, design, spec, reml):
@@ -88,13 +90,32 @@ def search_patterns(deviance, start, **options):
         and ``ad`` can have several optima, ``ar1`` where gaps leave the sign open, and
         ``gau`` at several ranges.
     """
-    optimum = minimise(deviance, start, **options)
+    optimum = descend_inside(deviance, start, **options)
     if deviance.A.n_obs <= SMALL:
         for theta in further_starts(deviance, start):
-            other = minimise(deviance, theta, **options)
+            other = descend_inside(deviance, theta, **options)
             if other.value < optimum.value - SAME:
                 optimum = other
     return replace(optimum, n_iter=deviance.n_evaluations)
+
+
+def descend_inside(deviance, theta, *, max_iter=100, **options):
+    """Descend, and stop where a correlation matrix loses its inverse.
+
+    Notes
+    -----
+    There the likelihood has no maximum: a search would go on and on.
+    """
+    optimum = minimise(deviance, theta, max_iter=min(STAGE, max_iter), **options)
+    spent = optimum.n_iter
+    while optimum.n_iter >= STAGE and spent < max_iter and not optimum.converged:
+        Lambdas = deviance.relative_factors(optimum.theta)
+        if any(has_no_inverse(Lambda @ Lambda.T) for Lambda in Lambdas):
+            break
+        left = min(STAGE, max_iter - spent)
+        optimum = minimise(deviance, optimum.theta, max_iter=left, **options)
+        spent += optimum.n_iter
+    return optimum
 
 
 def further_starts(deviance, start):
