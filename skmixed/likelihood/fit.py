@@ -16,13 +16,9 @@ from skmixed.likelihood.search.blocks import (
     series_model,
 )
 from skmixed.likelihood.search.boundary import ground, singular_terms
-from skmixed.likelihood.search.chance import (
-    logdet_error,
-    theta_errors,
-    too_few_probes,
-)
+from skmixed.likelihood.search.chance import logdet_error
+from skmixed.likelihood.search.estimated import search_with_probes
 from skmixed.likelihood.search.patterns import pattern_deviance, search_patterns
-from skmixed.likelihood.search.search import covary, search
 from skmixed.likelihood.validate import (
     check_bounded,
     check_identified,
@@ -36,9 +32,6 @@ from skmixed.printing.progress import announce
 SMALL = 1000
 # What people ask for; other names are those of regimes.
 SOLVERS = ("auto", "exact", "stochastic")
-# Half the decrement of an estimated deviance that is worth no further step: its
-# gradient has the rounding of single precision.
-ESTIMATED_TOL = 1e-6
 # Relative step of differences in theta.
 STEP = 1e-5
 
@@ -86,15 +79,11 @@ def fit_linear(
             check_not_exact(A)
             if not reml:
                 check_bounded(A)
-        tol = tol if A.probes is None else max(tol, ESTIMATED_TOL)
-        options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
-        found = search(A, reml, regime, **options)
-        while too_few_probes(found[0], found[1].theta):
-            # in another basis theta means something else
-            start = None if covary(found[0]) else found[1].theta
-            del found  # it is as large as what comes now
-            A = replace(A, probes=A.probes.doubled())
-            found = search(A, reml, regime, start, **options)
+        found = search_with_probes(
+            A, reml, regime, tol=tol, max_iter=max_iter, verbose=verbose
+        )
+        if A.probes is not None:
+            A = replace(A, probes=found[0].A.probes)
         if A.sigma is None:
             check_not_saturated(A, *found)
         return finish(A, *ground(*found))
@@ -222,12 +211,12 @@ def finish(A, deviance, optimum):
         modes=tuple(modes),
         singular_terms=singular_terms(A, Lambdas),
     )
-    if A.probes is None:
+    if optimum.errors is None:
         return result
     return replace(
         result,
         loglik_se=0.5 * logdet_error(point.factored),
-        theta_mc_se=reported_errors(result, deviance, optimum.theta),
+        theta_mc_se=reported_errors(result, deviance, optimum),
     )
 
 
@@ -246,7 +235,7 @@ def raw_factors(A, deviance, theta):
     ]
 
 
-def reported_errors(result, deviance, theta):
+def reported_errors(result, deviance, optimum):
     """Standard errors of the reported theta over probes.
 
     Parameters
@@ -254,8 +243,8 @@ def reported_errors(result, deviance, theta):
     result : FitResult
     deviance : ProfiledDeviance
         That was estimated.
-    theta : ndarray of shape (m,)
-        Its optimum.
+    optimum : Optimum
+        With ``errors``.
 
     Returns
     -------
@@ -266,13 +255,13 @@ def reported_errors(result, deviance, theta):
         Lambdas = raw_factors(result.A, deviance, theta)
         return replace(result, Lambdas=tuple(Lambdas)).theta
 
-    errors, _ = theta_errors(deviance, theta)
+    theta = optimum.theta
     steps = np.maximum(STEP * np.abs(theta), STEP**2)
     slopes = [
         (reported(theta + step) - reported(theta - step)) / (2.0 * size)
         for size, step in zip(steps, np.diag(steps), strict=True)
     ]
-    spread = np.transpose(slopes) @ errors @ slopes
+    spread = np.transpose(slopes) @ optimum.errors @ slopes
     return np.sqrt(np.maximum(np.diag(spread), 0.0))
 
 

@@ -12,7 +12,8 @@ from skmixed.likelihood.elimination import regime
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.fit import fit_linear
 from skmixed.likelihood.linalg.probes import Probes
-from skmixed.likelihood.search import chance
+from skmixed.likelihood.search import chance, search
+from skmixed.likelihood.search import estimated as probing
 
 FORMULA = "y ~ x + (1 | user) + (1 | item)"
 FORMULAS = {
@@ -24,8 +25,10 @@ FORMULAS = {
 FAR = 4.0
 # Share of a parameter's standard error over data that probes may leave to chance.
 SMALL_SHARE = 0.01
-# Relative errors of what is solved for, and of conditional variances.
-SOLVED, VARIANCES = 1e-6, 2e-2
+# Difference of the deviances of two exact fits.
+SAME = 1e-6
+# Relative errors of what is solved for, of its squares, and of conditional variances.
+SOLVED, SQUARED, VARIANCES = 1e-5, 1e-9, 2e-2
 
 
 def make_ratings(n=12_000, users=900, items=500):
@@ -66,7 +69,8 @@ def test_an_evaluation_is_exact_but_for_what_probes_tell(exact):
     Lambdas = list(exact.result_.Lambdas)
     known = choose_elimination(A, "crossed").factor(Lambdas)
     found = choose_elimination(replace(A, probes=Probes())).factor(Lambdas)
-    np.testing.assert_allclose(found.S, known.S, rtol=SOLVED)
+    sizes = np.sqrt(np.diag(known.S))
+    assert np.all(np.abs(found.S - known.S) < SQUARED * np.outer(sizes, sizes))
     for ours, theirs in zip(found.F, known.F, strict=True):
         scale = np.abs(theirs).max()
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=SOLVED * scale)
@@ -132,10 +136,19 @@ def test_the_summary_says_that_the_deviance_is_estimated(plain):
 
 
 def test_probes_are_doubled_until_they_leave_little_to_chance(ratings, monkeypatch):
-    monkeypatch.setattr(chance, "ENOUGH", 0.0)
-    monkeypatch.setattr(chance, "MOST_PROBES", 64)
+    monkeypatch.setattr(probing, "ENOUGH", 0.0)
+    monkeypatch.setattr(probing, "MOST_PROBES", 64)
     model = MixedLinearRegressor(FORMULA, solver="stochastic").fit(ratings)
     assert model.result_.A.probes.count == 64
+
+
+def test_an_exact_search_may_start_where_an_estimated_one_ends(ratings, monkeypatch):
+    exact = MixedLinearRegressor(FORMULA, solver="exact").fit(ratings)
+    monkeypatch.setattr(search, "SEEDED_FROM", 1)
+    seeded = MixedLinearRegressor(FORMULA, solver="exact").fit(ratings)
+    assert seeded.solver_ == exact.solver_ == "crossed"
+    assert seeded.loglik_se_ == 0.0
+    assert seeded.deviance_ == pytest.approx(exact.deviance_, abs=SAME)
 
 
 def test_auto_estimates_where_an_exact_fit_would_take_long(ratings, monkeypatch):

@@ -40,7 +40,11 @@ class Posterior:
         self.factored, self.Lambdas = point.factored, point.Lambdas
         self.beta, self.RX, self.f = point.beta, point.RX, point.scores
         self.F = [block[:, :-1] for block in self.factored.F]
-        self.blocks = self.factored.P
+
+    @property
+    def blocks(self):
+        """Diagonal blocks of ``P = Z'V^-1 Z`` per level of every factor."""
+        return self.factored.P
 
     def loadings(self, rows):
         """``w = D z`` of every factor, zero for unseen groups, and clipped codes."""
@@ -104,6 +108,8 @@ class Posterior:
             ``z'D z - w'P w``, w zero for unseen groups.
         """
         total = np.zeros(len(rows))
+        if self.factored.solves_rows:
+            return self.sigma2 * self.solved(rows)
         for (w, own, codes), P in zip(
             self.alone.loadings(rows), self.blocks, strict=True
         ):
@@ -112,6 +118,26 @@ class Posterior:
         if len(rows.z) > 1:
             total -= 2.0 * self.between_factors(rows)
         return self.sigma2 * np.maximum(total, 0.0)
+
+    def solved(self, rows):
+        """``z'D z - w'P w`` found row by row where P is an estimate, of shape (n,)."""
+        z = [
+            own * (codes >= 0)[:, None]
+            for own, codes in zip(rows.z, rows.codes, strict=True)
+        ]
+        total = sum(
+            ((own - seen) @ Lambda) ** 2 @ np.ones(len(Lambda))
+            for own, seen, Lambda in zip(rows.z, z, self.Lambdas, strict=True)
+        )
+        codes = [np.maximum(own, 0) for own in rows.codes]
+        keys = np.column_stack([*codes, *z])
+        _, first, place = np.unique(
+            keys, axis=0, return_index=True, return_inverse=True
+        )
+        found = self.factored.row_variances(
+            [own[first] for own in z], [own[first] for own in codes]
+        )
+        return total + found[place.ravel()]
 
     def between_factors(self, rows):
         """Sum of ``w_g'P_gh w_h`` over pairs of factors, of shape (n,).
@@ -163,7 +189,10 @@ class PosteriorStack:
         self.Psi = [
             L @ L.transpose(0, 2, 1) for L in map(np.asarray, by_factor("Lambdas"))
         ]
-        self.F, self.f, self.P = map(by_factor, ("F", "f", "blocks"))
+        self.F, self.f = map(by_factor, ("F", "f"))
+        self.solves_rows = posteriors[0].factored.solves_rows
+        if not self.solves_rows:
+            self.P = by_factor("blocks")
         self.beta = stack([p.beta for p in posteriors])
         self.sigma2 = np.array([p.sigma2 for p in posteriors])
         identity = np.eye(self.beta.shape[1])
@@ -197,20 +226,26 @@ class PosteriorStack:
         for start in range(0, len(rows), step):
             chunk = slice(start, start + step)
             total[:, chunk] = self.within_factors(rows[chunk])
-        if len(rows.z) > 1:
-            for own, posterior in zip(total, self.posteriors, strict=True):
+        for own, posterior in zip(total, self.posteriors, strict=True):
+            if self.solves_rows:
+                own += posterior.solved(rows)
+            elif len(rows.z) > 1:
                 own -= 2.0 * posterior.between_factors(rows)
         return self.sigma2[:, None] * np.maximum(total, 0.0)
 
     def within_factors(self, rows):
-        """All terms but ``w_g'P_gh w_h`` of levels of two factors, of shape (s, n)."""
+        """All terms but ``w_g'P_gh w_h`` of levels of two factors, of shape (s, n).
+
+        Where rows are solved for, only that of the fixed part.
+        """
         total, u = 0.0, rows.X
-        for (w, own, codes), P, F in zip(
-            self.loadings(rows), self.P, self.F, strict=True
+        for j, ((w, own, codes), F) in enumerate(
+            zip(self.loadings(rows), self.F, strict=True)
         ):
-            Pw = np.einsum("sabn,snb->sna", P[..., codes], w)
-            total = total + own - (w * Pw).sum(axis=2)
             u = u - np.einsum("sna,sapn->snp", w, F[..., codes])
+            if not self.solves_rows:
+                Pw = np.einsum("sabn,snb->sna", self.P[j][..., codes], w)
+                total = total + own - (w * Pw).sum(axis=2)
         return total + ((u @ self.whiten) ** 2).sum(axis=2)
 
 

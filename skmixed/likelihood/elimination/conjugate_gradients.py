@@ -19,13 +19,15 @@ class Solution:
 
     Parameters
     ----------
-    X : ndarray of shape (n, c)
+    X, residual : ndarray of shape (n, c)
+        And ``B - A X``.
     alphas, betas : ndarray of shape (steps, c)
         Lengths of the steps, and shares of the old directions; zero once a column is
         done.
     """
 
     X: np.ndarray
+    residual: np.ndarray
     alphas: np.ndarray
     betas: np.ndarray
 
@@ -110,7 +112,7 @@ def conjugate_gradients(times, right, tol, first=None):
         H *= beta.astype(right.dtype)
         H += R
     shape = len(alphas), right.shape[1]
-    return Solution(X, np.reshape(alphas, shape), np.reshape(betas, shape))
+    return Solution(X, R, np.reshape(alphas, shape), np.reshape(betas, shape))
 
 
 def inner(A, B):

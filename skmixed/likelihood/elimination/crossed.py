@@ -102,7 +102,7 @@ class CrossedElimination(SettledRegime):
         """Take the random effects' cross-products."""
         self.leading, rest = leading_factor([f.size for f in A.factors])
         self.rest = Stack.of(A.factors, rest)
-        self.m2 = self.rest.size
+        self.m2 = self.n_dense = self.rest.size
         self.A11 = A.ZtZ[self.leading]
         self.A12, self.A22 = self.products(A)
         self.scatter = LevelScatter(self.A12, len(self.A11))

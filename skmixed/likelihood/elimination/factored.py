@@ -26,6 +26,7 @@ class Regime(ABC):
     """
 
     exact, estimates = True, False
+    n_dense = 0
 
     @classmethod  # noqa: B027, most regimes need little memory
     def refuse_too_large(cls, sizes):
@@ -120,6 +121,9 @@ class Factorisation(ABC):
     """
 
     S: Any
+
+    # Whether a row's variance is solved for, because blocks of P are estimates.
+    solves_rows = False
 
     def __init__(self, Lambdas):
         self.Lambdas = Lambdas
@@ -283,7 +287,7 @@ class Workspace:
         return self.matrix
 
 
-def check_work(n_columns, n_effects):
+def check_work(n_columns, n_effects, what="levels"):
     """Refuse covariances between levels that would take too long.
 
     Parameters
@@ -292,6 +296,8 @@ def check_work(n_columns, n_effects):
         Columns of Z'V^-1 Z that are needed.
     n_effects : int
         Length of each.
+    what : str, default="levels"
+        What they are of.
 
     Raises
     ------
@@ -300,7 +306,7 @@ def check_work(n_columns, n_effects):
     if n_columns * n_effects > MOST_WORK:
         raise ValueError(
             "The standard errors of these rows need the covariances of "
-            f"{n_columns} levels with {n_effects} random effects of the factors that "
+            f"{n_columns} {what} with {n_effects} random effects of the factors that "
             "they occur with in new combinations. Predict fewer rows at a time, or "
             "name one grouping factor in random_effects: the others then count as new "
             "groups, with their full variance."

@@ -61,6 +61,8 @@ class Elimination(Protocol):
     exact : bool
         Whether ``kronecker_sums`` gives all that the exact Hessian needs; otherwise the
         curvature is the average information.
+    n_dense : int
+        Of the largest dense matrix that it factors.
     plain : Elimination
         The one that takes steps, where this one is ``curved``.
     """
@@ -68,6 +70,7 @@ class Elimination(Protocol):
     name: str
     estimates: bool
     exact: bool
+    n_dense: int
     plain: "Elimination"
 
     def curved(self, Lambdas):

@@ -91,6 +91,7 @@ class SparseElimination(SettledRegime):
         self.stack = Stack.of(A.factors, order)
         self.take_products(A)
         self.plan = Plan(self.K, self.first_waves(A))
+        self.n_dense = len(self.plan.core)
         self.maps = [
             self.plan.find(rows, columns).astype(self.plan.index)
             for _, _, rows, columns, _ in self.blocks()

@@ -23,9 +23,9 @@ DEFLATED, FEW_LEVELS = 8, 64
 REFERENCE, SUBSPACE_STEPS = 0.1, 3
 # Relative residuals of solves for [X y], in double precision, and for directions, in
 # single precision: what probes leave to chance is larger than both.
-SOLVE_TOL, PROBE_TOL = 1e-6, 1e-4
+SOLVE_TOL, PROBE_TOL = 1e-8, 1e-4
 # Designs with fewer numbers in all directions are worked on in double precision.
-SMALL, SMALL_TOL = 100_000, 1e-11
+SMALL, SMALL_TOL = 10_000, 1e-11
 # Conjugate gradient steps that a design takes: a guess before it is seen.
 STEPS = 12
 # Multiplications, as products of matrices do them, of an entry of a sparse matrix times
@@ -170,15 +170,16 @@ class StochasticElimination(Regime):
         return StochasticFactored(self, Lambdas)
 
     def spread(self, blocks):
-        """Z'WZ times arrays (G_a k_a, c), lists by place in the order."""
-        found = []
+        """Z'WZ times arrays (G_a k_a, c), lists by place, in their precision."""
+        single = blocks[0].dtype == np.float32
+        found, cross = [], self.cross32 if single else self.cross
         for a, own in enumerate(blocks):
-            ZtZ = self.ZtZ[self.order[a]]
+            ZtZ = self.ZtZ[self.order[a]].astype(own.dtype, copy=False)
             k, _, G = ZtZ.shape
             total = levels_major(multiply(ZtZ, groups_last(own, (k, own.shape[1], G))))
             for b, other in enumerate(blocks):
                 if b != a:
-                    total = total + self.cross[a, b] @ other
+                    total = total + cross[a, b] @ other
             found.append(total)
         return found
 

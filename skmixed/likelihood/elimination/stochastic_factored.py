@@ -5,8 +5,15 @@ from functools import cached_property
 import numpy as np
 
 from skmixed.likelihood.elimination.bending import bent, have_inverses, straight
-from skmixed.likelihood.elimination.conjugate_gradients import conjugate_gradients
-from skmixed.likelihood.elimination.factored import Factorisation
+from skmixed.likelihood.elimination.conjugate_gradients import (
+    conjugate_gradients,
+    inner,
+)
+from skmixed.likelihood.elimination.factored import (
+    CHUNK_DIRECTIONS,
+    Factorisation,
+    check_work,
+)
 from skmixed.likelihood.elimination.probed import Probed
 from skmixed.likelihood.linalg.grouped import (
     levels_major,
@@ -16,6 +23,9 @@ from skmixed.likelihood.linalg.grouped import (
     shared_right,
 )
 from skmixed.likelihood.linalg.kronecker import directional_sums
+
+# Relative residual of solves whose error enters by its square.
+ROW_TOL = 1e-4
 
 
 class StochasticFactored(Factorisation):
@@ -32,6 +42,8 @@ class StochasticFactored(Factorisation):
         What each probe says of log|V|, but for a constant.
     """
 
+    solves_rows = True
+
     def __init__(self, elimination, Lambdas):
         super().__init__(Lambdas)
         e = self.elimination = elimination
@@ -41,23 +53,24 @@ class StochasticFactored(Factorisation):
         self.probed = Probed(narrow, e.directions, e.n_exact, e.probe_tol)
         self.logdet_V = sum(logdet for _, logdet in roots) + self.probed.logdet
         self.samples = self.probed.samples
-        self.x, explained = self.solve(e.C)
+        self.x, explained = self.solve(e.C, self.coupling, e.solve_tol)
         self.S = e.gram - (explained + explained.T) / 2
 
-    def solve(self, C):
+    def solve(self, C, coupling, tol):
         """``x = M^-1 N C`` and ``C'N'x``, C and x lists by place in the order."""
-        coupling = self.coupling
         first, *others = coupling.down(
             [coupling.scaled(a, rows) for a, rows in enumerate(C)]
         )
         rest = np.concatenate(others)
-        y = conjugate_gradients(coupling.times, rest, self.elimination.solve_tol).X
-        explained = first.T @ first + rest.T @ y
+        solution = conjugate_gradients(coupling.times, rest, tol)
+        y = solution.X
+        # the error of a solution enters by its square, in every pair of columns
+        explained = first.T @ first + (rest + solution.residual).T @ y
         return coupling.up([first, *coupling.cut(y)[1:]]), explained
 
-    def less_fitted(self, C, x):
+    def less_fitted(self, C, x, coupling):
         """``Z'V^-1 c`` by factor, given Z'Wc and x of it."""
-        e, scaled = self.elimination, self.coupling.scaled
+        e, scaled = self.elimination, coupling.scaled
         b = [scaled(a, rows, transpose=True) for a, rows in enumerate(x)]
         fitted = e.spread(b)
         return e.by_factor([own - less for own, less in zip(C, fitted, strict=True)])
@@ -65,7 +78,7 @@ class StochasticFactored(Factorisation):
     @cached_property
     def F(self):
         """Z'V^-1[X y]."""
-        return self.less_fitted(self.elimination.C, self.x)
+        return self.less_fitted(self.elimination.C, self.x, self.coupling)
 
     def times(self, directions):
         """Z'WZ times some directions."""
@@ -75,7 +88,16 @@ class StochasticFactored(Factorisation):
     def reduce(self, columns):
         """Z'V^-1 c of columns c that are given as Z'Wc."""
         C = [levels_major(columns[j]) for j in self.elimination.order]
-        return self.less_fitted(C, self.solve(C)[0])
+        x, _ = self.solve(C, self.coupling, self.elimination.solve_tol)
+        return self.less_fitted(C, x, self.coupling)
+
+    def apply_roughly(self, directions):
+        """Z'V^-1 Z times some directions, in the precision of the probes."""
+        e = self.elimination
+        C = e.spread([levels_major(directions[j]).astype(e.dtype) for j in e.order])
+        narrow = e.narrow(self.coupling)
+        x, _ = self.solve(C, narrow, e.probe_tol)
+        return self.less_fitted(C, x, narrow)
 
     def own_blocks(self, a):
         """``Z_g'V_g^-1 Z_g`` with the level's own effects alone, and T; by place.
@@ -135,7 +157,38 @@ class StochasticFactored(Factorisation):
             found.append(Psi[:, :, None] - shared_left(Psi, shared_right(P, Psi)))
         return found
 
+    def row_variances(self, z, codes):
+        """``v'M^-1 v`` with v = Lambda'z on the levels of rows, of shape (n,).
+
+        Relative variances of the rows' random parts given the data and beta: the error
+        of a solve enters them by its square.
+
+        Parameters
+        ----------
+        z : list of ndarray of shape (n, k_j)
+        codes : list of ndarray of int of shape (n,)
+        """
+        e, n = self.elimination, len(codes[0])
+        check_work(n, sum(factor.size for factor in e.factors), "rows")
+        narrow, found = e.narrow(self.coupling), np.empty(n)
+        for start in range(0, n, CHUNK_DIRECTIONS):
+            part = slice(start, start + CHUNK_DIRECTIONS)
+            v = []
+            for a, j in enumerate(e.order):
+                k, _, G = self.coupling.N[a].shape
+                rows = np.zeros((G, k, len(z[j][part])), dtype=e.dtype)
+                own = np.einsum(
+                    "ikn,nk->ni", self.coupling.N[a][..., codes[j][part]], z[j][part]
+                )
+                rows[codes[j][part], :, np.arange(len(own))] = own
+                v.append(rows.reshape(G * k, -1))
+            first, *others = narrow.down(v)
+            rest = np.concatenate(others)
+            y = conjugate_gradients(narrow.times, rest, ROW_TOL).X
+            found[part] = inner(first, first) + inner(rest, y)
+        return found
+
     def kronecker_sums(self, f, whitened):
         """Sums of P (x) ff' over pairs of levels."""
-        (Pff,) = directional_sums(self.apply, [block[:, None] for block in f])
+        (Pff,) = directional_sums(self.apply_roughly, [block[:, None] for block in f])
         return None, Pff, None

@@ -6,9 +6,6 @@ import numpy as np
 SPREAD = 1.3
 # Differences of an estimated deviance below this say less than its gradient does.
 ROUGHNESS = 1e-3
-# Probes are enough where they leave this share of the data's own uncertainty to chance,
-# or where they are so many.
-ENOUGH, MOST_PROBES = 0.01, 512
 
 
 def logdet_error(factored):
@@ -71,23 +68,3 @@ def theta_errors(deviance, theta):
     inverse = np.linalg.pinv(hessian, hermitian=True)
     spread = np.cov(slopes.T, ddof=1).reshape(hessian.shape) if n > 1 else 0 * hessian
     return SPREAD**2 * inverse @ (spread / n) @ inverse, 2.0 * inverse
-
-
-def too_few_probes(deviance, theta):
-    """Whether probes leave much to chance beside what the data do.
-
-    Parameters
-    ----------
-    deviance : ProfiledDeviance
-    theta : ndarray of shape (m,)
-        Its optimum.
-
-    Returns
-    -------
-    bool
-    """
-    probes = deviance.A.probes
-    if probes is None or probes.count >= MOST_PROBES or not len(theta):
-        return False
-    errors, own = map(np.diag, theta_errors(deviance, theta))
-    return bool(np.any(errors > ENOUGH**2 * np.abs(own)))

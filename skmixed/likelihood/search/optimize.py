@@ -46,6 +46,9 @@ class Optimum:
     converged : bool
     flat : bool
         Whether a combination of parameters leaves the deviance as it is.
+    errors : ndarray of shape (m, m) or None
+        Covariance of theta over probes, where those of an estimated deviance were
+        asked.
     """
 
     theta: np.ndarray
@@ -54,6 +57,7 @@ class Optimum:
     n_iter: int
     converged: bool
     flat: bool = False
+    errors: np.ndarray | None = None
 
 
 class NewtonStep:

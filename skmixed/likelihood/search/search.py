@@ -8,6 +8,7 @@ from skmixed.likelihood.covariance.roots import lower_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.dense import DENSE_EFFECTS
 from skmixed.likelihood.elimination.regime import choose_elimination
+from skmixed.likelihood.linalg.probes import Probes
 from skmixed.likelihood.products.precondition import change_basis, scale_free
 from skmixed.likelihood.search.boundary import (
     leave_boundary,
@@ -33,6 +34,12 @@ from skmixed.likelihood.search.start import starting_theta
 FURTHER_VARIANCES = (0.25, 0.05, 1.0, 4.0, 25.0, 400.0, 1e4, 1e6)
 # Starts with correlations, the lowest of many, that a search goes on from.
 MOST_PROMISING = 12
+# An exact search that factors matrices of so many columns starts where an estimated one
+# ends.
+SEEDED_FROM = 3000
+# Half the decrement of an estimated deviance that is worth no further step: it leaves
+# theta off by less than probes do, and its gradient has single precision's rounding.
+ESTIMATED_TOL = 1e-5
 # Optima of a flat deviance that differ by less are the same.
 SAME = 1e-7
 
@@ -65,9 +72,12 @@ def search(A, reml, regime=None, start=None, **options):
     where effects covary, the best optimum is refined in the basis of its eigenvectors,
     where Lambda is diagonal and the valley straight. Where the deviance is flat, the
     data do not tell the parameters apart; of its optima the one is taken that Newton's
-    steps reach from unit variances, lme4's start.
+    steps reach from unit variances, lme4's start. An estimated deviance is of so many
+    groups that it is searched from one start.
     """
     deviance = deviance_of(scale_free(A), reml, regime)
+    if deviance.elimination.estimates:
+        options["tol"] = max(options["tol"], ESTIMATED_TOL)
     if not deviance.n_theta:
         return deviance, minimise(deviance, np.zeros(0), **options)
     optimum = best_of_basins(deviance, start, options)
@@ -78,7 +88,8 @@ def search(A, reml, regime=None, start=None, **options):
     kept = structured(deviance)
     if not (optimum.flat or thin or kept):
         return deviance, replace(optimum, n_iter=deviance.n_evaluations)
-    optimum = best_of_starts(deviance, optimum, kept or bool(thin), options)
+    if not deviance.elimination.estimates:
+        optimum = best_of_starts(deviance, optimum, kept or bool(thin), options)
     spent = 0
     if covary(deviance):
         A, theta = eigenbasis(deviance, optimum.theta)
@@ -108,6 +119,8 @@ def best_of_basins(deviance, start, options):
     start = starting_theta(deviance.A) if start is None else start
     if deviance.elimination.estimates:
         return minimise(deviance, start, **options)
+    if deviance.elimination.n_dense >= SEEDED_FROM:
+        start = estimated_theta(deviance, start)
     if deviance.n_theta == 1 and can_scan(deviance, len(PROFILE)):
         return best_of_valleys(deviance, start, options)
     scanned, afar = look_afar(deviance)
@@ -118,6 +131,24 @@ def best_of_basins(deviance, start, options):
         if value < optimum.value - SAME:
             optimum = better(optimum, descend(deviance, theta, options))
     return optimum
+
+
+def estimated_theta(deviance, start):
+    """Optimum of the same deviance as probes estimate it, which takes less long.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+        Of factors that cross.
+    start : ndarray of shape (m,)
+
+    Returns
+    -------
+    ndarray of shape (m,)
+    """
+    A = replace(deviance.A, probes=Probes())
+    estimated = deviance_of(A, deviance.reml, None)
+    return minimise(estimated, start, tol=ESTIMATED_TOL).theta
 
 
 def best_of_valleys(deviance, start, options):
