@@ -121,6 +121,10 @@ def read_table(path):
         raise ImportError(
             f"Reading {ending} needs {needed}: pip install {needed}."
         ) from error
+    except Exception as error:  # of readers, which raise anything
+        raise ValueError(
+            f"{path} cannot be read as {ending}: {str(error).strip() or 'it is broken'}"
+        ) from error
 
 
 def column_of(table, name):

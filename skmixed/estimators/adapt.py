@@ -7,6 +7,7 @@ import numpy as np
 
 from skmixed.estimators.input import read_features, require_response_in
 from skmixed.estimators.rows import Rows
+from skmixed.formula.table.arrays import check_magnitudes
 from skmixed.formula.table.frame import FrameColumns
 from skmixed.inference.fixed.reference_grid import estimable
 from skmixed.inference.opened.adapted import adapt
@@ -98,4 +99,5 @@ def read_new(model, frame, y, sample_weight):
         raise ValueError("None of the rows of X is complete and of positive weight.")
     if not np.isfinite(design.y).all():
         raise ValueError("adapt needs a response that is finite.")
+    check_magnitudes(design, model.spec_.coef_names)
     return dataclasses.replace(rows, design=design)

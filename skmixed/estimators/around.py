@@ -13,8 +13,15 @@ from sklearn.model_selection import GroupKFold, KFold, check_cv
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skmixed.estimators.input import REQUIRES_Y, array_names, read_response, read_table
+from skmixed.estimators.input import (
+    REQUIRES_Y,
+    array_names,
+    read_response,
+    read_table,
+    refuse_empty,
+)
 from skmixed.estimators.linear import MixedLinearRegressor
+from skmixed.formula.table.columns import check_columns
 from skmixed.formula.text.parse import parse_formula
 from skmixed.warnings import RankDeficiencyWarning
 
@@ -157,6 +164,7 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         text = self.formula or "~ 1"
         formula = parse_formula(text, columns=list(frame.columns))
         y = self._response(frame, y, formula)
+        check_columns(frame, formula.predictor_columns)
         if formula.response is not None:
             frame = frame.drop(columns=formula.response_columns, errors="ignore")
         text = text.partition("~")[2]
@@ -186,6 +194,7 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if frame is None:
             X = validate_data(self, X, reset=reset)
             return pd.DataFrame(X, columns=array_names(X.shape[1]))
+        refuse_empty(frame)
         if reset:
             validate_data(self, frame, skip_check_array=True, reset=True)
         if not all(isinstance(column, str) for column in frame.columns):
@@ -275,6 +284,7 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _with_predicted(self, X):
         check_is_fitted(self)
         frame = self._read(X, reset=False)
+        check_columns(frame, self.features_)
         features = frame[self.features_]
         by_fold = [model.predict(features) for model in self.estimators_]
         return frame.assign(**{PREDICTED: np.mean(by_fold, axis=0)})

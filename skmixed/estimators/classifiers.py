@@ -16,6 +16,11 @@ from skmixed.likelihood.families.names import family_of
 # Probabilities are held off 0 and 1 by this before they are put on a scale without end.
 SMALLEST = 1e-300
 
+# Grades at the most: their thresholds are parameters, with dense second derivatives.
+MOST_GRADES = 50
+# Standard deviations that a column's mean may lie from zero, where no intercept is.
+FARTHEST = 1e5
+
 
 @documented
 class MixedLogisticClassifier(GeneralizedClassifier):
@@ -175,6 +180,27 @@ class MixedOrdinalClassifier(GeneralizedClassifier):
         # classes without an order are beyond what one predictor can tell apart
         tags.classifier_tags.poor_score = True
         return tags
+
+    def _check_classes(self, classes):
+        super()._check_classes(classes)
+        if len(classes) > MOST_GRADES:
+            raise ValueError(
+                f"The response has {len(classes)} grades, and every border between "
+                f"two is a parameter; {MOST_GRADES} are the most. Merge grades, as by "
+                "pd.cut, or take them for numbers with MixedLinearRegressor."
+            )
+
+    def _learn_design(self, X, y, sample_weight):
+        design = super()._learn_design(X, y, sample_weight)
+        spread = FARTHEST * design.X.std(axis=0)
+        far = (np.abs(design.X.mean(axis=0)) > spread) & (spread > 0)
+        if far.any():
+            name = self.spec_.coef_names[int(far.argmax())]
+            raise ValueError(
+                f"`{name}` is so far from zero, next to what it varies by, that the "
+                f"thresholds lose their digits. Write center({name}) in its place."
+            )
+        return design
 
     def _make_family(self, y):
         return family_of("ordinal", self.link, int(y.max()) + 1)

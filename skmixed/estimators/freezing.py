@@ -9,6 +9,7 @@ import pandas as pd
 from skmixed.estimators.base import refuse_infinite
 from skmixed.estimators.input import check_response_rules
 from skmixed.estimators.reading import FrozenDesign, needed_columns
+from skmixed.formula.table.arrays import check_magnitudes
 from skmixed.formula.table.coding import CodedValues, read_values
 from skmixed.formula.table.columns import (
     ColumnTable,
@@ -62,6 +63,7 @@ def freeze_design(formula, source, weights, na_action, y=None):
     spec, design = DesignSpec.learn(formula, columns, known=(levels, state))
     y = spec.read_response(columns) if y is None else y[: len(complete)][complete]
     refuse_infinite(y)
+    check_magnitudes(replace(design, y=y), spec.coef_names)
     held = None if column is None else np.asarray(columns[column], dtype=float)
     basis = basis_of(replace(design, y=y, weights=held))
     orders = {

@@ -69,7 +69,7 @@ class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
         X, y, classes, sorted_text = grade_labels(
             self.formula, X, y, ordered=self._ordered
         )
-        if classes is not None:
+        if classes is not None and len(classes):  # else all are missing
             self._check_classes(classes)
         if sorted_text:
             warn(

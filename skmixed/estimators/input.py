@@ -13,6 +13,7 @@ from sklearn.utils.validation import (
 
 from skmixed.formula.text.parse import parse_formula
 from skmixed.sources.frames import read_table
+from skmixed.sources.types import source_of
 from skmixed.warnings import warn
 
 REQUIRES_Y = (
@@ -43,15 +44,30 @@ def read_features(estimator, X, *, reset):
         estimator.n_features_in_ = frame.shape[1]
     elif reset or estimator.formula is None:
         validate_data(estimator, frame, skip_check_array=True, reset=reset)
+    refuse_empty(frame)
+    if not named:
+        check_numbered(estimator.formula, frame.columns)
+        frame = frame.set_axis(array_names(frame.shape[1]), axis=1)
+    return frame
+
+
+def refuse_source(estimator, X):
+    """Raise for rows that do not lie in memory, where they are needed there."""
+    if not hasattr(X, "__array__") and source_of(X) is not None:
+        raise TypeError(
+            f"X is a {type(X).__name__}: a source of rows, which MixedLinearRegressor "
+            f"reads by chunks. {type(estimator).__name__} needs the rows in memory; "
+            "pass a data frame."
+        )
+
+
+def refuse_empty(frame):
+    """Raise for a table without rows, in scikit-learn's words."""
     if len(frame) == 0:
         raise ValueError(
             f"Found array with 0 sample(s) (shape={frame.shape}) while a minimum of 1 "
             "is required."
         )
-    if not named:
-        check_numbered(estimator.formula, frame.columns)
-        frame = frame.set_axis(array_names(frame.shape[1]), axis=1)
-    return frame
 
 
 def check_numbered(formula, columns):
@@ -76,6 +92,7 @@ def check_numbered(formula, columns):
 
 def _read_array(estimator, X, reset):
     """Read an array; after a fit on a frame by position, as scikit-learn does."""
+    refuse_source(estimator, X)
     names = getattr(estimator, "feature_names_in_", None)
     by_position = not reset and names is not None
     if by_position and estimator.formula is not None:

@@ -79,8 +79,9 @@ def find_classes(values, categories, ordered):
         known = known.astype(str)
     elif known.dtype == object:
         known = np.asarray(known.tolist())
-    kind = type_of_target(known, input_name="y", raise_unknown=True)
-    check_classification_targets(known)
+    with np.errstate(invalid="ignore"):  # infinite ones are refused
+        kind = type_of_target(known, input_name="y", raise_unknown=True)
+        check_classification_targets(known)
     if kind == "unknown":
         raise ValueError("Unknown label type: unknown.")
     classes = np.unique(known)

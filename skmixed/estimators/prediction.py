@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmixed.estimators.by_chunks import predict_by_chunks
 from skmixed.estimators.rows import Rows
 from skmixed.estimators.weights import read_weights
+from skmixed.formula.table.arrays import check_magnitudes
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.fixed.reference_grid import estimable
 from skmixed.inference.opened.residual_refit import refuse_other_products
@@ -119,7 +120,7 @@ class PredictionMixin:
             y_pred, std = self._predict_from_history(X, history)
             return (y_pred, std) if return_std else y_pred
         if isinstance(return_std, str) and return_std == "fixed":
-            rows = Rows.read(self, X, chosen)
+            rows = self._within_range(Rows.read(self, X, chosen))
             std = fixed_std(self.fitted_.result, rows.design.X)
             std[rows.missing | ~estimable(self.fitted_, rows.design.X)] = np.nan
             return self._predict_rows(rows, effects), std
@@ -129,7 +130,7 @@ class PredictionMixin:
             )
         if not return_std:
             return self._predict_rows(Rows.read(self, X, chosen), effects)
-        rows = Rows.read_all_effects(self, X, chosen)
+        rows = self._within_range(Rows.read_all_effects(self, X, chosen))
         known = ~rows.missing & estimable(self.fitted_, rows.design.X)
         std = np.full(len(known), np.nan)
         if self.result_.residual is not None and not self.result_.terms:
@@ -193,7 +194,7 @@ class PredictionMixin:
         """
         check_is_fitted(self)
         check_interval(confidence_level, kind)
-        rows = Rows.read(self, X)
+        rows = self._within_range(Rows.read(self, X))
         predicted = self._predict_rows(rows)
         known = ~rows.missing & estimable(self.fitted_, rows.design.X)
         half = np.full(len(predicted), np.nan)
@@ -320,6 +321,11 @@ class PredictionMixin:
                 f"the model's grouping factors, which are {known}."
             )
         return tuple(named)
+
+    def _within_range(self, rows):
+        """Rows whose squares are doubles; others are refused by their column."""
+        check_magnitudes(rows.design, self.spec_.coef_names)
+        return rows
 
     def _choose_modes(self, wanted, return_std):
         """Conditional modes with the effects that are not wanted at zero."""

@@ -90,9 +90,10 @@ def _warn_about_variances(result, widest):
     for group, effects, covariance in zip(
         result.groups, result.effects, result.covariances, strict=True
     ):
-        sd = np.sqrt(np.diag(covariance))
-        if "Intercept" in effects and sd[effects.index("Intercept")] > widest:
-            value = sd[effects.index("Intercept")]
+        if "Intercept" not in effects:
+            continue
+        value = smallest_spread(covariance, effects.index("Intercept"))
+        if value > widest:
             warn(
                 f"The intercepts of `{group}` have a standard deviation of {value:.3g} "
                 "on the scale of the linear predictor: within most groups all "
@@ -100,3 +101,26 @@ def _warn_about_variances(result, widest):
                 "15, or a coarser grouping.",
                 SeparationWarning,
             )
+
+
+def smallest_spread(covariance, intercept):
+    """Standard deviation of a predictor where it is least.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (k, k)
+        Of effects; far from a slope's own data they say nothing of separation.
+    intercept : int
+
+    Returns
+    -------
+    float
+        That of the intercept given the slopes.
+    """
+    others = np.delete(np.arange(len(covariance)), intercept)
+    own, slopes = covariance[intercept, others], covariance[np.ix_(others, others)]
+    size = np.sqrt(np.diag(slopes))
+    size[size == 0.0] = 1.0
+    weights = np.linalg.lstsq(slopes / np.outer(size, size), own / size, rcond=1e-8)[0]
+    left = covariance[intercept, intercept] - weights @ (own / size)
+    return float(np.sqrt(max(left, 0.0)))

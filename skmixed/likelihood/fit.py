@@ -145,7 +145,7 @@ def fit_residual(A, design, spec, *, reml=True, tol=1e-8, max_iter=100, verbose=
     spec = spec.residual
     options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
     with blas_threads(A.n_fixed + 1):
-        check_not_exact(A)
+        check_not_exact(A, covary=True)
         if is_grid(A, design, spec):
             deviance, start = pattern_deviance(A, design, spec, reml)
             optimum = search_patterns(deviance, start, **options)

@@ -133,7 +133,7 @@ def fit_generalized(
     ValueError
         If quadrature is asked of more than one factor, or of too many nodes; or a
         grouping factor has fewer than two levels, or levels of one row each in a family
-        with a dispersion of its own.
+        with a dispersion of its own; or second derivatives are no doubles.
     """
     check_levels(design, family)
     regime = None if solver in ("auto", "exact") else solver
@@ -142,10 +142,29 @@ def fit_generalized(
         sweeps = RowSweeps(some, family)
         return open_deviance(sweeps, n_quadrature, regime, coarse)
 
-    deviance, x = opened(design, estimate_coarsely(design, opened))
     options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
-    optimum = search_generalized(deviance, x, **options)
-    return assemble(deviance, optimum, design, n_quadrature)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            deviance, x = opened(design, estimate_coarsely(design, opened))
+            optimum = search_generalized(deviance, x, **options)
+            return assemble(deviance, optimum, design, n_quadrature)
+    except np.linalg.LinAlgError:
+        raise ValueError(unbounded_reason(design)) from None
+
+
+def unbounded_reason(design):
+    """Say why second derivatives of the likelihood may have left the doubles."""
+    sizes = [f"responses up to {np.abs(design.y).max():.3g}"]
+    if design.offset is not None:
+        sizes.append(f"offsets up to {np.abs(design.offset).max():.3g}")
+    if design.weights is not None:
+        weights = design.weights
+        sizes.append(f"weights from {weights.min():.3g} to {weights.max():.3g}")
+    return (
+        "The likelihood's second derivatives leave the range of doubles, with "
+        f"{', '.join(sizes)}. Offsets are on the scale of the linear predictor, such "
+        "as log(time); look for outliers, and change units where numbers are extreme."
+    )
 
 
 def open_deviance(sweeps, n_quadrature, regime=None, coarse=None):

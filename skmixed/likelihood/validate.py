@@ -202,22 +202,25 @@ def rank(gram, columns):
     return int(lapack.dpstrf(some, tol=DEPENDENT)[2])
 
 
-def check_not_exact(A):
+def check_not_exact(A, covary=False):
     """Refuse a response that the fixed effects reproduce without a residual.
 
     Parameters
     ----------
     A : CrossProducts
-        Without random effects there is nothing to refuse.
+        Without random effects there is nothing to refuse, unless residuals covary.
+    covary : bool, default=False
+        Whether residuals do.
 
     Raises
     ------
     ValueError
     """
-    if A.factors and is_exact(A):
+    if (A.factors or covary) and is_exact(A):
+        what = "correlations" if covary else "the random effects"
         raise ValueError(
             "The fixed effects reproduce the response exactly, so there is no residual "
-            "variance to compare the random effects with. Is the response constant, or "
+            f"variance to compare {what} with. Is the response constant, or "
             "computed from the predictors?"
         )
 

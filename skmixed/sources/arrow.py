@@ -142,6 +142,11 @@ def parquet(path):
     files = sorted(glob.glob(text)) if glob.has_magic(text) else text
     if not files:
         raise FileNotFoundError(f"No file matches {text!r}.")
+    if text.lower().endswith((".csv", ".tsv", ".txt", ".xlsx", ".sav", ".dta")):
+        raise ValueError(
+            f"{text!r} is no file of Parquet; read it first, as by pd.read_csv, and "
+            "pass the data frame."
+        )
     return DatasetSource(ds.dataset(files, format="parquet"))
 
 

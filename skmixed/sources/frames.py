@@ -42,6 +42,8 @@ def read_table(X):
         raise ValueError(
             "Expected 2D data, got a series; pass a data frame: X.to_frame()."
         )
+    if isinstance(X, (list, tuple)) and any(isinstance(x, pd.DataFrame) for x in X):
+        raise TypeError("X is a list of data frames; pass one frame: pd.concat(X).")
     frame = X if isinstance(X, pd.DataFrame) else read_foreign_table(X)
     if frame is not None and not frame.columns.is_unique:
         twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))

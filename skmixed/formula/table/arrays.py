@@ -215,7 +215,7 @@ def check_magnitudes(design, names):
     if all(ORDINARY[0] < square < ORDINARY[1] for square in squares):
         return
     power = {f"`{name}`": power_of(column) for name, column in columns.items()}
-    y = power_of(design.y)
+    y = 0.0 if design.y is None else power_of(design.y)
     heavy = 0.0 if design.weights is None else power_of(design.weights) / 2.0
     refuse_beyond(y, "the response")
     refuse_beyond(heavy, "the root of sample_weight")

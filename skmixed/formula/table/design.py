@@ -16,6 +16,7 @@ from skmixed.formula.table.columns import ColumnTable, check_columns
 from skmixed.formula.table.frame import FrameColumns
 from skmixed.formula.table.groups import GroupIndex
 from skmixed.formula.table.materializer import FormulaParts, make_plans, materialize
+from skmixed.formula.table.plan import refuse_one_name
 from skmixed.formula.table.reference import typical_values
 from skmixed.formula.text.operators import factor_columns, write_term
 from skmixed.formula.text.parse import parse_formula
@@ -129,6 +130,7 @@ class DesignSpec:
     def keep_names(self, formula, evaluated):
         """Keep the columns' names and the constant vectors."""
         self.coef_names = evaluated["fixed"].plan.names
+        refuse_one_name(self.coef_names)
         if self.without_constant:
             self.coef_names = self.coef_names[1:]
         else:
@@ -140,6 +142,7 @@ class DesignSpec:
             part = evaluated.get(part_name(place))
             if part is not None:
                 effects, constant = part.plan.names, find_constant(part)
+            refuse_one_name(effects)
             self.effects.append((names[place], effects))
             self.random_constants.append(constant)
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["EvaluatedPart", "Level", "Number", "Plan", "evaluate"]
+from skmixed.formula.text.errors import FormulaError
+
+__all__ = ["EvaluatedPart", "Level", "Number", "Plan", "evaluate", "refuse_one_name"]
 
 
 @dataclass(frozen=True)
@@ -167,3 +169,14 @@ def multiply(factors, out):
     np.multiply(factors[0], factors[1], out=out, dtype=float)
     for factor in factors[2:]:
         np.multiply(out, factor, out=out, dtype=float)
+
+
+def refuse_one_name(names):
+    """Raise where two columns of a model have one name."""
+    if len(set(names)) == len(names):
+        return
+    twice = next(name for name in names if names.count(name) > 1)
+    raise FormulaError(
+        f"Two columns of the model are called {twice!r}: a term, and a column of X of "
+        "that name. Rename the column."
+    )

@@ -11,6 +11,9 @@ from skmixed.formula.text.residual import ResidualTerm
 
 __all__ = ["ResidualRows", "ResidualSpec"]
 
+# Times beyond this, and infinite ones, have no distances in doubles.
+LARGEST_TIME = 1e100
+
 
 @dataclass(frozen=True, eq=False)
 class ResidualRows:
@@ -85,6 +88,8 @@ class ResidualSpec:
                 raise FormulaError(
                     f"X has no column {name!r}, which residual=`{term}` needs."
                 )
+        if term.time is not None:
+            check_times(columns[term.time], term.time)
         if term.time is None:
             largest = int(columns[term.subject].value_counts().max())
             by_lag = most is not None and largest > most
@@ -202,6 +207,19 @@ def or_nugget(term):
     if term.name not in ("car1", "gau"):
         return ""
     return " With nugget=True rows may share times."
+
+
+def check_times(column, name):
+    """Raise for times that have no distances."""
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return
+    times = column.to_numpy(dtype=float, na_value=np.nan)
+    far = np.abs(times) > LARGEST_TIME
+    if far.any():
+        raise ValueError(
+            f"Times `{name}` of the residual covariance are not finite, or too large "
+            f"to be squared, in {int(far.sum())} rows, such as {times[far][0]:g}."
+        )
 
 
 def in_time(rows):

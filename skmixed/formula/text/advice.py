@@ -19,7 +19,8 @@ ADVICE = {
     "as.logical": "write a comparison, for example `I(x > 0)`",
     "as.numeric": NUMERIC,
     "as.ordered": "write `C(x, contr.poly)`",
-    "cbind": "write one response; proportions and counts are not supported",
+    "cbind": "successes and failures are the left side of MixedBinomialRegressor; "
+    "elsewhere write one response",
     "cut": f"{BEFOREHAND}: data['class'] = pd.cut(data['x'], bins)",
     "diff": ORDER,
     "hashed": BEFOREHAND,

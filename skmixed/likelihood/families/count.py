@@ -83,6 +83,13 @@ class NegativeBinomialLog(Count):
     name = "nbinom2"
     psi_names = ("log_theta",)
 
+    def check(self, y, w):
+        super().check(y, w)
+        if not y.any():
+            raise ValueError(
+                "All counts are 0: neither their mean nor their dispersion has a bound."
+            )
+
     def constant(self, y, w):
         return -float(np.sum(w * gammaln(y + 1.0)))
 
