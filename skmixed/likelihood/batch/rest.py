@@ -158,8 +158,8 @@ class Rest:
         M22 = 2.0 * scaled.swapaxes(1, 2) @ scaled - P22
         r, k, G, N = leader.B.shape
         P12 = (leader.B.reshape(r, k * G, N) @ E).reshape(r, k, G, N)
-        q1 = leader.scaled.swapaxes(2, 3).reshape(r, k * G, -1)
-        M12 = (2.0 * q1 @ scaled).reshape(r, k, G, N) - P12
+        # q'P12 of every two effects of the leading factor, (r, k, k, columns, N)
+        qP = leader.scaled[:, None] @ P12[:, :, None]
         lead, pairs = self.lead, {}
         pairs[lead, lead], trace = lead_with_lead(leader, T)
         traces, columns = {lead: trace}, {lead: column_sums(leader.Q)}
@@ -168,10 +168,9 @@ class Rest:
             columns[j] = column_sums(own)
             own = P22[:, span, span].reshape(r, k_j, G_j, k_j, G_j)
             traces[j] = np.einsum("ragbg->rab", own)
-            pairs[lead, j] = contracted(
-                P12[:, :, :, span].reshape(r, k, G, k_j, G_j),
-                M12[:, :, :, span].reshape(r, k, G, k_j, G_j),
-            )
+            within = P12[:, :, :, span].reshape(r, k, G, k_j, G_j)
+            pairs[lead, j] = -contracted(within, within)
+            pairs[lead, j] += 2.0 * summed(qP[..., span], scaled[:, :, span], k_j)
             for h, k_h, G_h, other in self.factors[at:]:
                 shape = (r, k_j, G_j, k_h, G_h)
                 pairs[j, h] = contracted(
@@ -218,6 +217,28 @@ def contracted(P, M):
     M = M.transpose(0, 1, 3, 2, 4).reshape(r, k * m, -1)
     flat = (P @ M.swapaxes(1, 2)).reshape(r, k, m, k, m)
     return flat.transpose(0, 1, 3, 2, 4).reshape(r, k * k, m * m)
+
+
+def summed(qP, q, k_j):
+    """``sum_y (q'P)[ac, by] q[d, y]`` over the columns q, by (a, c) and (b, d).
+
+    Parameters
+    ----------
+    qP : ndarray of shape (r, k, k, columns, k_j * G_j)
+    q : ndarray of shape (r, columns, k_j * G_j)
+    k_j : int
+
+    Returns
+    -------
+    ndarray of shape (r, k^2, k_j^2)
+    """
+    r, k, _, c, _ = qP.shape
+    if k_j == 1:
+        flat = qP.reshape(r, k * k, -1)
+        return flat @ np.ascontiguousarray(q).reshape(r, -1, 1)
+    left = qP.reshape(r, k * k, c, k_j, -1).swapaxes(2, 3).reshape(r, k * k * k_j, -1)
+    right = q.reshape(r, c, k_j, -1).swapaxes(1, 2).reshape(r, k_j, -1)
+    return (left @ right.swapaxes(1, 2)).reshape(r, k * k, k_j * k_j)
 
 
 def lead_with_lead(leader, T):
