@@ -1,5 +1,7 @@
 """Triangular roots of covariance matrices, singular ones too."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -59,7 +61,15 @@ def lower_root(root):
 
 def triangle_of(columns):
     """R of a QR decomposition, of shape (min(n, k), k) for columns of shape (n, k)."""
-    return np.triu(lapack.dgeqrf(columns)[0])[: columns.shape[1]]
+    n = columns.shape[1]
+    found = lapack.dgeqrf(columns)[0][:n]
+    return np.where(above(n)[: len(found)], found, 0.0)
+
+
+@lru_cache(maxsize=64)
+def above(n):
+    """Which entries of a square matrix are on or above its diagonal."""
+    return np.tri(n, dtype=bool).T
 
 
 def snapped_root(root, zero):

@@ -271,10 +271,10 @@ def best_bid(sizes, solver="exact"):
     ValueError
         If a likelihood cannot be estimated that is asked to be.
     """
-    found = ranked_bids(sizes, EXACT)[0]
+    found = next(ranked_bids(sizes, EXACT))
     if solver == "exact":
         return found
-    estimating = ranked_bids(sizes, [r for r in REGIMES if r.estimates])
+    estimating = list(ranked_bids(sizes, [r for r in REGIMES if r.estimates]))
     if solver == "stochastic":
         if not estimating:
             refuse_to_estimate(sizes)
@@ -305,10 +305,15 @@ def refuse_to_estimate(sizes):
 
 
 def ranked_bids(sizes, regimes=EXACT):
-    """All bids for a design, the cheapest first; see :func:`best_bid`."""
-    bids = [(regime, regime.bid(sizes)) for regime in regimes]
-    bids = [(regime, bid) for regime, bid in bids if bid is not None]
-    return sorted(bids, key=lambda found: max(found[1].flops, MOMENT))
+    """Yield all bids for a design, the cheapest first; see :func:`best_bid`."""
+    others = []
+    for regime in regimes:
+        bid = regime.bid(sizes)
+        if bid is not None and bid.flops <= MOMENT:  # none comes before it
+            yield regime, bid
+        elif bid is not None:
+            others.append((regime, bid))
+    yield from sorted(others, key=lambda found: found[1].flops)
 
 
 def bid_for(A):

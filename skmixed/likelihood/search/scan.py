@@ -105,7 +105,10 @@ def stack_roots(structure, thetas):
     """Lambda of every theta, of shape (T, k, k)."""
     if structure.n_effects == structure.n_theta == 1:
         return np.abs(thetas)[:, :, None]
-    return np.stack([structure.root(theta) for theta in thetas])
+    roots = np.empty((len(thetas), structure.n_effects, structure.n_effects))
+    for root, theta in zip(roots, thetas, strict=True):
+        root[:] = structure.root(theta)
+    return roots
 
 
 def half(Lambdas, blocks):
