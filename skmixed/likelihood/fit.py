@@ -106,7 +106,8 @@ def look_ahead(A, verbose):
         return 0
     bid = bid_for(A)
     random = ", ".join(f"{f.size:,} of `{f.group}`" for f in A.factors)
-    announce(bid.fit_seconds, f"Fit with {random} random effects", verbose)
+    how = ", estimated by random probes" if A.probes is not None else ""
+    announce(bid.fit_seconds, f"Fit with {random} random effects{how}", verbose)
     return bid.columns
 
 

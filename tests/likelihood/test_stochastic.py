@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from skmixed import MixedLinearRegressor, estimate_memory, from_dict, to_dict
-from skmixed.likelihood.elimination import regime
+from skmixed.likelihood.elimination import regime, sizes
+from skmixed.likelihood.elimination.crossed import CrossedElimination
 from skmixed.likelihood.elimination.regime import choose_elimination
+from skmixed.likelihood.elimination.sparse import SparseElimination
 from skmixed.likelihood.fit import fit_linear
 from skmixed.likelihood.linalg.probes import Probes
 from skmixed.likelihood.search import chance, search
@@ -69,8 +71,8 @@ def test_an_evaluation_is_exact_but_for_what_probes_tell(exact):
     Lambdas = list(exact.result_.Lambdas)
     known = choose_elimination(A, "crossed").factor(Lambdas)
     found = choose_elimination(replace(A, probes=Probes())).factor(Lambdas)
-    sizes = np.sqrt(np.diag(known.S))
-    assert np.all(np.abs(found.S - known.S) < SQUARED * np.outer(sizes, sizes))
+    lengths = np.sqrt(np.diag(known.S))
+    assert np.all(np.abs(found.S - known.S) < SQUARED * np.outer(lengths, lengths))
     for ours, theirs in zip(found.F, known.F, strict=True):
         scale = np.abs(theirs).max()
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=SOLVED * scale)
@@ -158,6 +160,20 @@ def test_auto_estimates_where_an_exact_fit_would_take_long(ratings, monkeypatch)
     exact = MixedLinearRegressor(FORMULA, solver="exact").fit(ratings)
     assert exact.solver_ == "crossed"
     assert fit_linear(exact.result_.A, reml=False).solver == "crossed"
+
+
+def test_auto_looks_at_the_plan_of_a_sparse_design_first(monkeypatch):
+    """Neighbours who meet neighbours have a smaller core than sizes let expect."""
+    rng = np.random.default_rng(1)
+    home = rng.integers(0, 2500, 12_000)
+    firm = np.concatenate([home, (home + rng.integers(0, 2, 12_000)) % 2500])
+    moves = pd.DataFrame({"worker": np.tile(np.arange(12_000), 2), "firm": firm})
+    moves["y"] = rng.normal(size=24_000) + 0.5 * rng.normal(size=12_000)[moves.worker]
+    for kind, flops in ((SparseElimination, 1e15), (CrossedElimination, 2e15)):
+        bid = sizes.Bid(flops, 0)
+        monkeypatch.setattr(kind, "bid", lambda design, bid=bid: bid)
+    model = MixedLinearRegressor("y ~ 1 + (1 | worker) + (1 | firm)").fit(moves)
+    assert model.solver_ == "sparse"
 
 
 def test_more_probes_begin_with_the_first_ones():

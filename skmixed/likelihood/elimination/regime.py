@@ -279,14 +279,13 @@ def best_bid(sizes, solver="exact"):
         if not estimating:
             refuse_to_estimate(sizes)
         return estimating[0]
-    bid = found[1]
+    return estimating[0] if estimating and is_too_much(found[1]) else found
+
+
+def is_too_much(bid):
+    """Whether an exact fit is more than people wait for, or than leaves room."""
     large = bid.bytes > MEMORY_SHARE * available_memory()
-    return estimating[0] if estimating and (large or takes_long(bid)) else found
-
-
-def takes_long(bid):
-    """Whether an exact fit is more than people wait for."""
-    return bid.fit_seconds > PATIENCE
+    return large or bid.fit_seconds > PATIENCE
 
 
 def refuse_to_estimate(sizes):
@@ -353,8 +352,14 @@ def with_probes(A, solver, seed=0):
     """
     if A.probes is not None or solver == "exact":
         return A
-    regime, _ = best_bid(sizes_of_products(A), solver)
-    return replace(A, probes=Probes(seed)) if regime.estimates else A
+    sizes = sizes_of_products(A)
+    if not best_bid(sizes, solver)[0].estimates:
+        return A
+    if solver == "auto":
+        looks = [regime.look(A) for regime, _ in ranked_bids(sizes)]
+        if any(bid is not None and not is_too_much(bid) for bid in looks):
+            return A
+    return replace(A, probes=Probes(seed))
 
 
 def exact_elimination(A):

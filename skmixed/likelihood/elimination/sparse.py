@@ -77,12 +77,21 @@ class SparseElimination(SettledRegime):
     def take(cls, A, sizes, rough=False):
         """Make the elimination; None where its core is as large as a dense matrix."""
         elimination = cls(A, rough)
-        plan = elimination.plan
         m2 = sum(sizes.n_random) - max(sizes.n_random)
-        if plan.flops > WORTH * float(m2) ** 3:
+        if elimination.planned.flops > WORTH * float(m2) ** 3:
             return None
-        check_memory(sizes, Bid(plan.flops, plan.bytes, len(plan.core)))
+        check_memory(sizes, elimination.planned)
         return elimination
+
+    @classmethod
+    def look(cls, A):
+        """Bid by a plan: near neighbours leave a far smaller core than a guess says."""
+        return cls(A).planned
+
+    @property
+    def planned(self):
+        """What the plan takes."""
+        return Bid(self.plan.flops, self.plan.bytes, self.n_dense)
 
     def set_up(self, A):
         """Take the random effects' cross-products."""
