@@ -343,6 +343,7 @@ BAD = [
     (("(1 | half) + (1 | id)", "ar1(week | id)", None), "depend on one another"),
     (("", "ar1(day | id)", None), "whole numbers"),
     (("", "toep(day | id)", None), "up to 60 visits"),
+    (("", "cs(day | id)", None), "for which times do not matter"),
     (("", "car1(twice | id)", None), "With nugget=True"),
 ]
 
@@ -354,6 +355,17 @@ def test_what_cannot_be_done_is_named(written, said):
     frame = pd.concat([frame.assign(id=frame["id"] + 100 * k) for k in range(5)])
     with pytest.raises(ValueError, match=said):
         model(written).fit(frame.reset_index(drop=True))
+
+
+def test_times_of_few_subjects_are_told_apart():
+    """As many distinct times as rows: their range is that of gaps within subjects."""
+    frame = table()[table()["id"] < 11].copy()
+    own = MixedLinearRegressor(
+        "y ~ week + (1 | id)", residual="car1(day | id, nugget=True)"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert own.fit(frame).solver_ == "blocks"
 
 
 @pytest.mark.parametrize(

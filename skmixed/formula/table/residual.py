@@ -13,6 +13,9 @@ __all__ = ["ResidualRows", "ResidualSpec"]
 
 # Times beyond this, and infinite ones, have no distances in doubles.
 LARGEST_TIME = 1e100
+# More distinct times than this many for every row of the longest subject are not
+# those of planned visits.
+VISITS_PER_ROW = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +97,7 @@ class ResidualSpec:
             largest = int(columns[term.subject].value_counts().max())
             by_lag = most is not None and largest > most
             visits = [] if by_lag else list(range(1, largest + 1))
-        elif most is not None and is_irregular(columns[term.time], most):
+        elif most is not None and is_irregular(columns, term, most):
             visits = []
         else:
             visits = in_order(columns[term.time], term.time)
@@ -238,11 +241,15 @@ def first_twice(rows):
     return order[1:][same][0] if same.any() else None
 
 
-def is_irregular(column, most):
-    """Whether a column has more distinct numbers than there are visits."""
+def is_irregular(columns, term, most):
+    """Whether times are more distinct numbers than there can be planned visits."""
+    column = columns[term.time]
     if not pd.api.types.is_numeric_dtype(column.dtype):
         return False
-    return column.head(1000).nunique() > most or column.nunique() > most
+    if column.head(1000).nunique() > most:
+        return True
+    largest = int(columns[term.subject].value_counts().max())
+    return column.nunique() > min(most, VISITS_PER_ROW * largest)
 
 
 def median_gap(rows):

@@ -66,7 +66,7 @@ class Batch:
         for u, end in enumerate(np.cumsum(count)):
             members = order[end - count[u] : end]
             at = np.flatnonzero(seen[members[0]])
-            block = pseudo_subjects(cube[members][:, at])
+            block = pseudo_subjects(cube[members[:, None], at])
             full = np.zeros((len(block), *cube.shape[1:]))
             full[:, at] = block
             rows.append(full)
@@ -182,15 +182,15 @@ def pseudo_subjects(block):
     own = np.flatnonzero(lengths > 0)
     # columns that repeat one another, such as a baseline value at every visit, count
     # once: equal columns have equal products with a random vector
-    probe = np.random.default_rng(0).standard_normal((2, n)) @ wide[:, own]
-    probe /= lengths[own]
+    probe = np.random.default_rng(0).standard_normal((2, n)) @ wide
+    probe = probe[:, own] / lengths[own]
     flip = np.where(probe[0] < 0, -1.0, 1.0)
     _, kept, copy = np.unique(
         np.round(probe * flip, 10), axis=1, return_index=True, return_inverse=True
     )
     copy = copy.ravel()
-    distinct = wide[:, own[kept]] / lengths[own[kept]]
-    values, vectors = np.linalg.eigh(distinct.T @ distinct)
+    distinct, scale = wide[:, own[kept]], lengths[own[kept]]
+    values, vectors = np.linalg.eigh(distinct.T @ distinct / np.outer(scale, scale))
     large = values > ROUNDING * values[-1]
     if np.count_nonzero(large) >= n:
         return block

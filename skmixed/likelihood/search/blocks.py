@@ -346,15 +346,16 @@ def check_told_apart(model, spec, formula):
     formula : str or None
     """
     deviance = model.deviance
-    theta = np.append(model.heads[-1], model.rest)
-    point = deviance.at(theta)
-    if not np.isfinite(point.value):
-        return
-    K = information(deviance, point)
-    scale = np.sqrt(np.maximum(np.diag(K), np.finfo(float).tiny))
-    values, vectors = np.linalg.eigh(K / np.outer(scale, scale))
-    if values[0] > REDUNDANT:
-        return
+    tails = {kind[-1]: theta for kind, theta in reversed(starts(model))}
+    for theta in tails.values():  # far from where the data lie, nothing can be told
+        point = deviance.at(theta)
+        if not np.isfinite(point.value):
+            return
+        K = information(deviance, point)
+        scale = np.sqrt(np.maximum(np.diag(K), np.finfo(float).tiny))
+        values, vectors = np.linalg.eigh(K / np.outer(scale, scale))
+        if values[0] > REDUNDANT:
+            return
     named = [
         name
         for name, own in named_parts(deviance, spec, formula)

@@ -147,7 +147,13 @@ def check_visits(term, times):
         raise ValueError(
             f"residual=`{term}`: `{term.time}` has {len(times)} distinct values; "
             f"residual covariances are done over up to {MOST_VISITS} visits. Round or "
-            "bin the times to the planned visits."
+            "bin the times to the planned visits, "
+            + (
+                f"or write {term.name}(1 | {term.subject}), for which times do not "
+                "matter."
+                if term.name in ("cs", "id")
+                else "or take car1, which goes by distances in time."
+            )
         )
 
 
