@@ -13,19 +13,36 @@ from skmixed import inspection
 from skmixed.likelihood.covariance.names import RESIDUALS, SHAPES
 from skmixed.likelihood.elimination.regime import REGIMES, REWEIGHTED
 from skmixed.likelihood.families import FAMILIES
+from skmixed.sources.source import Source
+from skmixed.sources.types import SOURCES
 
 ROOM = Path(skmixed.__file__).parent
 ROOT = ROOM.parent
+
+
+def heirs_of(cls):
+    """All that is built on a class."""
+    for heir in cls.__subclasses__():
+        yield heir
+        yield from heirs_of(heir)
+
+
 # Classes of a kind, and how many files may name one: its own, and the table.
 KINDS = {
     "structure": ([c for c, _ in (*SHAPES.values(), *RESIDUALS.values()) if c], 2),
     "family": (list(FAMILIES.values()), 2),
+    "source": (list(heirs_of(Source)), 2),
     "regime": ([*REGIMES, *REWEIGHTED], 2),
     "display": (
         [getattr(inspection, n) for n in inspection.__all__ if n.endswith("Display")],
         2,
     ),
 }
+
+
+def test_every_source_has_a_row_in_the_table():
+    made = {make.__module__ for _, make in SOURCES.values()}
+    assert {cls.__module__ for cls in KINDS["source"][0]} <= made
 
 
 @cache

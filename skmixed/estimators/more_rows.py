@@ -25,7 +25,6 @@ from skmixed.formula.text.parse import parse_formula
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.covariance.names import canonical_name
 from skmixed.printing.progress import count_done
-from skmixed.sources.frames import FrameStream
 from skmixed.sources.types import source_of
 from skmixed.warnings import warn
 
@@ -196,7 +195,7 @@ class MoreRowsMixin:
             label = response_label(y)
             others = [column for column in frame.columns if column != label]
             formula = self._read_formula(others, y is None)
-            source = FrameStream(iter([frame]))
+            source = source_of(iter([frame]))
             reader = DesignReader(
                 freeze_design(formula, source, None, self.na_action, y)
             )
@@ -278,7 +277,7 @@ class MoreRowsMixin:
         held = self._sums_of_rows()
         source = source_of(X)
         if source is None:
-            source = FrameStream(iter([X]))
+            source = source_of(iter([X]))
         with count_done(source.n_rows, "read", "rows", self.verbose or None) as done:
             new = accumulate(frozen_of(held, self.na_action), source, done)
         return clone(self).fit(held + new)
