@@ -104,7 +104,8 @@ class ResidualSpec:
         levels = [None] if term.by is None else in_order(columns[term.by], term.by)
         spec = cls(term, visits, levels)
         rows = spec.read(columns)
-        if shares_times(term) and spec.by_visit and first_twice(rows) is not None:
+        numeric = term.time and pd.api.types.is_numeric_dtype(columns[term.time].dtype)
+        if numeric and shares_times(term) and first_twice(rows) is not None:
             spec = cls(term, [], levels)
             rows = replace(rows, visit=np.zeros_like(rows.visit))
         spec.check(rows)
@@ -176,7 +177,8 @@ class ResidualSpec:
         """Raise for two rows of a subject at one visit, or of two levels of ``by``."""
         term = self.term
         twice = None
-        if not shares_times(term) and self.has_twice(rows):
+        may_share = shares_times(term) and not self.by_visit
+        if not may_share and self.has_twice(rows):
             twice = first_twice(rows)
         if twice is not None:
             label = written(rows.time[twice])
