@@ -401,6 +401,66 @@ WEIGHTS = {
     "tiny": (lambda d: np.full(60, 1e-300), "the root of sample_weight"),
 }
 
+# -- a residual covariance --------------------------------------------------------
+
+# Of `y ~ x`, over w (0 to 8) of g; the frame may change first.
+RESIDUALS = {
+    "UN(w | g)": "`UN` is called `us` here",
+    "UNR(w | g)": "is called `us` here",
+    "VC(w | g)": "is called `id` here",
+    "ARH1(w | g)": "is called `ar1h` here",
+    "TP(w | g)": "is called `toep` here",
+    "corAR1(form = ~ w | g)": "is called `ar1` here",
+    "corSymm(form = ~ w | g)": "is called `us` here",
+    "corCompSymm(form = ~ 1 | g)": "is called `cs` here",
+    "unstr(w, g)": "is called `us` here",
+    "arma(w | g)": "is not known; there are: us",
+    "us(w | f / g)": "by=f",
+    "ar1": "`(` is missing",
+    "ar1(w)": "`|` is missing",
+    "ar1(w | g": "`)` is missing",
+    "ar1(0 + w | g)": "should be a column",
+    "ar1(w + z | g)": "one column of times",
+    "ar1(factor(w) | g)": "not a call",
+    "cs(w | g) + ar1(w | g)": "one residual covariance",
+    "cs(w | g, hom=3)": "should be True or False",
+    "csh(w | g, hom=True)": "no option `hom`",
+    "car1(w | g, range=2)": "no option `range`",
+    "cs(w | g, by=True)": "by= takes the name of a column",
+    "cs(nosuch | g)": "no column 'nosuch'",
+    "cs(w | nosuch)": "no column 'nosuch'",
+    "cs(w | g, by=nosuch)": "no column 'nosuch'",
+    "cs(w | g, by=z)": "constant within subjects",
+    "cs(one | row)": "there is one visit only",
+    "cs(w | row)": "no `row` has rows at two visits",
+    "cs(one | g)": "several rows at one visit",
+    "us(x | row)": "no `row` has rows at two visits",
+    "ar1(half | g)": "write car1",
+    "car1(day | g)": "`day` holds dates",
+    "ar1(day | g)": "`day` holds dates",
+    "gau(span | g)": "`span` holds dates",
+    "car1(infinite | row)": "are infinite",
+    "cs(mixed | row)": "have no order",
+    "cs(lists | g)": "holds neither numbers nor text",
+    "cs(gaps | g)": "columns ['gaps'] of X",
+    "toep(w | pair)": "rows that are 2 visits apart",
+    "ad(w | early)": "before and after the step between 3 and 4",
+}
+# What stands beside it.
+BESIDE = {
+    "random effects": ("y ~ x + (1 | g)", {}, "beside random effects"),
+    "a known sigma": ("y ~ x", {"sigma": 1.0}, "sigma=1.0 is for independent"),
+    "a constant": ("one ~ x", {}, "reproduce the response exactly"),
+    "an exact response": ("double ~ x", {}, "reproduce the response exactly"),
+    "a column per row": ("y ~ factor(row)", {}, "as many fixed effects as rows"),
+    "no text": ("y ~ x", {"residual": 5}, "instance of 'str' or None"),
+    "us in the formula": (
+        "y ~ x + us(0 + f | triple)",
+        {"residual": None},
+        "residual='us(f | ",
+    ),
+}
+
 # -- a fitted model ---------------------------------------------------------------
 
 # Of `y ~ x + f + C(w) + (1 | g)`, applied to the rows of the fit.
@@ -560,6 +620,25 @@ def test_weights(frame, name):
         MixedLinearRegressor("y ~ x + (1 | g)").fit(frame, sample_weight=change(frame))
 
 
+@pytest.mark.parametrize("text", RESIDUALS)
+def test_residual_covariance(frame, text):
+    n = np.arange(N_ROWS)
+    changed = frame.assign(w=n // 6, pair=10 * (n % 6) + n // 12)
+    changed = changed.assign(half=n / 12, early=10 * (n % 6) + (n // 6 >= 4))
+    with answered(RESIDUALS[text]):
+        MixedLinearRegressor("y ~ x", residual=text).fit(changed)
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_beside_a_residual_covariance(frame, name):
+    formula, options, fragment = BESIDE[name]
+    n = np.arange(N_ROWS)
+    changed = frame.assign(w=n // 6, triple=n // 3, double=2.0 * frame["x"])
+    options = {"residual": "cs(w | g)"} | options
+    with answered(fragment):
+        MixedLinearRegressor(formula, **options).fit(changed)
+
+
 @pytest.mark.parametrize("name", PREDICTIONS)
 def test_prediction(model, frame, name):
     change, fragment = PREDICTIONS[name]
@@ -574,6 +653,7 @@ def test_statement(model, frame, name):
         ask(model, frame, value)
 
 
-def test_there_are_three_hundred_bad_inputs():
+def test_there_are_hundreds_of_bad_inputs():
     tables = (FORMULAS, CALLS, FITS, TABLES, RESPONSES, WEIGHTS, PREDICTIONS)
-    assert sum(map(len, (*tables, STATEMENTS))) >= 300
+    tables = (*tables, RESIDUALS, BESIDE)
+    assert sum(map(len, (*tables, STATEMENTS))) >= 340

@@ -16,6 +16,7 @@ from skmixed.estimators.equations import EquationsMixin
 from skmixed.estimators.memory import memory_in_words
 from skmixed.estimators.more_rows import MoreRowsMixin
 from skmixed.estimators.prediction import PredictionMixin
+from skmixed.estimators.residual_checks import refuse_exact
 from skmixed.estimators.residual_covariance import ResidualCovarianceMixin
 from skmixed.estimators.statements import StatementsMixin
 from skmixed.estimators.statistics import Statistics
@@ -318,6 +319,7 @@ class MixedLinearRegressor(
                 f"sigma={self.sigma} is for independent residuals; with residual= or "
                 "dispersion= their variances are estimated. Leave one of the two out."
             )
+        refuse_exact(products)
         return fit_residual(
             products,
             design,

@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.dispersion import read_dispersion, refuse_beside, varying
 from skmixed.estimators.equations import Writer
+from skmixed.estimators.residual_checks import check_pairs, check_times
 from skmixed.estimators.residual_equations import ResidualWriter
 from skmixed.estimators.rows import Rows
 from skmixed.formula.table.design import DesignSpec
@@ -50,7 +51,9 @@ class ResidualCovarianceMixin:
         rows = w = None
         if term is not None:
             most = MOST_VISITS if term.name in BY_LAG else None
+            check_times(term, columns)
             self.spec_.residual, rows = ResidualSpec.learn(term, columns, most)
+            check_pairs(self.spec_.residual, rows)
         dispersion = self._read_dispersion()
         if dispersion is not None:
             self.spec_.dispersion, design = DesignSpec.learn(dispersion, columns)
