@@ -448,7 +448,19 @@ RESIDUALS = {
 }
 # What stands beside it.
 BESIDE = {
-    "random effects": ("y ~ x + (1 | g)", {}, "beside random effects"),
+    "the same twice": ("y ~ x + (1 | g)", {}, "cannot be told apart"),
+    "random effects beside us": (
+        "y ~ x + (1 | g)",
+        {"residual": "us(w | g)"},
+        "leaves nothing to",
+    ),
+    "a dispersion of all": (
+        "y ~ x",
+        {"residual": "us(w | g)", "dispersion": "~ f"},
+        "leaves nothing to dispersion",
+    ),
+    "a response of dispersion": ("y ~ x", {"dispersion": "y ~ f"}, "one-sided"),
+    "an empty dispersion": ("y ~ x", {"dispersion": "~ 1"}, "names no column"),
     "a known sigma": ("y ~ x", {"sigma": 1.0}, "sigma=1.0 is for independent"),
     "a constant": ("one ~ x", {}, "reproduce the response exactly"),
     "an exact response": ("double ~ x", {}, "reproduce the response exactly"),

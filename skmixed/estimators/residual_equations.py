@@ -57,12 +57,18 @@ class ResidualWriter(Writer):
         """Yield the correlation of two visits, and its parameters."""
         other = Symbol("ε", "ik", r"\varepsilon")
         text, latex = CORRELATIONS[name]
+        shape = structure.shape
+        nugget = hasattr(shape, "share")
+        if nugget:
+            text, latex = f"(1 − c) {text}", f"(1 - c) {latex}"
         cor = Symbol("cor", "", r"\operatorname{cor}")
         left = (cor, "(", self.residual, ",", other, ")")
         yield (*left, "=", Symbol(text, "", latex))
         if not self.with_estimates:
             return
-        shape = structure.shape
+        if nugget:
+            share = self.number(shape.share(structure.phi(theta)))
+            yield (Symbol("c", "", "c"), "=", share)
         if hasattr(shape, "range_of"):
             value = self.number(shape.range_of(structure.phi(theta)))
             yield (Symbol("r", "", "r"), "=", value)

@@ -189,7 +189,8 @@ def say_correlations(result):
 def say_shares(fit, confidence_level):
     """Yield intraclass correlations, design effects and shares explained."""
     result = fit.result
-    if not result.groups or result.A.sigma is not None:
+    independent = result.residual is None  # else shares change from row to row
+    if not (result.groups and independent) or result.A.sigma is not None:
         return
     icc, effects = correlation_table(fit, confidence_level), design_effects(fit)
     for group in result.groups:

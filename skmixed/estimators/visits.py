@@ -188,7 +188,7 @@ def visit_table(
 def choose_visit(model, visit):
     """The column of visits: by default that of the residual covariance."""
     residual = getattr(model.spec_, "residual", None)
-    if visit is None and residual is not None:
+    if visit is None and residual is not None and residual.by_visit:
         visit = residual.term.time
     if visit is None:
         raise ValueError(
@@ -200,7 +200,7 @@ def choose_visit(model, visit):
 def visits_of(model, frame, visit):
     """Visits of the grid: those of the fit's residual covariance, else of the rows."""
     residual = getattr(model.spec_, "residual", None)
-    if residual is not None and residual.term.time == visit:
+    if residual is not None and residual.by_visit and residual.term.time == visit:
         return list(residual.visits)
     if visit not in frame:
         raise ValueError(f"X has no column {visit!r} of visits.")

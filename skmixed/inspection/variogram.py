@@ -220,7 +220,7 @@ def read_times(estimator, rows, time, subject):
     """Times of the rows, the rows of every subject, and what time is called."""
     spec = getattr(estimator.spec_, "residual", None)
     if spec is not None and time in (None, spec.term.time):
-        at = np.array(spec.times)[spec.read(rows.frame).visit]
+        at = spec.read(rows.frame).time
         time = spec.term.time or "row"
     elif time is None:
         raise ValueError("Name the columns: time= and subject=.")

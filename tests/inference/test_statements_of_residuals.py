@@ -1,8 +1,10 @@
 """Every public statement of a linear model is made with ``residual=``, or refused."""
 
+import re
 from functools import cache
 from types import FunctionType
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,11 +14,20 @@ import skmixed
 from skmixed import MixedLinearRegressor, inspection
 from skmixed.datasets import make_trial
 
+mpl.use("agg")
 FORMULA, RESIDUAL = "y ~ arm * visit + age", "ar1h(visit | subject)"
 REFUSED = (
     "independent residuals|needs random effects|has no random effects"
     "|adapt holds the variances of random effects"
 )
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    import matplotlib.pyplot as plt
+
+    yield
+    plt.close("all")
 
 
 @cache
@@ -178,6 +189,39 @@ def test_no_statement_is_missing():
         if hasattr(getattr(inspection, name), "from_estimator")
     }
     assert pictures == set(DISPLAYS)
+
+
+KINDS = {
+    "random effects beside it": (f"{FORMULA} + (1 | subject)", RESIDUAL, None),
+    "a nugget": (FORMULA, "car1(visit | subject, nugget=True)", None),
+    "a dispersion": (FORMULA, None, "~ arm"),
+    "both": (FORMULA, "ar1(visit | subject)", "~ visit"),
+    "irregular times": (FORMULA, "car1(hour | subject)", None),
+    "random effects and a dispersion": (f"{FORMULA} + (1 | subject)", None, "~ arm"),
+}
+
+
+@cache
+def other_kind(name):
+    formula, residual, dispersion = KINDS[name]
+    rng = np.random.default_rng(0)
+    rows = table().assign(hour=lambda d: d["visit"] + rng.uniform(0, 0.5, len(d)))
+    options = {"residual": residual, "dispersion": dispersion}
+    return MixedLinearRegressor(formula, **options).fit(rows), rows
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("name", "ask"), list(asked()))
+def test_so_is_a_statement_of_other_kinds(kind, name, ask):
+    """No statement of any kind of model ends in an error that says nothing."""
+    model, rows = other_kind(kind)
+    try:
+        assert ask(model, rows) is not None
+    except ValueError as error:
+        text = str(error)
+        assert re.search(r"residual|random effects|parameter|column", text), text
+        assert not re.search(r"zip\(|shape|axis|index|broadcast", text), text
 
 
 def test_sources_know_no_subjects():

@@ -68,7 +68,7 @@ def is_within(one, two):
     """
     large = parse_residual(two.text)
     if one is None:
-        return large.name in WITHIN["id"] | {"id"}
+        return large.name in WITHIN["id"] | {"id"} and not has_nugget(large)
     small = parse_residual(one.text)
     visits = [fit.products.factors[0].effects for fit in (one, two)]
     same_place = (small.time, small.subject) == (large.time, large.subject)
@@ -79,7 +79,16 @@ def is_within(one, two):
         return False
     if small.name in BY_TIME and large.name == "toep":
         return evenly_spaced(one)
+    if has_nugget(small) or has_nugget(large):
+        # without one a model lies at the edge of those with one
+        both = has_nugget(small) and has_nugget(large)
+        return large.name == "us" or (both and small.name == large.name)
     return large.name in WITHIN[small.name] | {small.name}
+
+
+def has_nugget(term):
+    """Whether a part of the variance is of single rows."""
+    return bool(dict(term.options).get("nugget"))
 
 
 def equal_variances(residual):

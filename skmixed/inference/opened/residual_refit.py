@@ -149,6 +149,23 @@ def residual_estimates(result, products, opened=None, tol=TOL):
     return fit, point.RX
 
 
+def by_pattern(result):
+    """Whether a fit is of independent residuals, or rests on patterns of visits.
+
+    Parameters
+    ----------
+    result : FitResult
+
+    Returns
+    -------
+    bool
+    """
+    residual = getattr(result, "residual", None)
+    if residual is None:
+        return True
+    return isinstance(residual.products, PatternProducts) and not result.terms
+
+
 def refuse_other_products(result, asked):
     """Raise unless the fit rests on products by pattern of visits.
 
@@ -162,10 +179,10 @@ def refuse_other_products(result, asked):
     ------
     ValueError
     """
-    if not isinstance(result.residual.products, PatternProducts) or result.terms:
+    if not by_pattern(result):
         raise ValueError(
             f"{asked} is there for residual= over visits, without random effects; this "
             f"model has {result.residual.label} over irregular times, beside random "
-            "effects or with a dispersion. There are method='wald', and simulate and "
-            "refit."
+            "effects or with a dispersion. There are Wald's intervals, and fits to "
+            "what simulate draws."
         )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import logit
 
 from skmixed.inference.opened.residual_refit import refuse_other_products
 from skmixed.inference.variance.constraints import HeldParameter
@@ -135,10 +136,12 @@ class HeldResidualParameter(HeldParameter):
         return restricted
 
     def phi_of(self, value):
-        """A structure's own parameter at a correlation or range."""
+        """A structure's own parameter at a correlation, range or nugget."""
         shape = self.own_structure(self.result).shape
         if self.parameter.kind == "range":
             return np.log(value / shape.unit)
+        if self.parameter.kind == "nugget":
+            return float(logit(value))
         if self.parameter.smallest is not None:
             return shape.phi_of(value)
         with np.errstate(divide="ignore"):
