@@ -8,6 +8,9 @@ from sklearn.utils.validation import column_or_1d
 from skmixed.estimators.input import read_table, response_label, unmask
 from skmixed.formula.text.parse import parse_formula
 
+# Labels that are repeated this often are looked at so often.
+REPEATED = 3
+
 
 def grade_labels(formula, X, y, *, ordered):
     """Put the numbers of the classes in the place of labels.
@@ -40,9 +43,10 @@ def grade_labels(formula, X, y, *, ordered):
     values, categories = read_labels(labels)
     classes, sorted_text = find_classes(values, categories, ordered)
     if column is not None:
-        table = table.assign(**{column: grades_of(table[column], classes)})
+        own = values if y is None else read_labels(table[column])[0]
+        table = table.assign(**{column: places_among(own, classes)})
     if y is not None:
-        y = pd.Series(grades_of(labels, classes), name=response_label(y))
+        y = pd.Series(places_among(values, classes), name=response_label(y))
     return (X if table is None else table), y, classes, sorted_text
 
 
@@ -79,6 +83,9 @@ def find_classes(values, categories, ordered):
         known = known.astype(str)
     elif known.dtype == object:
         known = np.asarray(known.tolist())
+    few = pd.unique(known)
+    if REPEATED * len(few) < len(known):
+        known = np.repeat(few, REPEATED)  # of the same kind, sooner looked through
     with np.errstate(invalid="ignore"):  # infinite ones are refused
         kind = type_of_target(known, input_name="y", raise_unknown=True)
         check_classification_targets(known)
@@ -92,7 +99,11 @@ def find_classes(values, categories, ordered):
 
 def grades_of(labels, classes):
     """Positions of labels among the classes, NaN for others, of shape (n,)."""
-    values, _ = read_labels(labels)
+    return places_among(read_labels(labels)[0], classes)
+
+
+def places_among(values, classes):
+    """Positions of values among the classes, NaN for others, of shape (n,)."""
     places = pd.Index(classes).get_indexer(pd.Index(values)).astype(float)
     places[places < 0] = np.nan
     return places

@@ -1,16 +1,20 @@
-"""Starts of large generalised fits: the same model of some whole groups."""
+"""What some whole groups of a large design tell: starts, and curvatures."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skmixed.likelihood.criterion.agq import QuadratureDeviance
 from skmixed.likelihood.search.generalized import search_generalized
+from skmixed.likelihood.working import differences
 
 # Rows from which on a model of one factor is fitted to some groups first, the rows of
 # these, and their number at the least.
 COARSE_FROM, COARSE_ROWS, FEWEST_GROUPS = 100_000, 25_000, 200
 # Fall of the deviance that the first fit leaves.
 COARSE_TOL = 1e-2
+# Rows whose groups tell what quadrature adds to Laplace's Hessian: a few percent of it.
+CORRECTION_ROWS = 100_000
 # Variances of scale-free effects start at least here: zero is stationary.
 FLOOR = 2.5e-3
 
@@ -74,12 +78,14 @@ def theta_near(deviance, roots):
     return np.concatenate(thetas)
 
 
-def whole_groups(design):
+def whole_groups(design, n_rows=None):
     """Rows of some groups of a large design of one factor.
 
     Parameters
     ----------
     design : Design
+    n_rows : int, optional
+        About so many; by default ``COARSE_ROWS``.
 
     Returns
     -------
@@ -90,8 +96,8 @@ def whole_groups(design):
     if n < COARSE_FROM or len(names) != 1:
         return None
     codes, n_levels = design.random[0].codes, design.random[0].n_levels
-    size = int(n_levels * COARSE_ROWS / n)
-    if size < FEWEST_GROUPS:
+    size = int(n_levels * (n_rows or COARSE_ROWS) / n)
+    if not FEWEST_GROUPS <= size < n_levels:
         return None
     chosen = np.sort(np.random.default_rng(0).choice(n_levels, size, replace=False))
     code = np.full(n_levels, -1)
@@ -130,3 +136,55 @@ def estimate_coarsely(design, opened):
         own.raw(root) for own, root in zip(basis.random, deviance.roots(x), strict=True)
     ]
     return CoarseEstimates(basis.fixed.raw(beta), basis.fixed.kept, roots, psi)
+
+
+def nodes_correction(design, laplace, x, n_nodes, opened):
+    """What quadrature adds to the Hessian of a Laplace deviance, from some groups.
+
+    Parameters
+    ----------
+    design : Design
+    laplace : LaplaceDeviance
+        Of a large design.
+    x : ndarray of shape (m,)
+        Its optimum.
+    n_nodes : int
+        Per effect.
+    opened : callable
+        Gives the Laplace deviance of a design, and a start.
+
+    Returns
+    -------
+    ndarray of shape (m, m) or None
+        None where all rows are as well, or some lack a column.
+    """
+    some = whole_groups(design, CORRECTION_ROWS)
+    if some is None:
+        return None
+    part, _ = opened(some)
+    kept = [each.sweeps.basis.fixed.kept for each in (part, laplace)]
+    if not np.array_equal(*kept):
+        return None
+    take_units(part, laplace)
+    point = part.closely(x)
+    if not np.isfinite(point.value):
+        return None
+    own = part.derivatives(point).hessian
+    quadrature = QuadratureDeviance.beside(part, n_nodes)
+    whole = differences(quadrature, x, np.arange(len(x)))
+    share = laplace.sweeps.factors[0].n_levels / some.random[0].n_levels
+    return share * (whole - own)
+
+
+def take_units(part, deviance):
+    """Let x mean to the deviance of some rows what it means to that of all."""
+    ours, theirs = part.sweeps.basis, deviance.sweeps.basis
+    part.bases = [
+        own.coordinates @ other.raw(B)
+        for own, other, B in zip(
+            ours.random, theirs.random, deviance.bases, strict=True
+        )
+    ]
+    raw = theirs.fixed.to_raw @ deviance.beta_basis
+    part.beta_basis = ours.fixed.coordinates @ raw
+    part.forget()

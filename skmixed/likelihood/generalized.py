@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmixed.likelihood.coarse import estimate_coarsely
+from skmixed.likelihood.coarse import (
+    COARSE_FROM,
+    estimate_coarsely,
+    nodes_correction,
+)
 from skmixed.likelihood.criterion.agq import QuadratureDeviance
 from skmixed.likelihood.criterion.laplace import LaplaceDeviance
 from skmixed.likelihood.families import Family
@@ -24,6 +28,8 @@ from skmixed.likelihood.working import (
 
 # Nodes per group at the most.
 MOST_NODES = 1000
+# Fall of Laplace's deviance that is left where quadrature of many rows takes over.
+STAGE_TOL = 0.1
 # Nodes per effect that Laplace's approximation is held against, by number of effects,
 # rows times nodes that it is done for at the most, and the modes' tolerance.
 SHIFT_NODES, MOST_ROW_NODES, SHIFT_TOL = {1: 9, 2: 5}, 5_000_000, 1e-9
@@ -138,16 +144,27 @@ def fit_generalized(
     check_levels(design, family)
     regime = None if solver in ("auto", "exact") else solver
 
-    def opened(some, coarse=None):
-        sweeps = RowSweeps(some, family)
-        return open_deviance(sweeps, n_quadrature, regime, coarse)
-
     options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
+    staged = n_quadrature > 1 and len(design.y) >= COARSE_FROM
+
+    def opened(some, coarse=None):
+        n_nodes = 1 if staged else n_quadrature
+        return open_deviance(RowSweeps(some, family), n_nodes, regime, coarse)
+
+    def searched():
+        deviance, x = opened(design, estimate_coarsely(design, opened))
+        if not staged:
+            return deviance, search_generalized(deviance, x, **options)
+        check_quadrature(deviance.sweeps, n_quadrature)
+        x = search_generalized(deviance, x, **(options | {"tol": STAGE_TOL})).theta
+        correction = nodes_correction(design, deviance, x, n_quadrature, opened)
+        deviance = QuadratureDeviance.beside(deviance, n_quadrature)
+        deviance.correction = correction
+        return deviance, search_generalized(deviance, x, **options)
+
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            deviance, x = opened(design, estimate_coarsely(design, opened))
-            optimum = search_generalized(deviance, x, **options)
-            return assemble(deviance, optimum, design, n_quadrature)
+            return assemble(*searched(), design, n_quadrature)
     except np.linalg.LinAlgError:
         raise ValueError(unbounded_reason(design)) from None
 
@@ -193,12 +210,16 @@ def open_deviance(sweeps, n_quadrature, regime=None, coarse=None):
             beta, psi = fit_without_effects(sweeps)
     zero = [np.zeros((f.n_effects, f.n_levels)) for f in sweeps.factors]
     state = sweeps.evaluate(beta, zero, psi)
-    sweeps.complete(state, psi)
+    if known:
+        state.XtX = sweeps.fixed_gram(state.W)
+    else:
+        sweeps.complete(state, psi)
     deviance = (
         LaplaceDeviance(sweeps, state, regime)
         if n_quadrature == 1
         else QuadratureDeviance(sweeps, state, n_quadrature)
     )
+    deviance.search.without_effects = beta, psi, state
     theta = coarse.theta(deviance) if known else moments_theta(deviance, state)
     return deviance, deviance.pack(theta, beta, psi)
 

@@ -79,10 +79,15 @@ def covariance_of_estimates(deviance, x):
 
 def hessian(deviance, x, free):
     """Hessian in some entries of x: exact, or differences of the exact gradient."""
-    at = deviance.derivatives(deviance.closely(x))
-    if deviance.exact:
-        return at.hessian[np.ix_(free, free)]
-    H = np.empty((len(free), len(free)))
+    if deviance.exact or deviance.correction is not None:
+        found = deviance.derivatives(deviance.closely(x)).hessian
+        return found[np.ix_(free, free)]
+    return differences(deviance, x, free)
+
+
+def differences(deviance, x, free):
+    """Hessian in some entries of x by differences of the exact gradient."""
+    at, H = deviance.derivatives(deviance.closely(x)), np.empty((len(free), len(free)))
     for row, i in enumerate(free):
         moved, step = x.copy(), STEP * max(1.0, abs(x[i]))
         moved[i] += step

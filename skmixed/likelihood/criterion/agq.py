@@ -9,11 +9,8 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import logsumexp
 
-from skmixed.likelihood.criterion.laplace import (
-    LaplaceDeviance,
-    LaplacePoint,
-    contract,
-)
+from skmixed.likelihood.criterion.laplace import LaplaceDeviance, LaplacePoint
+from skmixed.likelihood.criterion.pieces import contract
 from skmixed.likelihood.linalg.group_sums import add_by_group
 from skmixed.likelihood.linalg.grouped import (
     multiply,
@@ -75,7 +72,8 @@ class QuadratureDeviance(LaplaceDeviance):
         dD/dLambda = sum_g 2 K Lambda Cu - 2 sum_q pi (Z's_q) u_q' + f r'
                      + (Z't - K Lambda r) u'.
 
-    The curvature is that of Laplace's deviance.
+    The curvature is that of Laplace's deviance; of many rows, what it lacks is found
+    from some of the groups.
     """
 
     exact = False
@@ -128,22 +126,32 @@ class QuadratureDeviance(LaplaceDeviance):
         Xts : ndarray of shape (q, p, G)
             Of a family without psi, whose scores are not asked for again.
         """
-        sweeps, (q, k, G) = self.sweeps, away.shape
-        p = 0 if self.r else self.p
-        sums = np.zeros((q, 1 + k + p, G))
+        sweeps, (q, _, G) = self.sweeps, away.shape
+        p, own = 0 if self.r else self.p, sweeps.places[0]
+        used = [*range(p), *(a for a in own if a >= p)]
+        sums = np.zeros((q, 1 + len(used), G))
         _, psi = self.fixed(x)
         for chunk in sweeps.chunks:
             codes = sweeps.codes(0, chunk)
             ones = sweeps.ones[: len(codes)]
-            z = [ones if column is None else column for column in sweeps.z(0, chunk)]
+            columns = [
+                ones if sweeps.is_one[a] else sweeps.columns[a, chunk] for a in used
+            ]
             y, w = sweeps.y[chunk], sweeps.weights(chunk)
             for out, b in zip(sums, away, strict=True):
                 eta = state.eta[chunk] + sweeps.row_values(b, chunk)
                 loglik, score, _ = self.family.step(y, w, eta, psi)
-                products = [(loglik, ones), *((score, column) for column in z)]
-                products += [(score, column) for column in sweeps.X[:p, chunk]]
+                products = [(loglik, ones), *((score, column) for column in columns)]
                 add_by_group(out, codes, products)
-        return sums[:, 0], sums[:, 1 : 1 + k], sums[:, 1 + k :]
+        by_column = sums[:, 1:]
+        return sums[:, 0], by_column[:, [used.index(a) for a in own]], by_column[:, :p]
+
+    def curvature(self, point, pieces, G):
+        """Hessian of Laplace's deviance, corrected where that is known."""
+        hessian, slopes = super().curvature(point, pieces, G)
+        if self.correction is not None:
+            hessian = hessian + self.correction
+        return hessian, slopes
 
     def refined(self, point, gradient):
         """Gradient of the quadrature's deviance."""

@@ -5,18 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import lapack
 
 from skmixed.likelihood.covariance.structure import scales_of, spans_of
 from skmixed.likelihood.criterion.modes import ModeSearch, ModesFailedError
 from skmixed.likelihood.criterion.moving_weights import add_moving_weights
 from skmixed.likelihood.criterion.objective import Derivatives, Remembering
+from skmixed.likelihood.criterion.pieces import Pieces, contract, inverse_root
 from skmixed.likelihood.elimination.regime import choose_reweighted
 from skmixed.likelihood.linalg.grouped import shared_left
 from skmixed.likelihood.products.precondition import whitening
 
 # Newton decrement that the modes are found to, and the loosest far from the optimum.
 TIGHTEST, LOOSEST = 1e-17, 1e-9
+# Modes of many rows where a search starts: its first steps gain much.
+MANY_ROWS, FIRST = 50_000, 1e-13
 # An error of the modes may move the deviance by this share of the next step's gain.
 SHARE_OF_GAIN = 1e-5
 
@@ -37,29 +39,6 @@ class LaplacePoint:
     theta: np.ndarray
     value: float
     modes: Any = None
-
-
-@dataclass(frozen=True, eq=False)
-class Pieces:
-    """What gradient and curvature are made of at one x, in the basis of the rows.
-
-    Parameters
-    ----------
-    Psi : list of ndarray of shape (k_j, k_j)
-    f, e : list of ndarray of shape (k_j, G_j)
-        ``Z's`` and ``Z'V^-1(t/W)``.
-    columns, F : list of ndarray of shape (k_j, p + r, G_j)
-        ``Z'W[X, -s_psi/W]``, and the same with V^-1 in place of W.
-    D : list of ndarray of shape (m_j, k_j, k_j)
-        ``dPsi_j`` in every theta of the factor.
-    """
-
-    Psi: list
-    f: list
-    e: list
-    columns: list
-    F: list
-    D: list
 
 
 class LaplaceDeviance(Remembering):
@@ -96,6 +75,9 @@ class LaplaceDeviance(Remembering):
     one factor :func:`add_moving_weights` makes it exact.
     """
 
+    # What an approximate Hessian lacks, where some of the groups have told.
+    correction: Any = None
+
     @property
     def exact(self):
         """Whether the Hessian is exact: of one factor, or without random effects."""
@@ -119,6 +101,8 @@ class LaplaceDeviance(Remembering):
         self.elimination = choose_reweighted(start.A, solver)
         self.search = ModeSearch(sweeps, self.elimination)
         self.tol_modes = self.tol_now = TIGHTEST
+        if sweeps.n >= MANY_ROWS:
+            self.tol_now = FIRST
         self.forget()
 
     def forget(self):
@@ -378,19 +362,3 @@ class LaplaceDeviance(Remembering):
                 point.modes.factored.apply(directions), pieces.F, strict=True
             )
         ]
-
-
-def contract(columns, values):
-    """Sum over k and G of columns (k, c, G) times values (k, G)."""
-    k, c, n_levels = columns.shape
-    return columns.transpose(1, 0, 2).reshape(c, k * n_levels) @ values.ravel()
-
-
-def inverse_root(S):
-    """Upper-triangular B with ``B'S B = I``."""
-    if not len(S):
-        return S
-    root, info = lapack.dpotrf(S, lower=1, clean=1)
-    if info:
-        return np.diag(1.0 / np.sqrt(np.maximum(np.diag(S), 1e-300)))
-    return lapack.dtrtri(root, lower=1)[0].T

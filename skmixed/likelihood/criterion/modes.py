@@ -1,6 +1,6 @@
 """Conditional modes of the random effects: penalised Newton steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,10 @@ import numpy as np
 UNCHECKED = 1e-4
 # Steps, and halvings of one step, at the most.
 MOST_STEPS, MOST_HALVINGS = 60, 30
+# Share of a decrement that a step by an old factor may leave.
+FAST = 0.05
+# Coefficients that differ by less, relative to themselves, are the same.
+SAME = 1e-12
 
 
 class ModesFailedError(Exception):
@@ -55,6 +59,17 @@ class ModeSearch:
     def __init__(self, sweeps, elimination):
         self.sweeps, self.elimination = sweeps, elimination
         self.n_steps = 0
+        self.without_effects: Any = None
+        self.stale: Any = None
+
+    def sweep(self, beta, b, psi):
+        """Sweep the rows; where b is zero the sweep may be known already."""
+        known, self.without_effects = self.without_effects, None
+        if known is not None and not any(block.any() for block in b):
+            at_beta, at_psi, state = known
+            if np.allclose(at_beta, beta, SAME, 0) and np.array_equal(at_psi, psi):
+                return replace(state, complete=False)
+        return self.sweeps.evaluate(beta, b, psi)
 
     def find(self, roots, beta, psi, u, tol):
         """Find the modes.
@@ -79,11 +94,11 @@ class ModeSearch:
         ModesFailedError
         """
         last: Any = None
-        halved = 0
+        halved, fresh = 0, False
         for _ in range(MOST_STEPS):
             self.n_steps += 1
             b = [L @ block for L, block in zip(roots, u, strict=True)]
-            state = self.sweeps.evaluate(beta, b, psi)
+            state = self.sweep(beta, b, psi)
             objective = -2.0 * state.loglik + inner(u, u)
             if is_worse(objective, last):
                 halved += 1
@@ -93,18 +108,39 @@ class ModeSearch:
                 continue
             if not np.isfinite(objective):
                 break
-            factored, step, decrement = self.step(state, roots, b, u, beta, psi)
-            enough = tol * (1.0 + 1e-3 * abs(objective))
-            floor = last is not None and UNCHECKED > decrement > 0.1 * last[2]
-            if floor or decrement < enough:
+            unit = 1.0 + 1e-3 * abs(objective)
+            chord = self.chord(state, roots, u, last, tol * unit)
+            factored, step, decrement = chord or self.step(
+                state, roots, b, u, beta, psi
+            )
+            floor = fresh and last[2] < 10.0 * decrement < 10.0 * UNCHECKED
+            if not chord and (floor or decrement < tol * unit):
                 if factored is None:
                     break
                 value = objective + factored.logdet_V
-                reached = 0.0 if floor else decrement / (1.0 + 1e-3 * abs(objective))
+                reached = 0.0 if floor else decrement / unit
                 return Modes(u, state, factored, value, reached)
-            last, halved = (objective, u, decrement), 0
+            last, halved, fresh = (objective, u, decrement), 0, not chord
             u = [a + c for a, c in zip(u, step, strict=True)]
         raise ModesFailedError
+
+    def chord(self, state, roots, u, last, enough):
+        """Step by the factor of other weights, while such steps still gain most.
+
+        Returns
+        -------
+        tuple (None, step, decrement) or None
+            None where V is to be factored anew: at the end, or where too little falls.
+        """
+        if self.stale is None:
+            return None
+        slopes = slopes_of(state, roots, u)
+        step = self.stale.newton(slopes)
+        decrement = inner(slopes, step)
+        limit = np.inf if last is None else FAST * last[2]
+        if enough < decrement < limit:
+            return None, step, decrement
+        return None
 
     def step(self, state, roots, b, u, beta, psi):
         """Newton's step; where M is not positive definite, with expected weights.
@@ -130,14 +166,18 @@ class ModeSearch:
         factored = self.elimination.reweighted(state.A).factor(roots)
         if not np.isfinite(factored.logdet_V):
             raise np.linalg.LinAlgError
-        slopes = [
-            L.T @ f - block for L, f, block in zip(roots, state.Zts, u, strict=True)
-        ]
+        self.stale = factored if self.elimination.costly else None
+        slopes = slopes_of(state, roots, u)
         step = factored.newton(slopes)
         decrement = inner(slopes, step)
         if not decrement > -1e-10:
             raise np.linalg.LinAlgError
         return factored, step, abs(decrement)
+
+
+def slopes_of(state, roots, u):
+    """``Lambda'Z's - u``."""
+    return [L.T @ f - block for L, f, block in zip(roots, state.Zts, u, strict=True)]
 
 
 def is_worse(objective, last):

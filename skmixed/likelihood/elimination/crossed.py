@@ -83,6 +83,7 @@ class CrossedElimination(SettledRegime):
 
     name = "crossed"
     exact = False
+    costly = True
 
     @classmethod
     def bid(cls, sizes):

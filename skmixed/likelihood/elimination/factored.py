@@ -27,6 +27,7 @@ class Regime(ABC):
 
     exact, estimates = True, False
     n_dense = 0
+    costly = False  # whether a factor costs more than a sweep over the rows
 
     @classmethod  # noqa: B027, most regimes need little memory
     def refuse_too_large(cls, sizes):

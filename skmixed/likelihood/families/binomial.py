@@ -1,5 +1,7 @@
 """Binomial responses: y is a share of successes, its weight the number of trials."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import stats
 from scipy.special import gammaln, ndtri, xlogy
@@ -18,6 +20,8 @@ from skmixed.likelihood.families.links import (
 WHOLE = 1e-6
 # Below this probability the complementary log-log is taken by its series.
 RARE = 1e-8
+# Numbers from 1/2 to 1 of which a product does not underflow.
+MULTIPLIED = 64
 
 
 class Binomial(Family):
@@ -75,28 +79,51 @@ class BinomialLogit(Binomial):
         return np.log((y + 0.5) / (1.5 - y))
 
     def step(self, y, w, eta, psi):
-        e = np.exp(-np.abs(eta))
-        q = 1.0 / (1.0 + e)
+        q, score, W = self.halves(y, eta)
         loglik = y * eta
         loglik -= np.maximum(eta, 0.0)
         loglik += np.log(q)  # twice as fast as log1p, and as exact in a sum
-        W = e * q
-        score = y - np.where(eta >= 0, q, W)
-        W *= q
         if np.ndim(w) or w != 1.0:
             loglik *= w
             score *= w
             W *= w
         return loglik, score, W
 
+    def summed_step(self, y, w, eta, psi):
+        if np.ndim(w) or w != 1.0:
+            return super().summed_step(y, w, eta, psi)
+        q, score, W = self.halves(y, eta)
+        loglik = y * eta
+        loglik -= np.maximum(eta, 0.0)  # row by row: zero where they are separated
+        return float(loglik.sum()) + sum_of_logs(q), score, W
+
+    def halves(self, y, eta):
+        """``q = 1 / (1 + exp(-|eta|))``, score and W of rows of one trial."""
+        q = np.abs(eta)
+        np.negative(q, out=q)
+        W = np.exp(q, out=np.empty_like(q))
+        np.add(W, 1.0, out=q)
+        np.reciprocal(q, out=q)
+        W *= q
+        score = y - np.where(eta >= 0, q, W)
+        W *= q
+        return q, score, W
+
     def terms(self, y, w, eta, psi):
-        e = np.exp(-np.abs(eta))
-        q = 1.0 / (1.0 + e)
-        p = np.where(eta >= 0, q, e * q)
-        v = e * q * q
+        t = self.slopes(y, w, eta, psi)
+        loglik = y * eta - np.maximum(eta, 0.0) - np.log1p(np.exp(-np.abs(eta)))
+        return replace(t, loglik=w * loglik)
+
+    def slopes(self, y, w, eta, psi):
+        _, score, v = self.halves(y, eta)
+        slope = score - y  # -p
+        slope *= 2.0
+        slope += 1.0
+        bend = 1.0 - 6.0 * v
         W = w * v
-        loglik = w * (y * eta - np.maximum(eta, 0.0) - np.log1p(e))
-        return Terms(loglik, w * (y - p), W, W * (1 - 2 * p), W * (1 - 6 * v))
+        slope *= W
+        bend *= W
+        return Terms(np.zeros(0), w * score, W, slope, bend)
 
 
 class BinomialProbit(Binomial):
@@ -155,3 +182,10 @@ class BinomialCloglog(Binomial):
     def expected_weights(self, y, w, eta, psi):
         t = np.exp(np.minimum(eta, LARGEST_PREDICTOR))
         return w * t * t * np.exp(-t) / np.maximum(-np.expm1(-t), 1e-300)
+
+
+def sum_of_logs(q):
+    """Sum of the logarithms of numbers from 1/2 to 1: few of their products."""
+    even = len(q) - len(q) % MULTIPLIED
+    products = np.multiply.reduce(q[:even].reshape(MULTIPLIED, -1), axis=0)
+    return float(np.log(products).sum() + np.log(q[even:]).sum())

@@ -97,6 +97,15 @@ class Family:
         t = self.terms(y, w, eta, psi)
         return t.loglik, t.score, t.W
 
+    def summed_step(self, y, w, eta, psi):
+        """:meth:`step` with the sum of ``loglik`` in its place."""
+        loglik, score, W = self.step(y, w, eta, psi)
+        return float(loglik.sum()), score, W
+
+    def slopes(self, y, w, eta, psi):
+        """:meth:`terms`, whose ``loglik`` may be left out."""
+        return self.terms(y, w, eta, psi)
+
     def expected_weights(self, y, w, eta, psi):
         """Fisher's information of eta, positive where the observed W may not be."""
         return np.maximum(self.terms(y, w, eta, psi).W, SMALLEST_WEIGHT)

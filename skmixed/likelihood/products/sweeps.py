@@ -52,7 +52,9 @@ class RowSweeps:
         framed = FramedRows.of(plan.distinct, self.basis)
         self.n, self.places = len(design.y), framed.places
         self.chunks = list(chunks(self.n))
-        self.order = sorted_by_level(plan.rows, self.n)
+        self.order = None
+        order = sorted_by_level(plan.rows, self.n)
+        self.order = None if order is None else self.laid_out(order)
         self.lay_out(design, plan, framed)
         self.is_one = [bool(np.all(column == 1.0)) for column in self.columns]
         self.within = find_within(plan.rows, framed.places, plan.parents)
@@ -97,7 +99,7 @@ class RowSweeps:
     def laid_out(self, rows):
         """Reorder rows: by group, but within a chunk neighbours are seldom of one."""
         if self.order is not None:
-            rows = rows.take(self.order, axis=-1)
+            return rows.take(self.order, axis=-1)
         out = np.empty_like(rows)
         for chunk in self.chunks:
             out[..., chunk] = interleave(rows[..., chunk])
@@ -192,11 +194,11 @@ class RowSweeps:
         for chunk in self.chunks:
             eta = self.linear_predictor(beta, b, chunk, state.eta[chunk])
             y, w = self.y[chunk], self.weights(chunk)
-            loglik, score, W = family.step(y, w, eta, psi)
+            loglik, score, W = family.summed_step(y, w, eta, psi)
             if expected:
                 W = family.expected_weights(y, w, eta, psi)
             state.score[chunk], state.W[chunk] = score, W
-            state.loglik += float(loglik.sum())
+            state.loglik += loglik
             left, right = self.sides(chunk, [score], state.W[chunk])
             for one in sums:
                 one.add(one.codes[chunk], left, right)
@@ -282,7 +284,8 @@ class RowSweeps:
             )
         ]
         for chunk in self.chunks:
-            t = family.terms(self.y[chunk], self.weights(chunk), state.eta[chunk], psi)
+            rows = self.y[chunk], self.weights(chunk), state.eta[chunk]
+            t = family.slopes(*rows, psi)
             state.W1[chunk], state.W2[chunk] = t.W1, t.W2
             h = state.h[chunk]
             if own is not None:
@@ -318,6 +321,11 @@ class RowSweeps:
             for b in range(self.family.n_psi):
                 state.l_psi2[a, b] += np.sum(t.loglik_psi2[a][b])
         return WX
+
+    def fixed_gram(self, W):
+        """X'WX, of shape (p, p)."""
+        parts = ((self.X[:, chunk], W[chunk]) for chunk in self.chunks)
+        return sum((X * w @ X.T for X, w in parts), np.zeros((self.p, self.p)))
 
     def effect_sums(self, values):
         """Z'c of every factor, for a column c of shape (n,): of shape (k_j, G_j)."""
