@@ -93,3 +93,28 @@ def test_a_profile_that_no_double_can_hold_is_not_a_number():
     table = model.conf_int(method="profile")
     assert table.loc[lost, ["lower", "upper"]].isna().all()
     assert table.drop(index=lost).notna().all(axis=None)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("shift", [1e5, 1e6, 1e8, 1e9])
+@pytest.mark.parametrize("random", ["Days * f", "0 + f + f:Days", "f + f:Days"])
+def test_random_products_of_a_far_column_are_refused_until_it_is_centred(random, shift):
+    frame = sleep(1.0)
+    frame = frame.assign(f=np.array(list("ab"))[np.arange(len(frame)) % 2])
+    far = frame.assign(Days=frame["Days"] + round(shift * frame["Days"].std()))
+    text = f"Reaction ~ {{0}} * f + ({random.replace('Days', '{0}')} | Subject)"
+    with pytest.raises(ValueError, match=r"too little for doubles.*center\(x\)"):
+        MixedLinearRegressor(text.format("Days")).fit(far)
+    near, centred = (
+        MixedLinearRegressor(text.format("center(Days)")).fit(table)
+        for table in (frame, far)
+    )
+    np.testing.assert_allclose(centred.loglik_, near.loglik_, rtol=SAME_DENSE)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_effects_that_repeat_others_to_the_last_digit_are_not_refused():
+    frame = sleep(1.0)
+    one = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(frame)
+    two = MixedLinearRegressor("Reaction ~ Days + (Days + I(2 * Days) | Subject)")
+    np.testing.assert_allclose(two.fit(frame).loglik_, one.loglik_, rtol=SAME_DENSE)

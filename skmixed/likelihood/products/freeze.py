@@ -12,6 +12,9 @@ ALIASED = 1e-7
 # Below this squared relative length a Gram matrix is no longer trusted with a column:
 # it is orthogonalised row by row instead.
 WELL_CONDITIONED = 1e-4
+# Own parts of an effect's column, relative to its length: rounding below the first,
+# and too short below the second for what is left of their digits when squared.
+NO_PART, SHORT_PART = 1e-12, 2e-5
 # Keeps the crude fit of a sample small where its columns depend on each other.
 SLACK = 1e-8
 
@@ -238,6 +241,49 @@ def freeze_random(moments, places, terms):
     return ColumnBasis(
         k, np.arange(k), shift, np.where(np.isfinite(scale), scale, 1.0), absorbed
     )
+
+
+def refuse_doubtful(moments, columns, places, change, factor):
+    """Refuse random effects of which others leave too little to be squared.
+
+    Parameters
+    ----------
+    moments : Moments
+    columns : list of ndarray of shape (n,)
+    places : list of int of length k
+    change : ColumnBasis
+        Of the factor's effects.
+    factor : Factor
+
+    Raises
+    ------
+    ValueError
+        By name. A column that is a combination of others to the last digit has no
+        variance of its own, and is not refused.
+    """
+    for block in factor.structure.free_blocks:
+        own = list(range(*block.indices(len(places))))
+        if len(own) < 2:
+            continue
+        gram = moments.about(change.shift, places)[np.ix_(own, own)]
+        size = np.sqrt(np.diag(gram))
+        size[size == 0.0] = 1.0
+        root, failed = lapack.dpotrf(gram / np.outer(size, size), lower=1)
+        if not failed and root.diagonal().min() > SHORT_PART:
+            continue
+        rows = np.column_stack([columns[places[a]] - change.shift[a] for a in own])
+        length = np.linalg.norm(rows, axis=0)
+        length[length == 0.0] = 1.0
+        part = np.abs(np.diag(np.linalg.qr(rows / length, mode="r")))
+        short = (part > NO_PART) & (part < SHORT_PART)
+        if short.any():
+            names = [factor.effects[a] for a, s in zip(own, short, strict=True) if s]
+            raise ValueError(
+                f"The random effects {names} of `{factor.group}` are combinations of "
+                f"the others but for a share of {part[short].min():.0e} of their "
+                "length, too little for doubles. Take the mean off numbers that are "
+                "far from zero, as by center(x)."
+            )
 
 
 def centre_and_scale(moments, places, constant):

@@ -20,6 +20,7 @@ from skmixed.likelihood.products.freeze import (
     fit_crudely,
     freeze_fixed,
     freeze_random,
+    refuse_doubtful,
     rounding_of,
 )
 from skmixed.likelihood.products.pairs import Meetings
@@ -102,6 +103,8 @@ class RowPlan:
             freeze_random(moments, own, terms)
             for own, terms in zip(places, self.rows.constants, strict=True)
         )
+        for own, change, factor in zip(places, random, self.rows.factors, strict=True):
+            refuse_doubtful(moments, self.distinct.columns, own, change, factor)
         y_shift = float(moments.mean[-1]) if constant.any() else 0.0
         crude_coef = fit_crudely(fixed, moments, y_shift, X, y, residual)
         rounding = float(rounding_of(y, residual))
