@@ -99,6 +99,47 @@ class EffectsMixin:
             )
         return tables
 
+    def random_effects_frame(self):
+        """Conditional modes of all grouping factors as one table, to store or join.
+
+        Returns
+        -------
+        DataFrame
+            A row per factor, group and effect: ``factor``, ``group`` (of an interaction
+            its labels with ``:``), ``effect``, ``estimate`` and ``std_error``, that of
+            the mode given the data (lme4: ``as.data.frame(ranef(model))``).
+
+        See Also
+        --------
+        adapt : The same model with more rows.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import load_sleepstudy
+        >>> model = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)")
+        >>> model.fit(load_sleepstudy().frame).random_effects_frame().head(2).round(1)
+            factor group     effect  estimate  std_error
+        0  Subject   308  Intercept       2.3       12.1
+        1  Subject   308       Days       9.2        2.3
+        """
+        columns = ["factor", "group", "effect", "estimate", "std_error"]
+        fit, parts = self._asked, [pd.DataFrame(columns=columns)]
+        for group, effects, modes in self._by_factor(fit.result.modes):
+            variances = np.einsum("gkk->gk", self.conditional_cov_[group])
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "factor": group,
+                        "group": np.repeat(fit.spec.groups[group].labels, len(effects)),
+                        "effect": np.tile(list(effects), len(modes)),
+                        "estimate": np.ravel(modes),
+                        "std_error": np.sqrt(np.maximum(variances, 0.0)).ravel(),
+                    }
+                )
+            )
+        return pd.concat(parts[1:] or parts, ignore_index=True)
+
     def _by_factor(self, values):
         result = self.result_
         return zip(result.groups, map(list, result.effects), values, strict=True)

@@ -62,6 +62,13 @@ def test_tables_of_effects_are_labelled(slopes, sleep):
     np.testing.assert_allclose(effects.loc["308"], [2.2586, 9.1990], atol=1e-3)
     assert slopes.random_effects_cov_["Subject"].shape == (2, 2)
     assert slopes.conditional_cov_["Subject"].shape == (18, 2, 2)
+    rows = slopes.random_effects_frame()
+    wide = rows.pivot(index="group", columns="effect", values="estimate")
+    modes = slopes.random_effects_["Subject"]
+    np.testing.assert_array_equal(wide[modes.columns], modes)
+    variances = slopes.conditional_cov_["Subject"][:, 1, 1]
+    found = rows.loc[rows["effect"] == "Days", "std_error"]
+    np.testing.assert_array_equal(found, np.sqrt(variances))
     pd.testing.assert_frame_equal(slopes.group_coef_["Subject"], effects + fixed)
 
 
