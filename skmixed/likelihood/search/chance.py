@@ -54,9 +54,12 @@ def theta_errors(deviance, theta):
         tells it.
     data : ndarray of shape (m, m)
         ``2 H^-1``.
+    decrement : float
+        Half the Newton decrement there.
     """
     point = deviance.at(theta)
-    hessian = deviance.derivatives(point).hessian
+    there = deviance.derivatives(point)
+    g, hessian = there.gradient, there.hessian
     samples = point.factored.trace_samples
     n = samples[0].shape[2]
     slopes = np.zeros((n, len(theta)))
@@ -67,4 +70,5 @@ def theta_errors(deviance, theta):
             row[span] = structure.gradient(theta[span], G)
     inverse = np.linalg.pinv(hessian, hermitian=True)
     spread = np.cov(slopes.T, ddof=1).reshape(hessian.shape) if n > 1 else 0 * hessian
-    return SPREAD**2 * inverse @ (spread / n) @ inverse, 2.0 * inverse
+    errors = SPREAD**2 * inverse @ (spread / n) @ inverse
+    return errors, 2.0 * inverse, 0.5 * abs(float(g @ inverse @ g))

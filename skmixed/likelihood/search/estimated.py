@@ -30,8 +30,8 @@ def search_with_probes(A, reml, regime=None, **options):
     """
     deviance, optimum = search(A, reml, regime, **options)
     while A.probes is not None and len(optimum.theta):
-        probes, data = theta_errors(deviance, optimum.theta)
-        optimum = replace(optimum, errors=probes)
+        probes, data, decrement = theta_errors(deviance, optimum.theta)
+        optimum = replace(optimum, errors=probes, decrement=decrement)
         enough = np.diag(probes) <= ENOUGH**2 * np.abs(np.diag(data))
         if enough.all() or A.probes.count >= MOST_PROBES:
             break
