@@ -74,7 +74,9 @@ def fit_linear(
     regime = None if solver in SOLVERS else solver
     if regime is None and (solver == "stochastic" or not is_small(A)):
         A = with_probes(A, solver, seed)
-    with blas_threads(look_ahead(A, verbose)):
+    # far from the optimum a factorisation may fail: its deviance is then infinite
+    quiet = np.errstate(divide="ignore", invalid="ignore", over="ignore")
+    with blas_threads(look_ahead(A, verbose)), quiet:
         if A.sigma is None:  # a known residual variance bounds the likelihood
             check_not_exact(A)
             if not reml:

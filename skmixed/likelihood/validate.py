@@ -15,6 +15,9 @@ SATURATING = 1e3
 REDUNDANT = 1e-8
 # Share of the response's variation that counts as none.
 SATURATED = 1e-12
+# Share of the response's squared length that is rounding of these products; rows for
+# every column of [X Z] of which some may be copies of others.
+REPRODUCED, MOST_COPIES = 1e-11, 2
 # More columns of [X Z] than this are not factored to see whether they span all rows.
 LARGEST_RANK = 1500
 
@@ -160,16 +163,18 @@ def check_bounded(A):
                 )
 
 
-def joint_gram(A):
+def joint_gram(A, with_y=False):
     """``[X Z]'[X Z]`` with columns of unit length, and where each factor's are.
 
     Parameters
     ----------
     A : CrossProducts
+    with_y : bool, default=False
+        Whether the response comes last.
 
     Returns
     -------
-    gram : ndarray of shape (p + N, p + N)
+    gram : ndarray of shape (p + N, p + N), or one more
     spans : list of ndarray of int
     """
     p, ends = A.n_fixed, np.cumsum([A.n_fixed, *[f.size for f in A.factors]])
@@ -191,6 +196,11 @@ def joint_gram(A):
         first, second = (slice(ends[f], ends[f + 1]) for f in (pair.first, pair.second))
         gram[first, second] = block.reshape(i.size, j.size)
         gram[second, first] = gram[first, second].T
+    if with_y:
+        y = np.concatenate(
+            [A.gram[:p, p], *(levels_major(ZtXy[:, p:])[:, 0] for ZtXy in A.ZtXy)]
+        )
+        gram = np.block([[gram, y[:, None]], [y, A.gram[p, p]]])
     lengths = np.sqrt(np.where(np.diag(gram) > 0, np.diag(gram), 1.0))
     spans = [np.arange(a, b) for a, b in pairwise(ends)]
     return gram / lengths / lengths[:, None], spans
@@ -237,14 +247,17 @@ def check_not_saturated(A, deviance, optimum):
     Raises
     ------
     ValueError
-        If the search ran off because the deviance has no minimum, or is flat.
+        If the search ran off because the deviance has no minimum, or is flat; or it
+        ended at a minimum beside which the deviance falls without end.
     """
     if optimum.converged and np.abs(optimum.theta).max(initial=0.0) < SATURATING:
-        return
-    r2 = deviance.at(optimum.theta * SATURATING).r2
-    # an infinite one is that of a factorisation which rounding has made fail
-    if not (np.isinf(r2) or r2 <= SATURATED * A.gram[-1, -1]):
-        return
+        if not reproduces(A):
+            return
+    else:
+        r2 = deviance.at(optimum.theta * SATURATING).r2
+        # an infinite one is that of a factorisation which rounding has made fail
+        if not (np.isinf(r2) or r2 <= SATURATED * A.gram[-1, -1]):
+            return
     for j, factor in enumerate(A.factors):
         if deviance.reml and spanned_effects(A, j).all():
             raise ValueError(
@@ -258,6 +271,50 @@ def check_not_saturated(A, deviance, optimum):
         "response exactly, so there is no residual variance to estimate. Is the "
         "response constant within groups?"
     )
+
+
+def reproduces(A):
+    """Whether fixed effects and effects of some factors reproduce the response alone.
+
+    Parameters
+    ----------
+    A : CrossProducts
+
+    Returns
+    -------
+    bool
+        False where they would reproduce any response, and for large designs, and those
+        with so many rows that it could not come by chance.
+
+    Notes
+    -----
+    Where [X Z_s] has rank r < n and its span holds y, as with rows that are there
+    twice, the deviance goes as ``(rank Z_s - n) log t``, the restricted one as
+    ``(r - n) log t``, when the variances of the factors s grow by t.
+    """
+    n, p, size = A.n_obs, A.n_fixed, sum(factor.size for factor in A.factors)
+    if not (n <= MOST_COPIES * (p + size) and p + size <= LARGEST_RANK):
+        return False
+    gram, spans = joint_gram(A, with_y=True)
+    y, fixed = len(gram) - 1, np.arange(p)
+    some = np.concatenate([fixed, *spans])
+    if rest_of(gram, some, y)[1] > REPRODUCED:
+        return False
+    for count in range(1, len(spans) + 1):
+        for chosen in combinations(spans, count):
+            found, rest = rest_of(gram, np.concatenate([fixed, *chosen]), y)
+            if found < n and rest <= REPRODUCED:
+                return True
+    return False
+
+
+def rest_of(gram, columns, y):
+    """Rank of some columns, and what they leave of the squared length of another."""
+    some = gram[np.ix_(columns, columns)]
+    root, pivots, found, _ = lapack.dpstrf(some, lower=1, tol=DEPENDENT)
+    kept = gram[columns, y][pivots[:found] - 1]
+    part = lapack.dtrtrs(root[:found, :found], kept, lower=1)[0]
+    return int(found), 1.0 - float(part @ part)
 
 
 def is_exact(A):

@@ -22,6 +22,7 @@ FAR_APART = [
     ("simpson", 31, 657),
     ("simpson", 41, 690),
     ("simpson", 211, 990),
+    ("simpson", 221, 286),
     ("wild", 31, 20),
 ]
 

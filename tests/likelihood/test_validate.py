@@ -149,3 +149,25 @@ def test_cross_products_tell_their_blocks():
     text = str(cross_products(random_design(SHAPES.index("1|a 1|a:b"))))
     assert "nested in a" in text
     assert "block diagonal" in text
+
+
+@pytest.mark.parametrize("reml", [False, True], ids=["ML", "REML"])
+def test_rows_that_are_there_twice_are_refused_where_they_leave_no_residual(reml):
+    """Whichever optimum the search meets: beside it the deviance falls without end."""
+    for seed in (0, 1, 4, 22):
+        rng = np.random.default_rng(seed)
+        a, b = rng.integers(0, 5, 12), rng.integers(0, 4, 12)
+        x, y = rng.normal(size=(12, 2)), rng.normal(size=5)[a] + rng.normal(size=12)
+        twice = np.tile(np.arange(12), 2)
+        X = np.column_stack([np.ones(12), x])[twice]
+        terms = [("a", X[:, :2], a[twice]), ("b", X[:, :1], b[twice])]
+        Z = [(a == g)[twice, None] * X[:, :2] for g in range(5)]
+        Z += [(b == g)[twice, None] for g in range(4)]
+        XZ = np.column_stack([X, *Z])
+        left = y[twice] - XZ @ np.linalg.lstsq(XZ, y[twice], rcond=None)[0]
+        products = cross_products(compose(X, y[twice], terms))
+        if left @ left > 1e-9:
+            fit_linear(products, reml=reml)
+        else:
+            with pytest.raises(ValueError, match="reproduce the response exactly"):
+                fit_linear(products, reml=reml)

@@ -10,7 +10,6 @@ from skmixed.likelihood.search.optimize import ROUNDING, UNDETERMINED
 from skmixed.likelihood.search.rivals import (
     APART,
     LARGE,
-    SUSPECT,
     WITHIN,
     even,
     scanned_thetas,
@@ -144,10 +143,8 @@ class Search:
             return
         beta = self.evaluate(found.theta, rows, ["beta"])[0]
         far = self.disagreement(beta, rows, WITHIN)
-        near = np.flatnonzero((far > SUSPECT) & (far < 1.0))
-        if self.small and len(near):
-            apart = self.disagreement(beta[near], near, APART)
-            far[near] = np.maximum(far[near], apart)
+        if self.small:
+            far = np.maximum(far, self.disagreement(beta, rows, APART))
         far = np.flatnonzero(far >= 1.0)
         if len(far):
             starts = [even(self.structures, v) for v in (LARGE, WITHIN, 4.0)]

@@ -154,8 +154,13 @@ class Descent:
 
     def look_around(self):
         """Model the deviance by the derivatives at hand."""
-        self.model = NewtonStep(self.slopes.gradient, self.slopes.hessian + self.secant)
-        self.decrement = self.model.decrement
+        gradient, hessian = self.slopes.gradient, self.slopes.hessian + self.secant
+        lost = not np.isfinite(hessian).all()
+        if lost:  # so far out that rounding is all there is
+            gradient, hessian = np.zeros(len(gradient)), np.eye(len(gradient))
+        self.model = NewtonStep(gradient, hessian)
+        self.decrement = np.inf if lost else self.model.decrement
+        self.ended = self.ended or lost
 
     @property
     def arrived(self):

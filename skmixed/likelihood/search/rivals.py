@@ -26,10 +26,10 @@ LARGEST_SCAN = 20_000
 # Variance of scale-free effects that leaves fixed effects to compare within groups.
 # Where they vary little there, or have random slopes, a larger one leaves less.
 WITHIN = 256.0
-# One that leaves nothing else, for groups that are farther apart still: asked where the
-# first one comes to this share of a disagreement in a small design, or the optimum has
-# a variance as large as NEARBY, which the first one is not far from.
-APART, SUSPECT, NEARBY = 65536.0, 0.4, 16.0
+# One that leaves nothing else, for groups that are farther apart still: asked in small
+# designs, and where the optimum has a variance as large as NEARBY, beside which the
+# first one is none.
+APART, NEARBY = 65536.0, 16.0
 # Share of its squared length that a column which is constant within groups has there.
 CONSTANT = 1e-10
 # A variance that a search of a small design starts from besides.
@@ -89,8 +89,8 @@ def correlated(structures):
 
 @lru_cache(maxsize=32)
 def scanned_thetas(structure):
-    """Thetas of one factor that a scan reads, WITHIN's first; of shape (T, m)."""
-    thetas = [even([structure], variance) for variance in (WITHIN, *SIZES)]
+    """Thetas of one factor that are scanned, first WITHIN's and APART's; (T, m)."""
+    thetas = [even([structure], variance) for variance in (WITHIN, APART, *SIZES)]
     thetas = np.array([*thetas, *uneven([structure])])
     thetas.flags.writeable = False
     return thetas
@@ -166,7 +166,7 @@ def valleys(values):
 
 
 def look_afar(deviance):
-    """Read what a scan tells, or one evaluation at large variances.
+    """Read what a scan tells, or some evaluations at large variances.
 
     Parameters
     ----------
@@ -176,18 +176,26 @@ def look_afar(deviance):
     -------
     scanned : list of tuple (value, theta)
         Empty where a scan would cost too much; the best first.
-    S : ndarray of shape (p + 1, p + 1) or None
-        ``[X y]'V^-1[X y]`` for the variance ``WITHIN``; None where it tells nothing.
+    afar : dict of float to ndarray of shape (p + 1, p + 1)
+        ``[X y]'V^-1[X y]`` by the variance of all effects, or None where it is not to
+        be had; empty where it tells nothing.
     """
     if len(deviance.structures) == 1:
         thetas = scanned_thetas(deviance.structures[0])
         if can_scan(deviance, len(thetas)):
             values, S = scan(deviance, thetas)
             order = np.argsort(values)
-            return [(values[i], thetas[i]) for i in order], S[0]
-    if varies_within(deviance.A):
-        return [], squares_at(deviance, WITHIN)
-    return [], None
+            found = [(values[i], thetas[i]) for i in order]
+            return found, {WITHIN: S[0], APART: S[1]}
+    if not varies_within(deviance.A):
+        return [], {}
+    asked = (WITHIN, APART) if is_small(deviance) else (WITHIN,)
+    return [], {variance: squares_at(deviance, variance) for variance in asked}
+
+
+def is_small(deviance):
+    """Whether a few evaluations and descents more cost little."""
+    return sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS
 
 
 def squares_at(deviance, variance):
@@ -212,14 +220,14 @@ def varies_within(A):
     return False
 
 
-def within_starts(deviance, optimum, S):
+def within_starts(deviance, optimum, afar):
     """Starts from what the rows tell within groups, where that disagrees.
 
     Parameters
     ----------
     deviance : ProfiledDeviance
     optimum : Optimum
-    S : ndarray of shape (p + 1, p + 1) or None
+    afar : dict of float to ndarray of shape (p + 1, p + 1)
         As :func:`look_afar` returns.
 
     Returns
@@ -235,20 +243,17 @@ def within_starts(deviance, optimum, S):
     apart as their betas: the difference is weighed with the information within groups,
     as in Hausman (1978), Econometrica 46(6).
     """
-    if not deviance.A.n_fixed or S is None:
+    if not (deviance.A.n_fixed and afar):
         return []
     optimal = deviance.at(optimum.theta)
-    small = sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS
-    far, variance = disagreement(deviance, optimal.beta, S), WITHIN
-    near = max(np.abs(Lambda).max() for Lambda in optimal.Lambdas) ** 2 > NEARBY
-    if far < 1.0 and (near or (small and far > SUSPECT)):
-        variance = APART
-        far = disagreement(deviance, optimal.beta, squares_at(deviance, APART))
-    if far < 1.0:
+    if max(np.abs(Lambda).max() for Lambda in optimal.Lambdas) ** 2 > NEARBY:
+        afar.setdefault(APART, squares_at(deviance, APART))
+    far = [v for v, S in afar.items() if disagreement(deviance, optimal.beta, S) >= 1]
+    if not far:
         return []
-    point = deviance.at(isotropic(deviance, variance))
+    point = deviance.at(isotropic(deviance, far[0]))
     starts = [] if point.factored is None else [unshrunk_theta(deviance, point)]
-    if small:
+    if is_small(deviance):
         starts += [isotropic(deviance, LARGE), *large_alone(deviance)]
     return starts
 
