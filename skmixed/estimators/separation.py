@@ -39,7 +39,8 @@ def warn_about_generalized(fit, design):
     if shift is not None and shift > ROUGH:
         warn(
             "Laplace's approximation is rough here: quadrature would move an estimate "
-            f"by {shift:.1f} standard errors. Fit with n_quadrature=15.",
+            f"by about {shift:.1f} standard errors, as far as one step from here tells."
+            " Fit with n_quadrature=15.",
             LaplaceAccuracyWarning,
         )
 

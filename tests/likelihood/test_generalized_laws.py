@@ -12,13 +12,15 @@ from generalized_designs import (
 )
 
 from skmixed.formula import DesignSpec, parse_formula
-from skmixed.likelihood import coarse
+from skmixed.likelihood import coarse, generalized
 from skmixed.likelihood.families import family_of
 from skmixed.likelihood.generalized import fit_generalized
 
 FAMILIES = every_family()
 # Two fits of one model: log-likelihoods, and estimates in their standard errors.
 SAME_LOGLIK, SAME_ESTIMATE = 2e-7, 1e-3
+# Variances of estimates whose curvature is corrected from half of sixty groups.
+HALF_THE_GROUPS = 2e-2
 
 every_family_and_structure = pytest.mark.parametrize(
     ("name", "structure"),
@@ -85,6 +87,22 @@ def test_a_start_from_some_groups_ends_at_the_optimum(name, n_quadrature, monkey
     assert coarse.whole_groups(design) is not None
     from_some = fit_generalized(design, family, n_quadrature=n_quadrature)
     assert_same(from_all, from_some)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_quadrature_of_many_rows_starts_at_laplace(name, monkeypatch):
+    family = FAMILIES[name]
+    design = generalized_design(family, "intercept", frame=table(n_groups=60))
+    at_once = fit_generalized(design, family, n_quadrature=5)
+    monkeypatch.setattr(generalized, "COARSE_FROM", 100)
+    monkeypatch.setattr(coarse, "COARSE_FROM", 100)
+    monkeypatch.setattr(coarse, "CORRECTION_ROWS", len(design.y) // 2)
+    monkeypatch.setattr(coarse, "FEWEST_GROUPS", 10)
+    staged = fit_generalized(design, family, n_quadrature=5)
+    assert staged.converged
+    assert staged.loglik == pytest.approx(at_once.loglik, abs=SAME_LOGLIK)
+    found, expected = (np.diag(fit.coef_cov) for fit in (staged, at_once))
+    np.testing.assert_allclose(found, expected, rtol=HALF_THE_GROUPS)
 
 
 def test_whole_groups_keep_their_rows():
