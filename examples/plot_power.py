@@ -2,9 +2,8 @@
 How many groups a trial needs
 =============================
 
-Two arms are followed over five weeks; slopes differ between persons. Responses are
-drawn from what is believed of them, every sample is fitted and tested, and the share of
-rejections is the power. The band is its binomial interval.
+Two arms, five weeks; slopes differ between persons. Samples are drawn from what is
+believed, and tested; the band is the binomial interval of the share of rejections.
 """
 
 import pandas as pd
@@ -13,10 +12,8 @@ from picture import show
 from skmixed import MixedLinearRegressor, simulate_power
 from skmixed.inspection import PowerDisplay
 
-plan = pd.DataFrame(
-    [(i, week, "ab"[i % 2]) for i in range(20) for week in range(5)],
-    columns=["person", "week", "arm"],
-)
+rows = [(i, week, "ab"[i % 2]) for i in range(20) for week in range(5)]
+plan = pd.DataFrame(rows, columns=["person", "week", "arm"])
 believed = {"week:arm[T.b]": 0.3, "sd_Intercept|person": 1.0, "sd_week|person": 0.25}
 curve = simulate_power(
     MixedLinearRegressor("~ week * arm + (week | person)"),

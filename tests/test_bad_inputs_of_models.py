@@ -156,9 +156,9 @@ RESIDUALS = {
     "ar1(f | g)": "several rows at one visit",
     "ar1(t | g, hom=1)": "should be True or False",
     "ar1(gaps | g)": "columns ['gaps'] of X",
-    "ar1(infinite | g)": "too large to be squared",
-    "us(infinite | g)": "too large to be squared",
-    "car1(infinite | g)": "too large to be squared",
+    "ar1(infinite | g)": "infinite, which is no time",
+    "us(infinite | g)": "infinite, which is no time",
+    "car1(infinite | g)": "infinite, which is no time",
     "us(huge | g)": "too large to be squared",
 }
 

@@ -285,6 +285,7 @@ class MixedLinearRegressor(
         source = X if isinstance(X, Statistics) else source_of(X)
         if source is not None:
             return self._fit_source(source, y, sample_weight)
+        self._refuse_sigma()
         with memory_in_words(self.formula):
             design = self._learn_design(X, y, sample_weight)
             warn_about_design(self.spec_.formula, design)
@@ -310,15 +311,19 @@ class MixedLinearRegressor(
             return 0
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _fit_design(self, design):
-        products = cross_products(design)
-        if design.rows_are_independent:
-            return self._fit_products(products, self.verbose)
-        if self.sigma is not None:
+    def _refuse_sigma(self):
+        estimated = self.residual is not None or self.dispersion is not None
+        if self.sigma is not None and estimated:
             raise ValueError(
                 f"sigma={self.sigma} is for independent residuals; with residual= or "
                 "dispersion= their variances are estimated. Leave one of the two out."
             )
+
+    def _fit_design(self, design):
+        products = cross_products(design)
+        if design.rows_are_independent:
+            return self._fit_products(products, self.verbose)
+        self._refuse_sigma()
         refuse_exact(products)
         return fit_residual(
             products,

@@ -150,7 +150,7 @@ def visit_table(
         1 treated - control  -3.2341    1.0911  86.5 -2.964 0.00392 -5.4030 -1.0652
         2 treated - control  -4.9831    1.5505 74.01 -3.214 0.00194 -8.0726 -1.8935
     <BLANKLINE>
-    Residual: us(visit | subject).
+    With residual='us(visit | subject)'.
     Bounds at 95 %.
     Tests of fixed effects use Kenward and Roger's degrees of freedom and standard
     errors.

@@ -67,6 +67,7 @@ METHODS = {
     "predict_interval": lambda m, d: m.predict_interval(d),
     "profile": lambda m, d: m.profile("rho", confidence_level=0.5),
     "r2_nakagawa": lambda m, d: m.r2_nakagawa(),
+    "random_effects_frame": lambda m, d: m.random_effects_frame(),
     "refit": lambda m, d: m.refit(d, d["y"] ** 2),
     "report": lambda m, d: m.report("nowhere.html", d),
     "score": lambda m, d: m.score(d, d["y"]),

@@ -341,7 +341,7 @@ BAD = [
     (("", None, "~ year"), "Centre it"),
     (("(1 | half) + (1 | id)", "ar1(week | id)", None), "depend on one another"),
     (("", "ar1(day | id)", None), "whole numbers"),
-    (("", "toep(day | id)", None), "up to 60 visits"),
+    (("", "toep(day | id)", None), "a correlation is not known"),
     (("", "cs(day | id)", None), "for which times do not matter"),
     (("", "car1(twice | id)", None), "With nugget=True"),
     (("", "car1(label | id, nugget=True)", None), "several rows at one visit"),

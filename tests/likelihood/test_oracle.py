@@ -22,6 +22,8 @@ DESIGNS = [
 ]
 # Designs that regimes which solve by iterations are fitted to: they are slow there.
 ITERATED = SHAPES.index("1|s 1|a") + 1
+# Deviance of a fit that ends where theta is within 1 % of a standard error.
+ESTIMATED = 1e-4
 every_design = pytest.mark.parametrize("index", DESIGNS)
 every_regime = pytest.mark.parametrize(
     ("index", "solver"),
@@ -99,7 +101,8 @@ def test_every_regime_reaches_the_optimum_and_the_textbook(index, solver, reml):
     design, result = fit_design(index, reml, solver)
     assert result.solver == solver
     assert result.converged
-    assert result.deviance <= OPTIMA[index][1 + reml] + 2 * SAME_DEVIANCE
+    slack = ESTIMATED if solver == "stochastic" else 2 * SAME_DEVIANCE
+    assert result.deviance <= OPTIMA[index][1 + reml] + slack
     assert_textbook(design, result)
 
 
