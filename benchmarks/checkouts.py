@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from cases import select_cases
-from environments import HERE, REPOSITORY, variables
+from environments import HERE, REPOSITORY, UnavailableError, variables
 from measure import write_tables
 from processes import Process
 
@@ -101,7 +101,11 @@ def compare_revisions(setting, names, base):
     print(f"{'case':16}{'base CPU s':>12}{'head CPU s':>12}{'ratio':>8}")
     with checkout(base) as tree:
         for case in cases:
-            seconds = compare_case(setting, (tree, setting.checkout), case)
+            try:
+                seconds = compare_case(setting, (tree, setting.checkout), case)
+            except UnavailableError as error:  # of models that base has not
+                print(f"{case.name:16}  not compared: {error}", flush=True)
+                continue
             ratio, word = verdict(*seconds)
             medians = "".join(f"{median(taken):12.4f}" for taken in seconds)
             print(f"{case.name:16}{medians}{ratio:8.2f}  {word}", flush=True)

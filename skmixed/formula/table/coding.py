@@ -93,7 +93,7 @@ def read_values(series, name):
 
 def without_gaps(series):
     """Put NaN for whatever stands for a missing value: a gap among dates is no date."""
-    gaps = series.isna()
+    gaps = pd.isna(series.to_numpy())
     return series.mask(gaps, np.nan) if gaps.any() else series
 
 

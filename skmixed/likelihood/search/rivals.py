@@ -246,8 +246,9 @@ def within_starts(deviance, optimum, afar):
     if not (deviance.A.n_fixed and afar):
         return []
     optimal = deviance.at(optimum.theta)
-    if max(np.abs(Lambda).max() for Lambda in optimal.Lambdas) ** 2 > NEARBY:
-        afar.setdefault(APART, squares_at(deviance, APART))
+    largest = max(np.abs(Lambda).max() for Lambda in optimal.Lambdas) ** 2
+    if largest > NEARBY and APART not in afar:
+        afar[APART] = squares_at(deviance, APART)
     far = [v for v, S in afar.items() if disagreement(deviance, optimal.beta, S) >= 1]
     if not far:
         return []
