@@ -10,6 +10,7 @@ sys.path[:0] = [str(DOCS.parent), str(DOCS), str(EXAMPLES), str(TUTORIALS)]
 
 import api_pages  # noqa: E402
 import mathml  # noqa: E402
+import outputs  # noqa: E402
 import parity  # noqa: E402
 import picture  # noqa: E402
 
@@ -64,10 +65,8 @@ html_theme_options = {
 sphinx_gallery_conf = {
     "examples_dirs": [str(EXAMPLES), str(TUTORIALS)],
     "gallery_dirs": BUILT,
-    # plot_reisby downloads its data: shown, not run
-    "filename_pattern": r"/plot_(?!reisby)",
-    # scripts that draw nothing
-    "ignore_pattern": r"(^|[/\\])(?!plot_)\w+\.py$",
+    # scripts that draw nothing, and plot_reisby, which downloads its data
+    "ignore_pattern": r"(^|[/\\])((?!plot_)\w+|plot_reisby)\.py$",
     "show_signature": False,
     "ignore_repr_types": r"matplotlib|skmixed\.inspection",
     "remove_config_comments": True,
@@ -100,5 +99,6 @@ def setup(app):
     """Register what is asked while pages are read."""
     app.add_html_math_renderer("mathml", (mathml.inline, None), (mathml.block, None))
     app.connect("source-read", link_inside_the_site)
+    app.connect("source-read", outputs.source_read)
     app.connect("include-read", link_inside_an_included_page)
     app.connect("autodoc-skip-member", skip_foreign_members)

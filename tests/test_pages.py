@@ -91,3 +91,47 @@ def test_dead_links_of_the_site_are_named(tmp_path):
     (tmp_path / "b.html").write_text('<p id="here">', encoding="utf-8")
     found = [(str(page), link) for page, link in dead_links(tmp_path)]
     assert found == [("a.html", "b.html#gone"), ("a.html", "c.html")]
+
+
+PAGE = """# Sum
+
+```python
+a = 1  # kept
+a + 1  # seen
+print("three")
+b = None
+b
+```
+"""
+WITH_OUTPUTS = """# Sum
+
+```python
+a = 1  # kept
+a + 1  # seen
+```
+
+```{code-block} text
+:class: output
+
+2
+```
+
+```python
+print("three")
+```
+
+```{code-block} text
+:class: output
+
+three
+```
+
+```python
+b = None
+b
+```
+"""
+
+
+def test_what_a_page_prints_stands_below_the_line_that_prints_it():
+    assert load_tool("outputs").with_outputs(PAGE, "sum") == WITH_OUTPUTS
