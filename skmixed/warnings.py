@@ -11,13 +11,13 @@ import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel
 
+from skmixed.errors import TROUBLES, see
+
 # Folders whose lines are not the user's, nor is what runs a user's call for them.
 MACHINERY = tuple(
     os.path.join(os.path.dirname(path), "")
     for path in (__file__, sklearn.__file__, joblib.__file__)
 )
-# The page that has a section for every warning and error.
-TROUBLES = "docs/troubleshooting.md"
 SECTIONS = {ConvergenceWarning: "no-convergence"}
 # Texts that differ in their numbers alone have one cause.
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
@@ -29,22 +29,6 @@ _heard = weakref.WeakKeyDictionary()
 def cause_of(category, text):
     """What a warning is about: the same for all texts that differ in numbers alone."""
     return category, NUMBER.sub("", text)
-
-
-def see(section):
-    """Where a section of the page of troubles stands, as a sentence."""
-    return f"See {TROUBLES}#{section}."
-
-
-class ExplainedError(Exception):
-    """Base of errors whose traceback names a section of the page of troubles."""
-
-    section: str | None = None
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        if self.section is not None:
-            self.add_note(see(self.section))
 
 
 def warn(message, category=UserWarning, section=None):

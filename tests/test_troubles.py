@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import skmixed
-from skmixed.warnings import TROUBLES, ExplainedError, see, warn
+from skmixed.errors import TROUBLES, ExplainedError, see
+from skmixed.warnings import warn
 
 ROOT = Path(skmixed.__file__).parents[1]
 PAGE = (ROOT / TROUBLES).read_text(encoding="utf-8")

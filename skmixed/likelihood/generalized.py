@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.errors import ArgumentError, IdentifiabilityError
 from skmixed.likelihood.coarse import (
     COARSE_FROM,
     estimate_coarsely,
@@ -166,7 +167,7 @@ def fit_generalized(
         with np.errstate(over="ignore", invalid="ignore"):
             return assemble(*searched(), design, n_quadrature)
     except np.linalg.LinAlgError:
-        raise ValueError(unbounded_reason(design)) from None
+        raise IdentifiabilityError(unbounded_reason(design)) from None
 
 
 def unbounded_reason(design):
@@ -317,12 +318,12 @@ def check_levels(design, family):
     n = len(design.y)
     for block in design.random:
         if block.n_levels < 2:
-            raise ValueError(
+            raise IdentifiabilityError(
                 f"The grouping factor `{block.group}` has {block.n_levels} level in "
                 f"{n} rows; its variance needs at least 2."
             )
         if block.n_levels >= n and family.n_psi and not family.name == "ordinal":
-            raise ValueError(
+            raise IdentifiabilityError(
                 f"The grouping factor `{block.group}` has one level per row: its "
                 "variance cannot be told from the dispersion that the family "
                 f"{family.name} estimates. Leave out the term, or take a family "
@@ -339,7 +340,7 @@ def check_quadrature(sweeps, n_quadrature):
     """
     groups = [factor.group for factor in sweeps.factors]
     if len(groups) != 1:
-        raise ValueError(
+        raise ArgumentError(
             f"Quadrature with {n_quadrature} nodes needs one grouping factor; there "
             f"are {len(groups)}: {', '.join(groups) or 'none'}. Use n_quadrature=1, "
             "Laplace's approximation."
@@ -347,7 +348,7 @@ def check_quadrature(sweeps, n_quadrature):
     k = sweeps.factors[0].n_effects
     if n_quadrature**k > MOST_NODES:
         most = int(MOST_NODES ** (1.0 / k) + 1e-9)
-        raise ValueError(
+        raise ArgumentError(
             f"Quadrature with {n_quadrature} nodes for each of {k} effects takes "
             f"{n_quadrature**k} nodes per group; use n_quadrature={most} or less."
         )

@@ -5,6 +5,7 @@ from itertools import combinations, pairwise
 import numpy as np
 from scipy.linalg import lapack
 
+from skmixed.errors import IdentifiabilityError
 from skmixed.likelihood.linalg.grouped import levels_major
 from skmixed.likelihood.search.boundary import DEPENDENT, spanned_effects
 
@@ -37,18 +38,18 @@ def check_identified(A):
     """
     n, p = A.n_obs, A.n_fixed
     if A.factors and n <= p:
-        raise ValueError(
+        raise IdentifiabilityError(
             f"{n} rows cannot tell {p} fixed effects and a residual variance apart; "
             "leave out fixed effects or add rows."
         )
     for factor in A.factors:
         if factor.n_levels < 2:
-            raise ValueError(
+            raise IdentifiabilityError(
                 f"The grouping factor `{factor.group}` has {factor.n_levels} level in "
                 f"{n} rows; its variance needs at least 2."
             )
         if factor.n_levels >= n and A.sigma is None:
-            raise ValueError(
+            raise IdentifiabilityError(
                 f"The grouping factor `{factor.group}` has {factor.n_levels} levels "
                 f"for {n} rows; with one level per row its variance cannot be told "
                 "from the residual variance. Is it an identifier of rows, or a number?"
@@ -76,7 +77,7 @@ def refuse_saturated(A, term):
     size = len(term.effects) * factor.n_levels
     if holds_residual(A, term):
         residual = structure.name + ("h" if structure.heterogeneous else "")
-        raise ValueError(
+        raise IdentifiabilityError(
             f"The random term {structure.name}({names} | {factor.group}) contains the "
             "residual variance: with one row per effect and group the two cannot be "
             "told apart. The covariance of the rows of a group is written "
@@ -85,7 +86,7 @@ def refuse_saturated(A, term):
             "fewer parameters, for example ar1."
         )
     if structure.free_blocks:
-        raise ValueError(
+        raise IdentifiabilityError(
             f"The random term ({names} | {factor.group}) has {size} random effects "
             f"for {A.n_obs} rows; they cannot be told from the residuals. Use fewer "
             "effects per level."
@@ -155,7 +156,7 @@ def check_bounded(A):
                 continue
             if rank(gram, np.append(np.arange(p), columns)) >= n:
                 groups = " and ".join(f"`{A.factors[j].group}`" for j in some)
-                raise ValueError(
+                raise IdentifiabilityError(
                     f"The {p} fixed effects and the {len(columns)} random effects of "
                     f"{groups} reproduce any response of {n} rows, so that the "
                     "likelihood has no maximum. Leave out fixed effects or a random "
@@ -228,7 +229,7 @@ def check_not_exact(A, covary=False):
     """
     if (A.factors or covary) and is_exact(A):
         what = "correlations" if covary else "the random effects"
-        raise ValueError(
+        raise IdentifiabilityError(
             "The fixed effects reproduce the response exactly, so there is no residual "
             f"variance to compare {what} with. Is the response constant, or "
             "computed from the predictors?"
@@ -260,13 +261,13 @@ def check_not_saturated(A, deviance, optimum):
             return
     for j, factor in enumerate(A.factors):
         if deviance.reml and spanned_effects(A, j).all():
-            raise ValueError(
+            raise IdentifiabilityError(
                 f"The fixed effects span the random effects of `{factor.group}` and "
                 "leave nothing to estimate their variance from. Leave out these fixed "
                 "effects or the random term."
             )
     groups = " and ".join(f"`{factor.group}`" for factor in A.factors)
-    raise ValueError(
+    raise IdentifiabilityError(
         f"The fixed effects and the random effects of {groups} reproduce the "
         "response exactly, so there is no residual variance to estimate. Is the "
         "response constant within groups?"

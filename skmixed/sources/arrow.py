@@ -3,6 +3,7 @@
 import glob
 import os
 
+from skmixed.errors import TableError
 from skmixed.sources.source import Source
 
 __all__ = ["BatchStream", "DatasetSource", "duckdb_source", "parquet", "polars_source"]
@@ -143,7 +144,7 @@ def parquet(path):
     if not files:
         raise FileNotFoundError(f"No file matches {text!r}.")
     if text.lower().endswith((".csv", ".tsv", ".txt", ".xlsx", ".sav", ".dta")):
-        raise ValueError(
+        raise TableError(
             f"{text!r} is no file of Parquet; read it first, as by pd.read_csv, and "
             "pass the data frame."
         )

@@ -5,6 +5,7 @@ from functools import reduce
 
 import numpy as np
 
+from skmixed.errors import TableError
 from skmixed.sources.source import Source
 
 __all__ = ["DaskSource", "SparkSource"]
@@ -39,7 +40,7 @@ class DaskSource(Source):
             head = part.head(n, npartitions=1, compute=True)
             if len(head):
                 return head.reset_index(drop=True)
-        raise ValueError("The dask DataFrame has no rows.")
+        raise TableError("The dask DataFrame has no rows.")
 
     def reduce(self, columns, one, add):
         """Do it in the workers; what they give is added in a tree of fours."""

@@ -5,6 +5,7 @@ import itertools
 import narwhals as nw
 import pandas as pd
 
+from skmixed.errors import TableError, TableTypeError
 from skmixed.sources.source import Source
 
 __all__ = ["FrameCalls", "FrameStream", "read_table"]
@@ -35,19 +36,23 @@ def read_table(X):
     """
     # scipy's dok_matrix is a subclass of dict
     if type(X) is dict:
-        raise TypeError("X is a dict; pass a data frame: pd.DataFrame(X).")
+        raise TableTypeError("X is a dict; pass a data frame: pd.DataFrame(X).")
     if isinstance(X, str):
-        raise TypeError(f"X is the text {X[:40]!r}; pass a data frame: pd.read_csv(X).")
+        raise TableTypeError(
+            f"X is the text {X[:40]!r}; pass a data frame: pd.read_csv(X)."
+        )
     if isinstance(X, pd.Series):
-        raise ValueError(
+        raise TableError(
             "Expected 2D data, got a series; pass a data frame: X.to_frame()."
         )
     if isinstance(X, (list, tuple)) and any(isinstance(x, pd.DataFrame) for x in X):
-        raise TypeError("X is a list of data frames; pass one frame: pd.concat(X).")
+        raise TableTypeError(
+            "X is a list of data frames; pass one frame: pd.concat(X)."
+        )
     frame = X if isinstance(X, pd.DataFrame) else read_foreign_table(X)
     if frame is not None and not frame.columns.is_unique:
         twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
-        raise ValueError(f"X has several columns with one name: {twice}.")
+        raise TableError(f"X has several columns with one name: {twice}.")
     return frame
 
 
@@ -73,7 +78,7 @@ def read_foreign_table(X):
     if isinstance(table, nw.LazyFrame):
         native = nw.to_native(table)
         method = next(m for m in EAGER_METHODS if hasattr(native, m))
-        raise TypeError(
+        raise TableTypeError(
             f"X is a {type(native).__name__}, which holds no rows yet; pass "
             f"X.{method}()."
         )
@@ -109,12 +114,12 @@ class FrameStream(Source):
                 break
             self.waiting += further
         if not self.waiting:
-            raise ValueError("The iterator gave no frame.")
+            raise TableError("The iterator gave no frame.")
         return pd.concat(self.waiting).head(n).reset_index(drop=True)
 
     def again(self, why):
         """Raise: an iterator cannot start anew."""
-        raise ValueError(
+        raise TableError(
             f"The rows have to be read twice, {why}, and an iterator gives them once. "
             "Pass a function that starts the iteration anew: a callable without "
             "arguments that returns an iterable of frames."
@@ -149,7 +154,7 @@ def frame_of(X):
     """
     frame = read_table(X)
     if frame is None:
-        raise TypeError(
+        raise TableTypeError(
             f"A chunk of rows is a {type(X).__name__}; chunks must be data frames."
         )
     return frame

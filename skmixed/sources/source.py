@@ -5,6 +5,8 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import TableError
+
 __all__ = ["Source"]
 
 
@@ -59,7 +61,7 @@ class Source:
             if have >= n:
                 break
         if not taken:
-            raise ValueError("The source of rows gave no table.")
+            raise TableError("The source of rows gave no table.")
         return pd.concat(taken, ignore_index=True)
 
     @property

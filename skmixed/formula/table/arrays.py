@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skmixed.errors import ColumnError
 from skmixed.formula.table.plan import is_finite
 from skmixed.formula.text.operators import factor_columns
 
@@ -239,7 +240,7 @@ def power_of(values):
 def refuse_beyond(power, what):
     """Raise for a power of ten whose square would leave the range of doubles."""
     if abs(power) > LARGEST_POWER:
-        raise ValueError(
+        raise ColumnError(
             f"The largest number of {what} is of the order 1e{power:+.0f}: squares of "
             "such numbers leave the range of doubles. Change the units: "
             f"divide by 1e{power:+.0f}."
@@ -284,7 +285,7 @@ def finished(part, table):
         if missing is not None:
             wrong &= ~missing
         if wrong.any():
-            raise ValueError(
+            raise ColumnError(
                 f"`{name}` is not finite in {int(wrong.sum())} rows (first at position "
                 f"{int(wrong.argmax())})."
             )

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skmixed.warnings import ExplainedError
+from skmixed.errors import ColumnError, ResponseError, UnseenLevelError
 
 __all__ = [
     "CodedValues",
-    "ColumnError",
     "check_kind",
     "code",
     "factorize",
@@ -24,12 +23,6 @@ SHOWN = 20
 OLD_STRINGS = int(pd.__version__.split(".")[0]) < 3
 NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
 DATES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period")
-
-
-class ColumnError(ExplainedError, ValueError):
-    """A column holds what cannot enter a model."""
-
-    section = "columns"
 
 
 @dataclass(frozen=True)
@@ -77,12 +70,12 @@ def read_values(series, name):
         series = without_gaps(series)
     inferred = pd.api.types.infer_dtype(series, skipna=True) if kind == "O" else ""
     if kind in "mM" or inferred in DATES:
-        raise ValueError(
+        raise ColumnError(
             f"Column {name!r} holds dates or times ({series.dtype}); turn it into a "
             "number first, for example the days since a start."
         )
     if kind == "c" or inferred == "complex":
-        raise ValueError(f"Complex data not supported: column {name!r}.")
+        raise ColumnError(f"Complex data not supported: column {name!r}.")
     if inferred in NUMBERS:
         return np.asarray(pd.to_numeric(series), dtype=float)
     if kind in "iufb":
@@ -173,7 +166,7 @@ def read_numbers(series, name):
         series = series.astype(float)
     values = read_values(series, name)
     if isinstance(values, CodedValues) and (values.codes >= 0).any():
-        raise ValueError(
+        raise ResponseError(
             f"The response {name!r} must be numeric, but has dtype {series.dtype}."
         )
     return np.array(numbers(values), dtype=float)
@@ -207,12 +200,12 @@ def learn_levels(values, name, in_order):
     if not in_order:
         levels = sort_labels(levels)
     if len(levels) < 2:
-        raise ValueError(
+        raise ColumnError(
             f"Column {name!r} has a single level ({levels}); its effect cannot be "
             "estimated."
         )
     if len(set(map(str, levels))) < len(levels):
-        raise ValueError(
+        raise ColumnError(
             f"Column {name!r} has levels that read alike ({levels[:SHOWN]}); give "
             "them different names."
         )
@@ -248,7 +241,7 @@ def check_kind(values, levels, given):
     was, now = "categorical", "numeric"
     if levels is None:
         was, now = now, "categorical"
-    raise ValueError(
+    raise ColumnError(
         f"Column {given.name!r} was {was} in fit but is {now} now "
         f"(dtype {given.dtype})."
     )
@@ -287,7 +280,7 @@ def code(values, levels, name):
     if (places[:-1] < 0).any():
         new = [values.labels[k] for k in occurring(values) if places[k] < 0]
         if new:
-            raise ValueError(
+            raise UnseenLevelError(
                 f"Column {name!r} has levels that fit did not see: "
                 f"{sorted(map(str, new))[:SHOWN]}; seen: {levels[:SHOWN]}. A fixed "
                 "effect cannot be predicted for a new level."

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ColumnError
 from skmixed.formula.table.coding import (
     CodedValues,
     check_kind,
@@ -178,14 +179,14 @@ def check_columns(frame, names):
     missing = [name for name in names if name not in given]
     if missing:
         have = [str(column) for column in given]
-        raise ValueError(
+        raise ColumnError(
             f"The formula uses columns that X lacks: {missing}. "
             f"X has: {have[:SHOWN]}.{hint_for_missing(missing, have)}"
         )
     if not given.is_unique:
         twice = [name for name in names if (given == name).sum() > 1]
         if twice:
-            raise ValueError(f"X has more than one column named {twice}.")
+            raise ColumnError(f"X has more than one column named {twice}.")
 
 
 def hint_for_missing(missing, have):

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from skmixed.errors import ArgumentError, ColumnError, ResponseError
 from skmixed.formula.table.arrays import (
     Design,
     RandomBlock,
@@ -261,7 +262,7 @@ class DesignSpec:
             return list(range(len(self.effects) if random_effects else 0))
         unknown = [name for name in random_effects if name not in self.groups]
         if unknown:
-            raise ValueError(
+            raise ArgumentError(
                 f"The formula has no grouping factor {unknown}; it has: "
                 f"{list(self.groups)}."
             )
@@ -319,7 +320,7 @@ class DesignSpec:
         response = materialize(parts, table, self.transform_state)[0]["response"]
         n_columns = len(response.plan.names)
         if n_columns != 1:
-            raise ValueError(
+            raise ResponseError(
                 f"The response `{formula.response}` gives {n_columns} columns; it must "
                 "be one column of numbers."
             )
@@ -385,4 +386,4 @@ def check_offsets(formula, names):
     """Raise unless each offset is one column of numbers."""
     for term in formula.offsets:
         if write_term(term) not in names:
-            raise ValueError(f"`{write_term(term)}` must be one column of numbers.")
+            raise ColumnError(f"`{write_term(term)}` must be one column of numbers.")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ColumnError
 from skmixed.formula.table.coding import factorize
 from skmixed.formula.table.groups import GroupIndex, pair_up
 from skmixed.formula.table.keys import (
@@ -42,7 +43,7 @@ class GrowingKeys:
             Where numbers were met and these are text, or the reverse.
         """
         if self.kind is not None and len(levels) and kind_of(levels) != self.kind:
-            raise ValueError(
+            raise ColumnError(
                 f"The grouping factor {self.name!r} held {self.kind} so far and holds "
                 f"{kind_of(levels)} now, such as {levels[:1].tolist()[0]!r}."
             )

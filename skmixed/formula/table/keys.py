@@ -5,7 +5,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from skmixed.formula.table.coding import ColumnError, factorize
+from skmixed.errors import ColumnError
+from skmixed.formula.table.coding import factorize
 
 # A table over the range of integer keys is faster than sorting while the range is at
 # most this many times the number of rows (or of levels, at prediction).
@@ -233,7 +234,7 @@ def check_kind(series, levels, learnt, name):
         given = series.array.categories
     now = kind_of(given)
     if {learnt, now} == {"numbers", "text"} and not series.isna().all():
-        raise ValueError(
+        raise ColumnError(
             f"The grouping factor '{name}' held {learnt} in fit (such as "
             f"{levels[:1].tolist()[0]!r}) and holds {now} now, so no group can match."
         )

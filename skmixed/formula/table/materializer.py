@@ -16,8 +16,8 @@ from formulaic.materializers import PandasMaterializer
 from formulaic.materializers.types import FactorValues
 from formulaic.parser.types import Factor, Term
 
+from skmixed.errors import ColumnError
 from skmixed.formula.table.calls import evaluate_call
-from skmixed.formula.table.coding import ColumnError
 from skmixed.formula.table.columns import CallNames, ColumnTable
 from skmixed.formula.table.plan import EvaluatedPart, Level, Number, Plan, evaluate
 from skmixed.formula.text.errors import CallError, FormulaError
@@ -346,7 +346,7 @@ def explain(error):
     if cause is None:
         return FormulaError(str(error))
     text = f"Cannot evaluate `{factor}`: {say(cause)}."
-    return ValueError(text) if isinstance(cause, CategoryError) else FormulaError(text)
+    return (CategoryError if isinstance(cause, CategoryError) else FormulaError)(text)
 
 
 def say(cause):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ResidualCovarianceError, UnseenLevelError
 from skmixed.formula.table.frame import FrameColumns
 from skmixed.formula.text.errors import FormulaError
 from skmixed.formula.text.residual import ResidualTerm
@@ -148,7 +149,7 @@ class ResidualSpec:
             if not self.by_visit:
                 visit = np.zeros_like(visit)
             elif len(visit) and visit.max() >= len(self.visits):
-                raise ValueError(
+                raise ResidualCovarianceError(
                     f"A subject has {visit.max() + 1} rows; in fit none had more than "
                     f"{len(self.visits)}."
                 )
@@ -184,7 +185,7 @@ class ResidualSpec:
             label = written(rows.time[twice])
             if self.by_visit:
                 label = self.labels[rows.visit[twice]]
-            raise ValueError(
+            raise ResidualCovarianceError(
                 f"residual=`{term}`: some subjects of `{term.subject}` have several "
                 f"rows at one visit, for example at {label} of `{term.time}`. Rows "
                 "of one subject need different visits: aggregate them, or "
@@ -195,7 +196,7 @@ class ResidualSpec:
             own = np.full(rows.subject.max() + 1, -1)
             own[rows.subject] = rows.level
             if not np.array_equal(own[rows.subject], rows.level):
-                raise ValueError(
+                raise ResidualCovarianceError(
                     f"residual=`{term}`: some subjects of `{term.subject}` have rows "
                     f"of several levels of `{term.by}`; by= needs a column that is "
                     "constant within subjects."
@@ -221,7 +222,7 @@ def check_times(column, name):
     times = column.to_numpy(dtype=float, na_value=np.nan)
     far = np.abs(times) > LARGEST_TIME
     if far.any():
-        raise ValueError(
+        raise ResidualCovarianceError(
             f"Times `{name}` of the residual covariance are not finite, or too large "
             f"to be squared, in {int(far.sum())} rows, such as {times[far][0]:g}."
         )
@@ -271,7 +272,7 @@ def in_order(column, name):
     try:
         return sorted(values)
     except TypeError:
-        raise ValueError(
+        raise ResidualCovarianceError(
             f"The values of `{name}` have no order; make it an ordered categorical."
         ) from None
 
@@ -287,7 +288,7 @@ def positions(column, known, name):
     places = pd.Index(known).get_indexer(pd.Index(column))
     if (places < 0).any():
         new = column.to_numpy()[places < 0][0]
-        raise ValueError(
+        raise UnseenLevelError(
             f"`{name}` has the value {new!r}, which fit did not see; there the "
             "residual covariance is not known."
         )

@@ -4,7 +4,7 @@ import re
 
 from formulaic.errors import FormulaSyntaxError
 
-from skmixed.warnings import ExplainedError
+from skmixed.errors import ExplainedError
 
 __all__ = ["CallError", "FormulaError", "error_at", "error_from_formulaic"]
 

@@ -7,6 +7,7 @@ from formulaic.errors import FormulaicError
 from formulaic.parser import DefaultFormulaParser
 from formulaic.parser.types import Factor, Term, Token
 
+from skmixed.errors import ArgumentTypeError
 from skmixed.formula.text.errors import FormulaError, error_at, error_from_formulaic
 from skmixed.formula.text.operators import (
     MixedOperatorResolver,
@@ -219,7 +220,7 @@ def parse_formula(text, columns=None):
     y ~ 1 + x + (1 | g)
     """
     if not isinstance(text, str):
-        raise TypeError(f"A formula is a str, got {type(text).__name__}.")
+        raise ArgumentTypeError(f"A formula is a str, got {type(text).__name__}.")
     if columns is not None and ("." in text or any(c in text for c in R_CONSTANTS)):
         return parse(text, tuple(map(str, columns)))
     return parse(text, None)

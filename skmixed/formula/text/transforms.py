@@ -11,9 +11,9 @@ from formulaic.transforms.contrasts import (
 )
 from formulaic.utils.sentinels import UNSET
 
+from skmixed.errors import ExplainedError
 from skmixed.formula.text.errors import CallError
 from skmixed.formula.text.numeric import number
-from skmixed.warnings import ExplainedError
 
 __all__ = [
     "CategoryError",

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from skmixed.errors import ArgumentError
 from skmixed.likelihood.covariance.correlation import (
     Autoregressive,
     CompoundSymmetry,
@@ -112,7 +113,7 @@ def chosen(written, options, residual=False):
         what, bar = "covariance structure", "... | group"
         if residual:
             what, bar = "residual covariance", "time | subject"
-        raise ValueError(
+        raise ArgumentError(
             f"The {what} `{written}({bar})` is not known; there are: "
             f"{', '.join([*table, *spellings])}."
         )
@@ -122,12 +123,12 @@ def chosen(written, options, residual=False):
     for key, value in options.items():
         if key not in known:
             has = " and ".join([*known, "by"] if residual else known)
-            raise ValueError(
+            raise ArgumentError(
                 f"`{written}()` has no option `{key}`"
                 + (f"; it has: {has}." if has else ".")
             )
         if not isinstance(value, bool):
-            raise ValueError(f"`{written}({key}=...)` should be True or False.")
+            raise ArgumentError(f"`{written}({key}=...)` should be True or False.")
     return name, options.get("hom", default if hom is None else hom)
 
 
@@ -172,12 +173,12 @@ def make(name, hom, k):
 def check_ordered(name, effects, group):
     """Raise unless the effects are levels that can be put in order."""
     if "Intercept" in effects:
-        raise ValueError(
+        raise ArgumentError(
             f"`{name}(... | {group})` correlates effects by their order, in which an "
             f"intercept has no place; write `{name}(0 + f | {group})` with a factor f."
         )
     if len(effects) < 2:
-        raise ValueError(
+        raise ArgumentError(
             f"`{name}(0 + {effects[0]} | {group})` has a single effect, and a "
             "correlation is between several; if it is a number, write "
             f"`{name}(0 + factor({effects[0]}) | {group})`."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.errors import ResidualCovarianceError
 from skmixed.likelihood.covariance.free import Unstructured
 from skmixed.likelihood.covariance.names import RESIDUALS, chosen
 from skmixed.likelihood.covariance.nugget import with_nugget
@@ -103,7 +104,7 @@ def check_whole(times):
     if np.array_equal(times, np.rint(times)):
         return
     broken = next(time for time in times if time != np.rint(time))
-    raise ValueError(
+    raise ResidualCovarianceError(
         "residual='ar1(time | subject)' counts whole numbers between times, and "
         f"{broken:g} is none; write car1(time | subject) for such times."
     )

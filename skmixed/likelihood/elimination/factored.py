@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from skmixed.errors import TooLargeError
+
 # Unit directions applied at a time: they bound the working memory.
 CHUNK_DIRECTIONS = 64
 # Entries of Z'V^-1 Z that a question may find column by column: minutes on one core.
@@ -319,7 +321,7 @@ def check_work(n_columns, n_effects, what="levels"):
     ValueError
     """
     if n_columns * n_effects > MOST_WORK:
-        raise ValueError(
+        raise TooLargeError(
             "The standard errors of these rows need the covariances of "
             f"{n_columns} {what} with {n_effects} random effects of the factors that "
             "they occur with in new combinations. Predict fewer rows at a time, or "

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from skmixed.errors import ArgumentError
 from skmixed.likelihood.elimination.batched import BatchedElimination
 from skmixed.likelihood.elimination.crossed import CrossedElimination
 from skmixed.likelihood.elimination.dense import DenseElimination
@@ -296,7 +297,7 @@ def refuse_to_estimate(sizes):
     ValueError
     """
     factors = " within ".join(f"`{group}`" for group in sizes.groups)
-    raise ValueError(
+    raise ArgumentError(
         "solver='stochastic' is for grouping factors that cross; this model has "
         f"{factors or 'no random effects'}, which solver='auto' fits exactly and "
         "faster."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.errors import TooLargeError
 from skmixed.likelihood.linalg.scatter import PAIR_BUDGET, PAIR_CHUNK
 from skmixed.likelihood.linalg.stack import leading_factor
 from skmixed.printing.numbers import say_duration
@@ -250,7 +251,7 @@ def check_memory(sizes, bid):
     if bid.bytes <= limit:
         return
     ranked = sorted(zip(sizes.n_random, sizes.groups, strict=True), reverse=True)
-    raise ValueError(
+    raise TooLargeError(
         f"An exact fit of these crossed factors needs about {bid.bytes / 1e9:.1f} GB "
         f"and {say_duration(bid.fit_seconds)}, and {limit / 1e9:.1f} GB are to be had. "
         "Memory grows with the square, time with the cube of the random effects of all "

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import gammaln, ndtri, xlogy
 
+from skmixed.errors import ResponseError
 from skmixed.likelihood.families.family import Family, Terms, refuse_where
 from skmixed.likelihood.families.links import (
     LARGEST_PREDICTOR,
@@ -49,7 +50,7 @@ class Binomial(Family):
         )
         k = np.asarray(w * y)
         if np.any(np.abs(k - np.round(k)) > WHOLE * np.maximum(1.0, k)):
-            raise ValueError(
+            raise ResponseError(
                 "A share of successes needs its number of trials: share times trials "
                 "must be whole. Give the trials as `sample_weight`, or write the left "
                 "side as `cbind(successes, failures)` or `successes / trials`."

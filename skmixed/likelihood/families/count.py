@@ -4,6 +4,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import digamma, gammaln, polygamma, xlogy
 
+from skmixed.errors import ResponseError
 from skmixed.likelihood.families.family import Family, Terms, refuse_where
 from skmixed.likelihood.families.links import LARGEST_PREDICTOR, LOG_2PI, Log
 
@@ -86,7 +87,7 @@ class NegativeBinomialLog(Count):
     def check(self, y, w):
         super().check(y, w)
         if not y.any():
-            raise ValueError(
+            raise ResponseError(
                 "All counts are 0: neither their mean nor their dispersion has a bound."
             )
 

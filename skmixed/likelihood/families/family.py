@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skmixed.errors import ResponseError
 from skmixed.likelihood.families.links import Link
 
 # Expected weights are held above this, so that a row never loses its place in Z'WZ.
@@ -193,4 +194,4 @@ def refuse_where(wrong, y, sentence):
     given = ", ".join(f"{value:g}" for value in values)
     n = int(np.sum(wrong))
     rows = "1 row has" if n == 1 else f"{n} rows have"
-    raise ValueError(f"{sentence}; {rows} other values, such as {given}.")
+    raise ResponseError(f"{sentence}; {rows} other values, such as {given}.")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from skmixed.errors import ArgumentError
 from skmixed.likelihood.families.beta import BetaLogit
 from skmixed.likelihood.families.binomial import (
     BinomialCloglog,
@@ -62,7 +63,7 @@ def family_of(name, link, n_grades=None):
     """
     links = sorted(key[1] for key in FAMILIES if key[0] == name)
     if link not in links:
-        raise ValueError(
+        raise ArgumentError(
             f"`link` is {link!r}; it should be one of: {', '.join(links) or 'none'}."
         )
     cls = FAMILIES[name, link]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skmixed.errors import StatisticsError
 from skmixed.likelihood.covariance.structure import Term
 from skmixed.likelihood.linalg.probes import Probes
 from skmixed.likelihood.products.basis import Basis, same_basis
@@ -77,12 +78,12 @@ class CrossProducts:
 
     def __add__(self, other):
         if not same_basis(self.basis, other.basis):
-            raise ValueError(
+            raise StatisticsError(
                 "Cross-products add only when they were accumulated in one basis: pass "
                 "`basis=first.basis` to cross_products for every further chunk."
             )
         if [f.n_levels for f in self.factors] != [f.n_levels for f in other.factors]:
-            raise ValueError(
+            raise StatisticsError(
                 "Cross-products add only when their groups are coded alike; the "
                 f"numbers of levels are {[f.n_levels for f in self.factors]} and "
                 f"{[f.n_levels for f in other.factors]}."

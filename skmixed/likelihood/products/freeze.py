@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.linalg import lapack
 
+from skmixed.errors import ColumnError
 from skmixed.likelihood.products.basis import Basis, ColumnBasis
 from skmixed.likelihood.products.columns import Moments
 
@@ -278,7 +279,7 @@ def refuse_doubtful(moments, columns, places, change, factor):
         short = (part > NO_PART) & (part < SHORT_PART)
         if short.any():
             names = [factor.effects[a] for a, s in zip(own, short, strict=True) if s]
-            raise ValueError(
+            raise ColumnError(
                 f"The random effects {names} of `{factor.group}` are combinations of "
                 f"the others but for a share of {part[short].min():.0e} of their "
                 "length, too little for doubles. Take the mean off numbers that are "

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skmixed.errors import ExplainedError
 from skmixed.likelihood.products.basis import ColumnBasis
 from skmixed.likelihood.products.cross_products import CrossProducts
 from skmixed.likelihood.products.freeze import orthogonalise, well_conditioned
-from skmixed.warnings import ExplainedError
 
 # Squared relative length of a column's own part: above the first it is kept, below
 # the second it is a combination of others; between them only the rows could tell.

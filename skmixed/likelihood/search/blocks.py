@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skmixed.errors import ColumnError, IdentifiabilityError, TooLargeError
 from skmixed.likelihood.covariance.parts import RandomPart, ResidualPart
 from skmixed.likelihood.covariance.residual import check_whole, residual_structure
 from skmixed.likelihood.criterion.marginal import MarginalDeviance, information
@@ -158,7 +159,7 @@ def scaled_dispersion(design, formula):
         return np.zeros((len(design.y), 0)), np.zeros(0)
     far = np.abs(w.mean(axis=0)) > FAR * w.std(axis=0)
     if far.any() and (w.std(axis=0) > 0).all():
-        raise ValueError(
+        raise ColumnError(
             f"dispersion='{formula}': a column is far from zero for how little it "
             "varies, and sigma is the standard deviation where it is zero. Centre it "
             "in the data frame first."
@@ -329,7 +330,7 @@ def check_sizes(block, groupings, names, spec):
     why = f"up to {sizes[widest]} rows of one level of `{names[widest]}`"
     if sizes[widest] < largest:
         why = f"the levels of {' and '.join(f'`{n}`' for n in names)} cross"
-    raise ValueError(
+    raise TooLargeError(
         f"{largest} rows depend on one another ({why}); beside a residual covariance "
         f"or dispersion= that is done for up to {MOST_ROWS}. Leave the coarsest "
         "grouping factor to the fixed effects, or residuals independent."
@@ -363,7 +364,7 @@ def check_told_apart(model, spec, formula):
     ]
     if vectors[-1, 0] ** 2 > NAMED or len(named) < 2:
         named.append("the residual variance")
-    raise ValueError(
+    raise IdentifiabilityError(
         f"{', '.join(named[:-1])} and {named[-1]} stand for the same covariances of "
         "the rows, so that their parameters cannot be told apart. Leave one of them "
         "out."

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.linalg import lapack
 
+from skmixed.errors import ColumnError
 from skmixed.likelihood.elimination.dense import DENSE_EFFECTS
 from skmixed.likelihood.products.precondition import change_basis
 from skmixed.likelihood.search.boundary import (
@@ -199,7 +200,7 @@ def search_generalized(deviance, x, **options):
     x = with_likelihood(deviance, x)
     value = deviance.at(x).value
     if not np.isfinite(value):
-        raise ValueError(
+        raise ColumnError(
             "The likelihood cannot be computed where the search starts. Are responses, "
             "predictors or offsets of extreme size? Rescale them, or leave out the "
             "rows at fault."

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from skmixed.errors import ResidualCovarianceError
 from skmixed.likelihood.covariance.residual import has_no_inverse, residual_structure
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.patterns import Patterns
@@ -139,12 +140,12 @@ def further_starts(deviance, start):
 def check_visits(term, times):
     """Raise unless there are several visits, and not too many."""
     if len(times) < 2:
-        raise ValueError(
+        raise ResidualCovarianceError(
             f"residual=`{term}`: there is one visit only, and a covariance is between "
             "several."
         )
     if len(times) > MOST_VISITS:
-        raise ValueError(
+        raise ResidualCovarianceError(
             f"residual=`{term}`: `{term.time}` has {len(times)} distinct values; "
             f"residual covariances are done over up to {MOST_VISITS} visits. Round or "
             "bin the times to the planned visits, "
@@ -165,7 +166,7 @@ def check_pairs(term, spec, level, seen):
         return
     k, j = (spec.labels[i] for i in lacking[0])
     of = "" if term.by is None else f" with {term.by}={spec.levels[level]!r}"
-    raise ValueError(
+    raise ResidualCovarianceError(
         f"residual=`{term}`: no `{term.subject}`{of} has rows at both {j} and {k} of "
         f"`{term.time}`, so that their covariance is not known. Try toeph, adh or ar1h."
     )
