@@ -32,6 +32,8 @@ from skmixed.likelihood.search.search import (  # noqa: E402
 MISSED = 1e-6
 # A larger decrement is not that of an optimum.
 TOL = 1e-7
+# Thetas that differ by more, relative to the largest, are not one optimum.
+SAME = 1e-3
 
 
 def compare(kind, index, seed):
@@ -54,15 +56,26 @@ def compare(kind, index, seed):
     best = best_of_many_starts(deviance, lambda theta: descend(deviance, theta, {}))
     at_fit, here = reopen(fit)
     short = 0.5 * (here.value - best.value)
-    if short > MISSED:
-        return "missed" if fit.converged else "not converged", short
+    derivatives = at_fit.derivatives(here)
     if not fit.converged:
         return "not converged", short
-    derivatives = at_fit.derivatives(here)
+    if short > MISSED and not same_optimum(here.theta, best.theta, derivatives):
+        return "missed", short
     step = NewtonStep(derivatives.gradient, derivatives.hessian)
     if step.decrement > TOL:
         return "unseen", step.decrement
     return "best", short
+
+
+def same_optimum(theta, another, derivatives):
+    """Whether two points are one by the curvature, so that rounding parts their values.
+
+    Of 13 rows in five groups that are 6e5 residual standard deviations apart, values
+    are known to 1e-5.
+    """
+    between = np.abs(theta) - np.abs(another)
+    near = np.abs(between).max() < SAME * np.abs(theta).max()
+    return near and 0.5 * between @ derivatives.hessian @ between < MISSED
 
 
 def describe(kind, index, seed):
