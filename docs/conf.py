@@ -8,6 +8,7 @@ EXAMPLES = DOCS.parent / "examples"
 TUTORIALS = DOCS / "tutorials"
 sys.path[:0] = [str(DOCS.parent), str(DOCS), str(EXAMPLES), str(TUTORIALS)]
 
+import api_links  # noqa: E402
 import api_pages  # noqa: E402
 import mathml  # noqa: E402
 import outputs  # noqa: E402
@@ -101,4 +102,5 @@ def setup(app):
     app.connect("source-read", link_inside_the_site)
     app.connect("source-read", outputs.source_read)
     app.connect("include-read", link_inside_an_included_page)
+    app.connect("doctree-resolved", api_links.link_names)
     app.connect("autodoc-skip-member", skip_foreign_members)

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import re
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -135,3 +136,16 @@ b
 
 def test_what_a_page_prints_stands_below_the_line_that_prints_it():
     assert load_tool("outputs").with_outputs(PAGE, "sum") == WITH_OUTPUTS
+
+
+def test_names_in_sentences_link_to_the_reference(api_pages, monkeypatch):
+    monkeypatch.setitem(sys.modules, "api_pages", api_pages)
+    links = load_tool("api_links")
+    described = {"skmixed.anova", "skmixed.MixedLinearRegressor.icc", "skmixed.x.lost"}
+    assert links.targets(described) == {
+        "anova": "skmixed.anova",
+        "icc": "skmixed.MixedLinearRegressor.icc",
+    }
+    names = {"anova": "anova", "model.icc()": "icc", 'anova(m, type="3")': "anova"}
+    assert {text: links.CALL.fullmatch(text)[1] for text in names} == names
+    assert links.CALL.fullmatch("(1 | g)") is None
