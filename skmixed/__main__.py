@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 import skmixed
+from skmixed.errors import ArgumentError, ColumnError, TableError
 
 ESTIMATORS = {
     "gaussian": "MixedLinearRegressor",
@@ -52,7 +53,8 @@ def main(arguments=None):
         try:
             run(options)
         except (ValueError, TypeError, ImportError, OSError) as error:
-            print(f"skmixed: {error}", file=sys.stderr)
+            told = "\n".join([str(error), *getattr(error, "__notes__", [])])
+            print(f"skmixed: {told}", file=sys.stderr)
             return 2
     return 0
 
@@ -96,7 +98,7 @@ def estimator_of(options):
         return cls(options.formula, reml=not options.ml, residual=options.residual)
     for name in LINEAR_ONLY:
         if getattr(options, name):
-            raise ValueError(
+            raise ArgumentError(
                 f"--{name} belongs to --family gaussian; --family {options.family} "
                 "is fitted by maximum likelihood, without correlated residuals. Leave "
                 f"--{name} out."
@@ -108,12 +110,12 @@ def read_table(path):
     """Read a file by its ending."""
     ending = path.suffix.lower()
     if ending not in READERS:
-        raise ValueError(
+        raise TableError(
             f"Files that end in {ending or 'nothing'!r} are not read: {path}. Save the "
             f"table as one of {', '.join(READERS)}."
         )
     if not path.exists():
-        raise ValueError(f"There is no file {path}.")
+        raise TableError(f"There is no file {path}.")
     read, keywords, needed = READERS[ending]
     try:
         return read(path, **keywords)
@@ -122,7 +124,7 @@ def read_table(path):
             f"Reading {ending} needs {needed}: pip install {needed}."
         ) from error
     except Exception as error:  # of readers, which raise anything
-        raise ValueError(
+        raise TableError(
             f"{path} cannot be read as {ending}: {str(error).strip() or 'it is broken'}"
         ) from error
 
@@ -130,7 +132,7 @@ def read_table(path):
 def column_of(table, name):
     """Take a column of a table by its name."""
     if name not in table:
-        raise ValueError(
+        raise ColumnError(
             f"There is no column {name!r}; the table has {', '.join(map(str, table))}."
         )
     return table[name]

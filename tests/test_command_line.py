@@ -1,4 +1,4 @@
-"""The command fits a file as Python does, and answers mistakes in one line."""
+"""The command fits a file as Python does, and answers mistakes in words."""
 
 import subprocess
 import sys
@@ -103,13 +103,16 @@ def test_report_is_written(sleep, tmp_path, capsys):
         ),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments, words, sleep, capsys, monkeypatch):
+def test_mistakes_are_told_without_a_traceback(
+    arguments, words, sleep, capsys, monkeypatch
+):
     monkeypatch.chdir(sleep.removesuffix("sleep.csv"))
     assert main(arguments) == 2
     told = capsys.readouterr()
     assert words in told.err
     assert told.out == ""
     assert "Traceback" not in told.err
+    assert "See docs/troubleshooting.md#" in told.err
 
 
 def test_a_missing_reader_is_named(tmp_path, capsys, monkeypatch):

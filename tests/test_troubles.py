@@ -16,15 +16,27 @@ HEADINGS = re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
 SECTIONS = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in HEADINGS}
 # Hand on what was said elsewhere.
 REPEATERS = {"covariances.py", "cross_validation.py"}
+# Raised by name, these would leave a user without a section to read.
+PLAIN = {"ValueError", "TypeError", "MemoryError"}
+
+
+def nodes(kind):
+    for path in sorted((ROOT / "skmixed").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, kind):
+                yield path, node
+
+
+def calls_of(name):
+    for path, node in nodes(ast.Call):
+        if isinstance(node.func, ast.Name) and node.func.id == name:
+            yield path, node
 
 
 def calls_of_warn():
-    for path in sorted((ROOT / "skmixed").rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-            if named and node.func.id == "warn" and path.name not in REPEATERS:
-                yield pytest.param(node, id=f"{path.stem}:{node.lineno}")
+    for path, node in calls_of("warn"):
+        if path.name not in REPEATERS:
+            yield pytest.param(node, id=f"{path.stem}:{node.lineno}")
 
 
 def explained_classes(base=ExplainedError):
@@ -56,3 +68,25 @@ def test_a_category_of_warnings_has_a_section(name):
 def test_an_error_has_a_section(error):
     assert error.section in SECTIONS
     assert error("Something.").__notes__ == [see(error.section)]
+
+
+def test_no_error_is_raised_without_a_section():
+    found = []
+    for path, node in nodes(ast.Raise):
+        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        if isinstance(raised, ast.Name) and raised.id in PLAIN:
+            found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not found, "take a class of skmixed/errors.py"
+
+
+def test_what_other_packages_raise_is_explained_by_a_section_that_exists():
+    named = {node.args[0].value for _, node in calls_of("explained")}
+    assert named
+    assert named <= SECTIONS
+
+
+def test_parameters_that_scikit_learn_refuses_name_a_section():
+    model = skmixed.MixedLinearRegressor("y ~ 1", reml="yes")
+    with pytest.raises(ValueError, match="'reml' parameter") as caught:
+        model.fit({})
+    assert caught.value.__notes__ == [see("arguments")]

@@ -16,6 +16,7 @@ from skmixed.baselines.family_approaches import (
 from skmixed.baselines.interaction import InteractionLinearRegressor
 from skmixed.baselines.pooled import PooledLinearRegressor
 from skmixed.baselines.separate import SeparateLinearRegressor
+from skmixed.errors import UnavailableError
 from skmixed.estimators import MixedLinearRegressor
 from skmixed.formula.text.parse import parse_formula
 from skmixed.printing.numbers import fixed_decimals
@@ -235,7 +236,7 @@ def find_group(formula):
         dict.fromkeys(term.group_name for term in parse_formula(right).random)
     )
     if len(groups) != 1:
-        raise ValueError(
+        raise UnavailableError(
             "The five approaches are compared for one grouping factor; the formula "
             f"{formula!r} has {groups or 'none'}. Write for example "
             "'y ~ x + (1 + x | group)'."

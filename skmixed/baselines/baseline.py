@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.baselines.ols import COVARIANCES, coefficient_table
 from skmixed.baselines.ols_tables import LinearSummary
+from skmixed.errors import UnavailableError
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.estimators.rows import Rows
 from skmixed.likelihood.products.rows import without_offset
@@ -85,7 +86,7 @@ class BaselineRegressor(BaseFormulaRegressor):
         if not design.random:
             return None
         if len(self.n_groups_) > 1:
-            raise ValueError(
+            raise UnavailableError(
                 f"{type(self).__name__} takes one grouping factor; the formula has "
                 f"{list(self.n_groups_)}. Leave one, or fit a MixedLinearRegressor, "
                 "which takes several."

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from skmixed.errors import ArgumentError
 from skmixed.estimators.generalized import GeneralizedEstimator
 from skmixed.estimators.mixed_regressors import (
     MixedNegativeBinomialRegressor,
@@ -71,7 +72,7 @@ def fit_family_approaches(formula, data, model, na_action):
         For an estimator of linear models.
     """
     if not isinstance(model, GeneralizedEstimator):
-        raise ValueError(
+        raise ArgumentError(
             f"model={model!r} should be an estimator of generalised models, such as "
             "MixedLogisticClassifier(); leave it out for linear ones."
         )

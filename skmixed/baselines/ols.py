@@ -7,6 +7,8 @@ import pandas as pd
 from scipy import stats
 from scipy.linalg import solve_triangular
 
+from skmixed.errors import ArgumentError
+
 # A column is determined by those before it when less than this share of its centred
 # length is left over (the tolerance of R's qr), or of its length (rounding).
 ALIASED = 1e-7
@@ -96,7 +98,7 @@ class LeastSquares:
         if group is None and len(known) == 1:
             return self.clusters[0]
         if group not in known:
-            raise ValueError(
+            raise ArgumentError(
                 "Cluster-robust standard errors need clusters: the formula's grouping "
                 f"factors are {known}, group={group!r} was given."
             )

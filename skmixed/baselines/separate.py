@@ -8,6 +8,7 @@ from skmixed.baselines.baseline import BaselineRegressor
 from skmixed.baselines.groupwise import group_regressions
 from skmixed.baselines.ols import LeastSquares, least_squares
 from skmixed.baselines.ols_tables import spread_table
+from skmixed.errors import UnavailableAttributeError
 from skmixed.printing.numbers import format_number
 
 
@@ -163,7 +164,7 @@ class SeparateLinearRegressor(BaselineRegressor):
     @property
     def fixed_effects_cov_(self):
         """Not defined: the summary has the spread of the coefficients over groups."""
-        raise AttributeError(
+        raise UnavailableAttributeError(
             "SeparateLinearRegressor has no fixed_effects_cov_: see the sd and the sem "
             "of the coefficients over groups in summary()."
         )

@@ -5,6 +5,8 @@ import pandas as pd
 from scipy.special import expit, ndtr
 from sklearn.utils import Bunch, check_random_state
 
+from skmixed.errors import ArgumentError
+
 _MEANS = {
     "logit": expit,
     "probit": ndtr,
@@ -186,7 +188,7 @@ def make_mixed_classification(  # noqa: PLR0913 - one keyword per part of the mo
     ((150, 3), [0, 1], 'y ~ x0 + x1 + (1 + x0 | group)')
     """
     if link not in _MEANS:
-        raise ValueError(f"link={link!r} should be one of {', '.join(_MEANS)}.")
+        raise ArgumentError(f"link={link!r} should be one of {', '.join(_MEANS)}.")
     rng = check_random_state(random_state)
     X, eta, truth = _draw_predictor(
         rng,
@@ -239,9 +241,9 @@ def _draw_predictor(rng, sizes, columns, effects, second):
 def _check_counts(n_features, n_random_slopes, counts):
     for name, value in counts.items():
         if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}.")
+            raise ArgumentError(f"{name} must be at least 1, got {value}.")
     if not 0 <= n_random_slopes <= n_features:
-        raise ValueError(
+        raise ArgumentError(
             "n_random_slopes must lie between 0 and n_features, got "
             f"n_random_slopes={n_random_slopes} and n_features={n_features}."
         )
@@ -250,7 +252,7 @@ def _check_counts(n_features, n_random_slopes, counts):
 def _check_scales(**scales):
     for name, value in scales.items():
         if value < 0:
-            raise ValueError(f"{name} must not be negative, got {value}.")
+            raise ArgumentError(f"{name} must not be negative, got {value}.")
 
 
 def _checked_covariance(covariance, k):
@@ -258,7 +260,7 @@ def _checked_covariance(covariance, k):
         return np.diag([1.0] + [0.25] * (k - 1))
     covariance = np.asarray(covariance, dtype=float)
     if covariance.shape != (k, k):
-        raise ValueError(
+        raise ArgumentError(
             f"covariance must have shape {(k, k)} for an intercept and {k - 1} random "
             f"slopes, got {covariance.shape}."
         )
@@ -266,7 +268,7 @@ def _checked_covariance(covariance, k):
     smallest_allowed = -1e-10 * np.abs(covariance).max()
     symmetric = np.array_equal(covariance, covariance.T)
     if not symmetric or np.linalg.eigvalsh(covariance)[0] < smallest_allowed:
-        raise ValueError(
+        raise ArgumentError(
             "covariance must be symmetric with no negative eigenvalue, got "
             f"{covariance.tolist()}."
         )
@@ -278,7 +280,7 @@ def _checked_coef(coef, n_features, rng):
         return rng.standard_normal(n_features)
     coef = np.asarray(coef, dtype=float)
     if coef.shape != (n_features,):
-        raise ValueError(
+        raise ArgumentError(
             f"coef must have one value for each of {n_features} features, got shape "
             f"{coef.shape}."
         )
@@ -318,7 +320,7 @@ def _group_share(X, effects):
 def _add_second_factor(rng, X, truth, kind, n_second, second_sd):
     """Add the column to `X` and the terms to `truth`; return its share of y, (n,)."""
     if kind not in SECOND_COLUMNS:
-        raise ValueError(
+        raise ArgumentError(
             f"second_factor must be 'crossed', 'nested' or None, got {kind!r}."
         )
     column = SECOND_COLUMNS[kind]

@@ -6,6 +6,8 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.utils import Bunch, check_random_state
 
+from skmixed.errors import ArgumentError
+
 ARMS = ["control", "treated"]
 # Log odds beyond which nobody or everybody leaves.
 FARTHEST = 700.0
@@ -144,12 +146,12 @@ def draw_complete(rng, n_subjects, means, covariance):
 def check(n_subjects, n_visits, dropout):
     """Refuse numbers that are out of range."""
     if n_subjects < 2 or n_visits < 2:
-        raise ValueError(
+        raise ArgumentError(
             "A trial needs 2 subjects and 2 visits or more; given are "
             f"n_subjects={n_subjects} and n_visits={n_visits}."
         )
     if not 0.0 <= dropout < 1.0:
-        raise ValueError(f"dropout={dropout} should be a share from 0 to below 1.")
+        raise ArgumentError(f"dropout={dropout} should be a share from 0 to below 1.")
 
 
 def read_covariance(covariance, n_visits):
@@ -165,7 +167,7 @@ def read_covariance(covariance, n_visits):
         or not np.allclose(covariance, covariance.T)
         or np.linalg.eigvalsh(covariance)[0] <= 0.0
     ):
-        raise ValueError(
+        raise ArgumentError(
             f"covariance should be a positive definite matrix of shape {n_visits} by "
             f"{n_visits}, one row per visit; given is {covariance.tolist()}."
         )

@@ -1,5 +1,7 @@
 """What an estimator has not, though its sisters have: refused by name."""
 
+from skmixed.errors import UnavailableAttributeError
+
 
 class Absent:
     """An attribute that raises and says what serves in its place.
@@ -22,7 +24,7 @@ class Absent:
 
     def __get__(self, model, owner=None):
         kind = owner if model is None else type(model)
-        raise AttributeError(
+        raise UnavailableAttributeError(
             f"{kind.__name__} has no {self.name}: that is there for linear mixed "
             f"models. {self.instead}"
         )

@@ -5,6 +5,13 @@ import dataclasses
 
 import numpy as np
 
+from skmixed.errors import (
+    IdentifiabilityError,
+    MissingValuesError,
+    ResponseError,
+    RowsError,
+    UnavailableError,
+)
 from skmixed.estimators.input import read_features, require_response_in
 from skmixed.estimators.rows import Rows
 from skmixed.formula.table.arrays import check_magnitudes
@@ -33,7 +40,7 @@ def adapt_model(model, X, y=None, sample_weight=None):
     ValueError
     """
     if not model.result_.groups:
-        raise ValueError(
+        raise UnavailableError(
             "adapt holds the variances of random effects, and the model has none; fit "
             "it to all rows."
         )
@@ -42,7 +49,7 @@ def adapt_model(model, X, y=None, sample_weight=None):
     adapted.spec_, places = extended(model.spec_, FrameColumns(frame))
     rows = read_new(adapted, frame, y, sample_weight)
     if not estimable(fit, rows.design.X).all():
-        raise ValueError(
+        raise RowsError(
             f"Rows of X break the dependence for which {fit.aliased} were left out of "
             "the fit, so that their coefficients are now determined. Fit the model to "
             "all rows."
@@ -90,14 +97,16 @@ def read_new(model, frame, y, sample_weight):
         y = model.spec_.read_response(frame)
     rows = Rows.read_complete(model, frame, y, sample_weight)
     if any((block.codes < 0).any() for block in rows.design.random):
-        raise ValueError(
+        raise MissingValuesError(
             "Rows of X have no group: a grouping column is missing. Leave them out, or "
             "set na_action='drop'."
         )
     design = rows.design
     if not len(design.y):
-        raise ValueError("None of the rows of X is complete and of positive weight.")
+        raise IdentifiabilityError(
+            "None of the rows of X is complete and of positive weight."
+        )
     if not np.isfinite(design.y).all():
-        raise ValueError("adapt needs a response that is finite.")
+        raise ResponseError("adapt needs a response that is finite.")
     check_magnitudes(design, model.spec_.coef_names)
     return dataclasses.replace(rows, design=design)

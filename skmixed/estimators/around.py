@@ -13,12 +13,14 @@ from sklearn.model_selection import GroupKFold, KFold, check_cv
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skmixed.errors import ArgumentError, ColumnError, ResponseError, explained
 from skmixed.estimators.input import (
     REQUIRES_Y,
     array_names,
     read_response,
     read_table,
     refuse_empty,
+    refuse_lacking,
 )
 from skmixed.estimators.linear import MixedLinearRegressor
 from skmixed.formula.table.columns import check_columns
@@ -159,7 +161,8 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             Where `features` or the formula name columns that X lacks, and where there
             is no response.
         """
-        self._validate_params()
+        with explained("arguments"):
+            self._validate_params()
         frame = self._read(X, reset=True)
         text = self.formula or "~ 1"
         formula = parse_formula(text, columns=list(frame.columns))
@@ -205,33 +208,31 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if y is not None:
             y = read_response(y, len(frame))
         elif formula.response is None:
-            raise ValueError(REQUIRES_Y.format(type(self).__name__))
+            raise ResponseError(REQUIRES_Y.format(type(self).__name__))
         elif not formula.response_is_column:
-            raise ValueError(
+            raise ResponseError(
                 f"The formula transforms its response (`{formula.response}`); pass y, "
                 "or wrap the model in TransformedTargetRegressor."
             )
         elif formula.response_columns[0] not in frame.columns:
-            raise ValueError(
+            raise ResponseError(
                 f"X lacks the response {formula.response_columns[0]!r} of the formula, "
                 "and no y was passed."
             )
         else:
             y = read_response(frame[formula.response_columns[0]], len(frame))
         if not np.isfinite(y).all():
-            raise ValueError("Input y contains NaN or infinity.")
+            raise ResponseError("Input y contains NaN or infinity.")
         return y
 
     def _choose_features(self, frame, formula):
         if self.features is not None:
-            lacking = [c for c in self.features if c not in frame.columns]
-            if lacking:
-                raise ValueError(f"`features` names columns that X lacks: {lacking}.")
+            refuse_lacking(frame, self.features, "features")
             return list(self.features)
         groups = set(formula.group_columns)
         features = [c for c in frame.columns if c not in groups]
         if not features:
-            raise ValueError(
+            raise ColumnError(
                 f"X has the grouping columns {sorted(groups)} alone; the estimator "
                 "needs at least one other, or name some in `features`."
             )
@@ -251,7 +252,7 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             n_splits = min(self.cv, int(groups.max()) + 1)
             return GroupKFold(n_splits, **shuffled).split(frame, y, groups)
         if len(y) < 2:
-            raise ValueError(
+            raise ArgumentError(
                 f"n_samples={len(y)} is too few: folds need at least 2 rows."
             )
         return KFold(min(self.cv, len(y)), **shuffled).split(frame, y)
@@ -268,7 +269,7 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             total[test] += predicted
             count[test] += 1
         if not count.all():
-            raise ValueError(
+            raise ArgumentError(
                 f"`cv` leaves {int((count == 0).sum())} rows without a prediction: "
                 "every row must be in a test fold."
             )

@@ -15,6 +15,12 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import (
+    IdentifiabilityError,
+    ResponseError,
+    UnavailableAttributeError,
+    explained,
+)
 from skmixed.estimators.by_chunks import score_by_chunks
 from skmixed.estimators.input import (
     check_response_rules,
@@ -89,10 +95,11 @@ class FormulaEstimator:
         """Hold the parameters against their constraints; plain values but once."""
         params = self.get_params(deep=False)
         kinds = tuple(map(type, params.values()))
-        if PLAIN.issuperset(kinds):
-            check_parameters(type(self), tuple(params.items()), kinds)
-        else:
-            super()._validate_params()
+        with explained("arguments"):
+            if PLAIN.issuperset(kinds):
+                check_parameters(type(self), tuple(params.items()), kinds)
+            else:
+                super()._validate_params()
 
     def _learn_design(self, X, y, sample_weight):
         """Turn the arguments of `fit` into arrays, and learn how to do it again.
@@ -191,7 +198,7 @@ class FormulaEstimator:
         if weights is not None:
             keep &= weights > 0
         if not keep.any():
-            raise ValueError(
+            raise IdentifiabilityError(
                 f"None of the {len(keep)} rows is left to fit: {self.n_dropped_} have "
                 "missing values, the others weight zero."
             )
@@ -239,7 +246,7 @@ class FormulaEstimator:
         """
         check_is_fitted(self)
         if self._linear_columns_ is None:
-            raise AttributeError(
+            raise UnavailableAttributeError(
                 f"coef_ would not line up with the columns of X: `{self.formula_}` "
                 "does not predict X @ coef_ + intercept_. The coefficients by name are "
                 "in fixed_effects_."
@@ -262,7 +269,7 @@ def refuse_infinite(y):
     with np.errstate(over="ignore", invalid="ignore"):
         finite = np.isfinite(y.dot(y))
     if not (finite or np.isfinite(y).all()):
-        raise ValueError(
+        raise ResponseError(
             "Input y contains infinity or a value too large: the response is not "
             f"finite in {int((~np.isfinite(y)).sum())} rows."
         )

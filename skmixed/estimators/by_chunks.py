@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from skmixed.errors import ResponseError, WeightTypeError
 from skmixed.estimators.weights import read_weights
 
 
@@ -58,9 +59,13 @@ def score_by_chunks(model, source, y, weights):
         Where response or weights are no columns.
     """
     if y is not None:
-        raise ValueError("Of a source of rows the response is a column: leave y out.")
+        raise ResponseError(
+            "Of a source of rows the response is a column: leave y out."
+        )
     if not (weights is None or isinstance(weights, str)):
-        raise TypeError("sample_weight of a source of rows is the name of a column.")
+        raise WeightTypeError(
+            "sample_weight of a source of rows is the name of a column."
+        )
     needed = [*model.spec_.predictor_columns, *model.spec_.response_columns]
     columns = list(dict.fromkeys([*needed, *([weights] if weights else [])]))
     total, _, about, left = source.reduce(

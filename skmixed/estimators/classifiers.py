@@ -7,10 +7,12 @@ from scipy.special import logit
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import ColumnError, ResponseError
 from skmixed.estimators.generalized import GeneralizedEstimator
 from skmixed.estimators.generalized_classifier import GeneralizedClassifier
 from skmixed.estimators.generalized_docs import documented
 from skmixed.formula.table.design import DesignSpec
+from skmixed.formula.text.errors import FormulaError
 from skmixed.likelihood.families.names import family_of
 
 # Probabilities are held off 0 and 1 by this before they are put on a scale without end.
@@ -70,7 +72,7 @@ class MixedLogisticClassifier(GeneralizedClassifier):
     def _check_classes(self, classes):
         super()._check_classes(classes)
         if len(classes) > 2:
-            raise ValueError(
+            raise ResponseError(
                 "Only binary classification is supported. The type of the target is "
                 f"multiclass: {np.asarray(classes[:5]).tolist()}. Ordered grades are "
                 "for MixedOrdinalClassifier."
@@ -184,7 +186,7 @@ class MixedOrdinalClassifier(GeneralizedClassifier):
     def _check_classes(self, classes):
         super()._check_classes(classes)
         if len(classes) > MOST_GRADES:
-            raise ValueError(
+            raise ResponseError(
                 f"The response has {len(classes)} grades, and every border between "
                 f"two is a parameter; {MOST_GRADES} are the most. Merge grades, as by "
                 "pd.cut, or take them for numbers with MixedLinearRegressor."
@@ -196,7 +198,7 @@ class MixedOrdinalClassifier(GeneralizedClassifier):
         far = (np.abs(design.X.mean(axis=0)) > spread) & (spread > 0)
         if far.any():
             name = self.spec_.coef_names[int(far.argmax())]
-            raise ValueError(
+            raise ColumnError(
                 f"`{name}` is so far from zero, next to what it varies by, that the "
                 f"thresholds lose their digits. Write center({name}) in its place."
             )
@@ -207,7 +209,7 @@ class MixedOrdinalClassifier(GeneralizedClassifier):
 
     def _learn_spec(self, formula, columns):
         if not any(str(term) == "1" for term in formula.fixed):
-            raise ValueError(
+            raise FormulaError(
                 "The thresholds between the grades stand in place of the intercept, "
                 f"which cannot be left out: take `0 +` or `- 1` from `{formula}`."
             )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from skmixed.errors import ArgumentError, ResidualCovarianceError
 from skmixed.estimators.linear import MixedLinearRegressor
 from skmixed.formula.text.residual import parse_residual
 from skmixed.likelihood.covariance.residual import canonical_residual
@@ -109,7 +110,9 @@ def compare_covariances(
         warn(str(warning.message), warning.category)
     frame = pd.DataFrame.from_dict(found, orient="index")
     if (frame["status"] == "not fitted").all():
-        raise ValueError(f"No structure could be fitted. {frame['reason'].iloc[0]}")
+        raise ResidualCovarianceError(
+            f"No structure could be fitted. {frame['reason'].iloc[0]}"
+        )
     frame = in_order_of_aic(frame.rename_axis("structure"))
     return print_structures(frame, model.reml, terms)
 
@@ -123,21 +126,23 @@ def read_structures(model, structures):
         By name as it was given, or by the whole text.
     """
     if not isinstance(model, MixedLinearRegressor) or model.residual is None:
-        raise ValueError(
+        raise ArgumentError(
             "compare_covariances is for MixedLinearRegressor(formula, "
             "residual='name(time | subject)'), whose columns the structures take; "
             f"given is {model!r}."
         )
     names = [structures] if isinstance(structures, str) else list(structures)
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"structures={names} should be one or more different names.")
+        raise ArgumentError(
+            f"structures={names} should be one or more different names."
+        )
     common, terms = parse_residual(model.residual), {}
     for name in names:
         own = replace(common, name=name, options=())
         term = parse_residual(name) if "(" in name else own
         terms[name] = term.with_structure(canonical_residual)
         if term.subject != common.subject:
-            raise ValueError(
+            raise ArgumentError(
                 f"residual={name!r} takes other subjects than `{common}`: likelihoods "
                 "compare, but rows of which subjects are independent is no structure."
             )

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.base import clone
 
+from skmixed.errors import UnavailableError
 from skmixed.formula.table.terms import fixed_terms
 from skmixed.formula.text.operators import RandomTerm, write_term
 from skmixed.inference.compare.likelihood_ratio import (
@@ -177,7 +178,7 @@ def drop_random_terms(model, X, y=None, *, sample_weight=None):
     fit = fitted(model, "drop_random_terms", generalized=True)
     refuse_held(fit.result, "drop_random_terms")
     if not fit.result.groups:
-        raise ValueError("The model has no random effects to leave out.")
+        raise UnavailableError("The model has no random effects to leave out.")
     formula = fit.spec.formula
     rows = {"none": describe(fit.result, "")}
     for label, smaller in smaller_formulas(formula):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmixed.errors import ArgumentError
 from skmixed.formula.text.parse import parse_formula
 
 
@@ -15,13 +16,13 @@ def read_dispersion(text):
     """
     formula = parse_formula(text)
     if formula.response is not None or formula.random or formula.offsets:
-        raise ValueError(
+        raise ArgumentError(
             f"dispersion={text!r}: write a one-sided formula without random effects, "
             "such as '~ sex'; it describes the logarithm of the residual standard "
             "deviation."
         )
     if not formula.predictor_columns:
-        raise ValueError(
+        raise ArgumentError(
             f"dispersion={text!r} names no column; without dispersion= residuals have "
             "one variance."
         )
@@ -33,14 +34,14 @@ def refuse_beside(term, formula, dispersion):
     if term.name != "us":
         return
     if dispersion is not None:
-        raise ValueError(
+        raise ArgumentError(
             f"residual='{term}' gives every visit a standard deviation, and leaves "
             f"nothing to dispersion={dispersion!r}. Leave it out, or take ar1, cs or "
             "toep, of equal variances."
         )
     for random in formula.random:
         if random.columns == [term.subject] or list(random.columns) == [term.subject]:
-            raise ValueError(
+            raise ArgumentError(
                 f"residual='{term}' stands for any covariance of a subject's rows, and "
                 f"leaves nothing to `{random}`. Leave the random effects of "
                 f"`{term.subject}` out."

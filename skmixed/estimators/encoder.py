@@ -11,7 +11,19 @@ from sklearn.model_selection import KFold, check_cv
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.input import REQUIRES_Y, read_features, read_response
+from skmixed.errors import (
+    ColumnError,
+    IdentifiabilityError,
+    MissingValuesError,
+    ResponseError,
+    explained,
+)
+from skmixed.estimators.input import (
+    REQUIRES_Y,
+    read_features,
+    read_response,
+    refuse_lacking,
+)
 from skmixed.formula import Design, GroupIndex, RandomBlock
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
 from skmixed.likelihood.elimination.regime import bid_for, choose_elimination
@@ -180,13 +192,14 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
     def _learn(self, X, y):
         """Learn from all rows; return them, their design and the held variances."""
-        self._validate_params()
+        with explained("arguments"):
+            self._validate_params()
         if y is None:
-            raise ValueError(REQUIRES_Y.format(type(self).__name__))
+            raise ResponseError(REQUIRES_Y.format(type(self).__name__))
         frame = read_features(self, X, reset=True)
         y = read_response(y, len(frame))
         if not np.isfinite(y).all():
-            raise ValueError("Input y contains NaN or infinity.")
+            raise ResponseError("Input y contains NaN or infinity.")
         self.columns_ = choose_columns(frame, self.columns)
         numbers(frame.drop(columns=self.columns_))
         fixed = read_fixed(frame, self.fixed or [])
@@ -291,7 +304,7 @@ class HeldVariances:
         deviance = ProfiledDeviance(own, choose_elimination(own), True)
         point = deviance.at(self.theta)
         if point.factored is None:
-            raise ValueError(
+            raise IdentifiabilityError(
                 "The rows outside a fold do not determine the effects of the columns "
                 "in `fixed`; take fewer folds, or fewer columns."
             )
@@ -344,22 +357,15 @@ def read_fixed(frame, fixed):
     refuse_lacking(frame, fixed, "fixed")
     values = numbers(frame[fixed])
     if not np.isfinite(values).all():
-        raise ValueError(f"The columns {fixed} in `fixed` have missing values.")
+        raise MissingValuesError(f"The columns {fixed} in `fixed` have missing values.")
     return np.asfortranarray(np.column_stack([np.ones(len(frame)), values]))
-
-
-def refuse_lacking(frame, names, what):
-    """Raise for columns that X lacks."""
-    lacking = [name for name in names if name not in frame.columns]
-    if lacking:
-        raise ValueError(f"`{what}` names columns that X lacks: {lacking}.")
 
 
 def numbers(frame):
     """Columns that are not encoded as numbers; missing ones as NaN."""
     text = [n for n, dtype in frame.dtypes.items() if not is_numeric_dtype(dtype)]
     if text:
-        raise ValueError(
+        raise ColumnError(
             f"The columns {text} are not numeric; name them in `columns` too, or leave "
             "them out with a ColumnTransformer."
         )

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import MissingValuesError
 from skmixed.estimators.base import refuse_infinite
 from skmixed.estimators.input import check_response_rules
 from skmixed.estimators.reading import FrozenDesign, needed_columns
@@ -99,7 +100,7 @@ def complete_sample(formula, source, needed, weights):
     if weights is not None:
         complete &= np.asarray(columns[weights], dtype=float) > 0
     if not complete.any():
-        raise ValueError(
+        raise MissingValuesError(
             f"The first {len(sample):,} rows have missing values in columns of the "
             "formula, every one; sort the rows so that complete ones come early."
         )

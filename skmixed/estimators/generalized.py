@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import UnavailableError
 from skmixed.estimators.absent import Absent
 from skmixed.estimators.base import FormulaEstimator
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
@@ -160,9 +161,9 @@ class GeneralizedEstimator(
         >>> model.predict_interval(women)
         Traceback (most recent call last):
             ...
-        ValueError: MixedLogisticClassifier predicts labels, which have no interval; ...
+        skmixed.errors.UnavailableError: MixedLogisticClassifier predicts labels, ...
         """
-        raise ValueError(
+        raise UnavailableError(
             f"{type(self).__name__} predicts labels, which have no interval; "
             "predict_proba gives their probabilities."
         )

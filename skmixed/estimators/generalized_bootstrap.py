@@ -1,5 +1,6 @@
 """The parametric bootstrap of a generalised model, as a method of the estimator."""
 
+from skmixed.errors import RowsError
 from skmixed.estimators.rows import Rows
 from skmixed.inference.arguments import check_count
 from skmixed.inference.opened.fitted import fitted
@@ -72,7 +73,7 @@ class GeneralizedBootstrapMixin:
         """
         fit = fitted(self, "bootstrap", generalized=True)
         if X is None:
-            raise ValueError(
+            raise RowsError(
                 "The bootstrap of generalised models draws from rows, and a fit keeps "
                 "none; pass the table that fit was given as X."
             )

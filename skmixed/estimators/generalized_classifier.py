@@ -7,6 +7,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import ResponseError
 from skmixed.estimators.generalized import GeneralizedEstimator, LogitLink
 from skmixed.estimators.input import read_features, read_table
 from skmixed.estimators.labels import grade_labels, grades_of, response_column
@@ -89,7 +90,7 @@ class GeneralizedClassifier(LogitLink, ClassifierMixin, GeneralizedEstimator):
     def _check_classes(self, classes):
         """Raise unless the classes are as many as the model has use for."""
         if len(classes) < 2:
-            raise ValueError(
+            raise ResponseError(
                 "Classifier can't train when only one class is present: "
                 f"{np.asarray(classes).tolist()}."
             )

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from skmixed.errors import ArgumentError, RowsError, UnavailableError
 from skmixed.estimators.rows import Rows
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
@@ -90,18 +91,18 @@ class GeneralizedIntervalsMixin:
         fit = fitted(self, generalized=True)
         check_confidence_level(confidence_level)
         if method not in ("wald", "profile", "bootstrap"):
-            raise ValueError(
+            raise ArgumentError(
                 f"method={method!r} should be 'wald', 'profile' or 'bootstrap'."
             )
         if method == "wald":
             if options:
-                raise ValueError(
+                raise ArgumentError(
                     f"method='wald' takes no {sorted(options)}; 'profile' and "
                     "'bootstrap' read rows."
                 )
             return self._wald_table(fit, parameters, confidence_level, exponentiate)
         if exponentiate:
-            raise ValueError(
+            raise ArgumentError(
                 "exponentiate=True goes with method='wald'; exponentiate the bounds of "
                 f"method={method!r}, which are not changed by it."
             )
@@ -167,7 +168,7 @@ class GeneralizedIntervalsMixin:
         fit = fitted(self, generalized=True)
         check_confidence_level(confidence_level)
         if X is None:
-            raise ValueError(
+            raise RowsError(
                 "A profile of a generalised model refits it to its rows, and a fit "
                 "keeps none; pass the table that fit was given as X."
             )
@@ -191,7 +192,9 @@ class GeneralizedIntervalsMixin:
             refuse_ratios(self.family_.link.name)
             others = [p.name for p in wanted if p.kind != "fixed"]
             if others:
-                raise ValueError(f"exponentiate=True has no meaning for {others}.")
+                raise UnavailableError(
+                    f"exponentiate=True has no meaning for {others}."
+                )
             table = exponentiated(table)
         others = [p for p in wanted if p.kind != "fixed"]
         columns = ["estimate", "lower", "upper"]
@@ -206,7 +209,7 @@ class GeneralizedIntervalsMixin:
 def refuse_ratios(link):
     """Raise for a link whose coefficients are no logarithms of ratios."""
     if link not in RATIOS:
-        raise ValueError(
+        raise UnavailableError(
             f"exponentiate=True has no meaning for the {link} link; it gives "
             f"ratios for {', '.join(RATIOS)}."
         )

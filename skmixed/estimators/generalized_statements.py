@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import UnavailableError
 from skmixed.estimators.generalized_intervals import refuse_ratios
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
@@ -135,7 +136,7 @@ class GeneralizedStatementsMixin:
         """
         fit = fitted(self, generalized=True)
         if not fit.result.groups:
-            raise ValueError(
+            raise UnavailableError(
                 "The model has no random effects, so there is no intraclass "
                 "correlation; add for example (1 | group) to the formula."
             )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentError, ContrastError
 from skmixed.estimators.ratio_tests import likelihood_ratio_test
 from skmixed.formula.table.terms import fixed_terms
 from skmixed.inference.arguments import check_confidence_level
@@ -93,7 +94,7 @@ def read_type(kind):
     types = {"1": 1, "2": 2, "3": 3, "I": 1, "II": 2, "III": 3}
     found = types.get(str(kind).strip().upper())
     if found is None or isinstance(kind, bool):
-        raise ValueError(f"type={kind!r} should be 1, 2 or 3.")
+        raise ArgumentError(f"type={kind!r} should be 1, 2 or 3.")
     return found
 
 
@@ -202,7 +203,7 @@ def read_contrasts(L, coef_names):
     if isinstance(L, pd.DataFrame):
         unknown = [c for c in L.columns if c not in coef_names]
         if unknown:
-            raise ValueError(
+            raise ContrastError(
                 f"L weighs {unknown}, which are no coefficients; the model has "
                 f"{coef_names}."
             )
@@ -211,7 +212,7 @@ def read_contrasts(L, coef_names):
         return matrix, names, None
     matrix = np.atleast_2d(np.asarray(L, dtype=float))
     if matrix.ndim != 2 or matrix.shape[1] != len(coef_names):
-        raise ValueError(
+        raise ContrastError(
             f"L has shape {np.shape(L)}; it needs {len(coef_names)} columns, one for "
             f"each of {coef_names}."
         )
@@ -221,11 +222,13 @@ def read_contrasts(L, coef_names):
 def read_values(rhs, written, n_rows):
     """Values of the contrasts under the hypothesis, of shape (q,)."""
     if rhs is not None and written is not None and written.any():
-        raise ValueError("The equations have right-hand sides already; leave rhs out.")
+        raise ContrastError(
+            "The equations have right-hand sides already; leave rhs out."
+        )
     values = written if rhs is None else np.asarray(rhs, dtype=float)
     values = np.zeros(n_rows) if values is None else values
     if np.ndim(values) > 1 or np.size(values) not in (1, n_rows):
-        raise ValueError(
+        raise ContrastError(
             f"rhs has shape {np.shape(values)}; it needs a value for each of the "
             f"{n_rows} contrasts."
         )

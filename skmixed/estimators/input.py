@@ -11,6 +11,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skmixed.errors import (
+    ColumnError,
+    MissingValuesError,
+    ResponseError,
+    TableError,
+    TableTypeError,
+)
 from skmixed.formula.text.parse import parse_formula
 from skmixed.sources.frames import read_table
 from skmixed.sources.types import source_of
@@ -54,7 +61,7 @@ def read_features(estimator, X, *, reset):
 def refuse_source(estimator, X):
     """Raise for rows that do not lie in memory, where they are needed there."""
     if not hasattr(X, "__array__") and source_of(X) is not None:
-        raise TypeError(
+        raise TableTypeError(
             f"X is a {type(X).__name__}: a source of rows, which MixedLinearRegressor "
             f"reads by chunks. {type(estimator).__name__} needs the rows in memory; "
             "pass a data frame."
@@ -64,7 +71,7 @@ def refuse_source(estimator, X):
 def refuse_empty(frame):
     """Raise for a table without rows, in scikit-learn's words."""
     if len(frame) == 0:
-        raise ValueError(
+        raise TableError(
             f"Found array with 0 sample(s) (shape={frame.shape}) while a minimum of 1 "
             "is required."
         )
@@ -82,7 +89,7 @@ def check_numbered(formula, columns):
     names = array_names(len(columns))
     parsed = parse_formula(formula, columns=names)
     if not set(parsed.predictor_columns) <= set(names):
-        raise TypeError(
+        raise TableTypeError(
             "A formula needs column names that are strings; X has "
             f"{[c for c in columns if not isinstance(c, str)][:5]}. Write X.columns = "
             "[f'x{c}' for c in X.columns], or name the columns x0, x1, ... in the "
@@ -110,7 +117,7 @@ def _read_array(estimator, X, reset):
         if not str(error).startswith("could not convert"):
             raise
         text = str(error).rpartition(": ")[2]
-        raise ValueError(
+        raise TableError(
             f"X is an array with text ({text}), and arrays hold numbers. Pass a frame, "
             "whose columns may be text."
         ) from None
@@ -124,7 +131,7 @@ def _check_width(estimator, X, names):
     """Raise for an array that has not the columns of the frame that `fit` saw."""
     shape = np.shape(X)
     if len(shape) == 2 and shape[1] != len(names):
-        raise ValueError(
+        raise TableError(
             f"X came as an array ({type(X).__name__}) of {shape[1]} columns without "
             f"names; fit saw the {len(names)} columns {list(names)[:20]}. Pass a data "
             "frame with the formula's columns "
@@ -185,7 +192,7 @@ def read_response(y, n_samples):
         y = y.astype(object).where(y.notna(), None).to_numpy()
     shape = getattr(y, "shape", ())
     if len(shape) == 2 and shape[1] > 1:
-        raise ValueError(
+        raise ResponseError(
             f"y should be a 1d array, got an array of shape {shape} instead. Fit "
             "several responses with skmixed.fit_many(model, X, Y)."
         )
@@ -196,15 +203,34 @@ def read_response(y, n_samples):
         held = pd.api.types.infer_dtype(y, skipna=True)
         kind = {"string": "U", "complex": "c"}.get(held, kind)
     if kind == "c":
-        raise ValueError("Complex data not supported: y holds complex numbers.")
+        raise ResponseError("Complex data not supported: y holds complex numbers.")
     if kind not in "UScmM":
         try:
             return np.asarray(y, dtype=float)
         except (TypeError, ValueError):
             pass
-    raise ValueError(
+    raise ResponseError(
         f"The response y is not numeric (dtype {y.dtype}, first value {y[0]!r})."
     )
+
+
+def refuse_lacking(frame, names, what):
+    """Raise for columns that X lacks.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    names : list of str
+    what : str
+        The parameter that names them.
+
+    Raises
+    ------
+    ValueError
+    """
+    lacking = [name for name in names if name not in frame.columns]
+    if lacking:
+        raise ColumnError(f"`{what}` names columns that X lacks: {lacking}.")
 
 
 def require_response_in(frame, formula, name):
@@ -222,12 +248,12 @@ def require_response_in(frame, formula, name):
     ValueError
     """
     if formula.response is None:
-        raise ValueError(REQUIRES_Y.format(name))
+        raise ResponseError(REQUIRES_Y.format(name))
     lacking = [c for c in formula.response_columns if c not in frame.columns]
     if lacking:
         others = [c for c in formula.predictor_columns if c not in frame.columns]
         also = f" It lacks the columns {others} too." if others else ""
-        raise ValueError(
+        raise ResponseError(
             f"X lacks the response {lacking} of the formula and no y was passed. "
             f"Call fit(X, y), or pass a data frame that has the response.{also}"
         )
@@ -262,13 +288,13 @@ def check_response_rules(formula, columns, y, label):
         named.add(label)
     leak = sorted(named & set(formula.predictor_columns))
     if leak:
-        raise ValueError(
+        raise ResponseError(
             f"The response {leak} is also a predictor in the formula `{formula}`."
         )
     if y is None or formula.response is None:
         return
     if not formula.response_is_column:
-        raise ValueError(
+        raise ResponseError(
             f"The formula transforms its response (`{formula.response}`) and y was "
             "passed as well, so the scale of predict() would differ from y's. Call "
             "fit(X) alone, with the response in X, or wrap a formula without a left "
@@ -300,7 +326,7 @@ def refuse_missing(frame, columns, missing, remedy):
     """
     holes = [c for c in columns if c in frame.columns and frame[c].isna().any()]
     where = f"columns {holes} of X" if holes else "y or sample_weight"
-    raise ValueError(
+    raise MissingValuesError(
         f"Input contains NaN: {int(missing.sum())} of {len(frame)} rows have missing "
         f"values ({where}). {remedy}"
     )

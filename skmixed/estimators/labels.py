@@ -5,6 +5,7 @@ import pandas as pd
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from skmixed.errors import ResponseError
 from skmixed.estimators.input import read_table, response_label, unmask
 from skmixed.formula.text.parse import parse_formula
 
@@ -90,7 +91,7 @@ def find_classes(values, categories, ordered):
         kind = type_of_target(known, input_name="y", raise_unknown=True)
         check_classification_targets(known)
     if kind == "unknown":
-        raise ValueError("Unknown label type: unknown.")
+        raise ResponseError("Unknown label type: unknown.")
     classes = np.unique(known)
     if ordered and categories is not None:
         return categories[np.isin(categories, classes)], False

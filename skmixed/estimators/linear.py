@@ -8,6 +8,7 @@ from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skmixed.errors import ArgumentError
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.estimators.description import DescriptionMixin
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
@@ -314,7 +315,7 @@ class MixedLinearRegressor(
     def _refuse_sigma(self):
         estimated = self.residual is not None or self.dispersion is not None
         if self.sigma is not None and estimated:
-            raise ValueError(
+            raise ArgumentError(
                 f"sigma={self.sigma} is for independent residuals; with residual= or "
                 "dispersion= their variances are estimated. Leave one of the two out."
             )

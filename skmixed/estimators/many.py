@@ -7,6 +7,13 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from skmixed.errors import (
+    IdentifiabilityError,
+    MissingValuesError,
+    ResponseError,
+    UnavailableError,
+    WeightError,
+)
 from skmixed.estimators.diagnostics import warn_about_design
 from skmixed.estimators.input import read_response
 from skmixed.estimators.many_fits import ManyFits
@@ -93,7 +100,7 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     """
     names, Y = read_responses(Y)
     if not hasattr(model, "_fit_products"):
-        raise ValueError(
+        raise UnavailableError(
             "fit_many is for MixedLinearRegressor, whose cross-products serve all "
             f"responses; fit {type(model).__name__} to one response after the other."
         )
@@ -102,7 +109,7 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     some = np.where(np.isfinite(Y[:, 0]), Y[:, 0], 0.0)
     design = first._learn_design(X, some, shared)
     if len(design.X) != len(Y):
-        raise ValueError(
+        raise MissingValuesError(
             f"{len(Y) - len(design.X)} rows have missing values or weight zero. Leave "
             "them out of X, Y and sample_weight, so that all responses have the same "
             "rows."
@@ -136,13 +143,13 @@ def read_many_weights(sample_weight, Y):
     weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
     if weights is not None and weights.ndim == 2:
         if weights.shape != Y.shape:
-            raise ValueError(
+            raise WeightError(
                 f"sample_weight has shape {weights.shape} and Y {Y.shape}; weights of "
                 "every response's own need the shape of Y."
             )
         bad = ~np.isfinite(weights) | (weights < 0)
         if (bad & known).any():
-            raise ValueError(
+            raise WeightError(
                 f"{int((bad & known).sum())} weights are negative, missing or infinite."
             )
         return None, np.where(known, weights, 0.0)
@@ -158,7 +165,7 @@ def report_failed(fits):
         return
     name, why = next(iter(failed.items()))
     if len(failed) == len(fits):
-        raise ValueError(f"No response has a fit; {name}: {why}")
+        raise IdentifiabilityError(f"No response has a fit; {name}: {why}")
     warn(
         f"{len(failed)} of {len(fits)} responses have no fit; `failed` of the result "
         f"says why. {name}: {why}",
@@ -185,7 +192,9 @@ def refit_model(model, X, y, sample_weight=None):
     design = rows.design
     y = read_response(y, len(design.X))
     if not np.isfinite(y).all():
-        raise ValueError("refit needs a response without missing or infinite values.")
+        raise ResponseError(
+            "refit needs a response without missing or infinite values."
+        )
     design = dataclasses.replace(design, y=y, **model._residual_places(rows.frame))
     fitted = copy.copy(model)
     result = model._fit_design(design)
@@ -210,7 +219,7 @@ def read_responses(Y):
     frame = Y if isinstance(Y, pd.DataFrame) else None
     values = np.asarray(Y, dtype=float)
     if values.ndim != 2 or not values.size:
-        raise ValueError(
+        raise ResponseError(
             f"Y has shape {values.shape}; it needs a column per response. For a single "
             "response use model.fit(X, y)."
         )
@@ -218,13 +227,13 @@ def read_responses(Y):
     if frame is not None:
         names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
-        raise ValueError("The columns of Y need different names.")
+        raise ResponseError("The columns of Y need different names.")
     if np.isfinite(values.sum()):
         return names, values
     infinite = np.isinf(values).any(axis=0)
     bad = [name for name, is_bad in zip(names, infinite, strict=True) if is_bad]
     if bad:
-        raise ValueError(
+        raise ResponseError(
             f"Responses {bad[:10]} have infinite values; write them as missing to "
             "leave them out."
         )

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ContrastError
 from skmixed.estimators.hypotheses import read_contrasts
 from skmixed.inference.fixed.moderated import VariancePrior, many_tests
 from skmixed.inference.variance.parameters import list_parameters
@@ -127,7 +128,7 @@ class ManyFits(Mapping):
         """
         matrix, names, values = read_contrasts(L, self.coef_names)
         if values is not None and np.any(values):
-            raise ValueError(
+            raise ContrastError(
                 "Contrasts of many responses are compared with 0; write the equations "
                 "with 0 on their right sides."
             )

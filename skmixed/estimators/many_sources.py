@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from skmixed.errors import IdentifiabilityError
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.inference.opened.row_facts import RowMoments
@@ -129,7 +130,7 @@ class Batches:
         if self.W is not None:
             return self.model_of_own_rows(j)
         if j in self.failed:
-            raise ValueError(f"This response has no fit. {self.failed[j]}")
+            raise IdentifiabilityError(f"This response has no fit. {self.failed[j]}")
         return publish(self.first, self.shared_fit, self.result(j))
 
     def result(self, j):
@@ -220,7 +221,7 @@ class Loop:
     def model(self, j):
         """The fitted model of one response."""
         if j in self.failed:
-            raise ValueError(f"This response has no fit. {self.failed[j]}")
+            raise IdentifiabilityError(f"This response has no fit. {self.failed[j]}")
         return self.models[j]
 
     def gathered(self, read, missing=np.nan):

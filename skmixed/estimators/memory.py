@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from skmixed.errors import OutOfMemoryError, TableTypeError
 from skmixed.estimators.input import read_table
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.design import DesignSpec, name_groups
@@ -140,7 +141,7 @@ def estimate_memory(formula, data, *, solver="auto"):
     """
     frame = read_table(data)
     if frame is None:
-        raise TypeError(f"data must be a data frame, got {type(data).__name__}.")
+        raise TableTypeError(f"data must be a data frame, got {type(data).__name__}.")
     parsed = parse_formula(formula, columns=tuple(frame.columns))
     parsed = parsed.with_covariances(canonical_name)
     frame = frame[~missing_rows(frame, parsed.predictor_columns)]
@@ -184,7 +185,7 @@ def memory_in_words(formula):
     try:
         yield
     except MemoryError as error:
-        raise MemoryError(
+        raise OutOfMemoryError(
             f"The fit of {formula} does not fit into the memory that is left"
             f"{f' ({error})' if str(error) else ''}. estimate_memory(formula, data) "
             "tells what a fit takes; that grows with the rows, and for crossed factors "

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import StatisticsError
 from skmixed.formula.table.arrays import RandomBlock
 from skmixed.formula.table.coding import CodedValues
 from skmixed.formula.table.columns import ColumnTable
@@ -72,7 +73,7 @@ class Columns:
         lacking = [n for n, good in zip(self.names(part), ok, strict=True) if not good]
         if lacking:
             where = "fixed effects" if group == "fixed" else f"effects of `{group}`"
-            raise ValueError(
+            raise StatisticsError(
                 f"The statistics of `{self.spec.formula_text}` cannot give the {where} "
                 f"{lacking}; read the rows with a formula that has them."
             )

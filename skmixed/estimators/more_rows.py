@@ -5,6 +5,13 @@ import pandas as pd
 from sklearn.base import _fit_context, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import (
+    ResponseError,
+    RowsError,
+    UnavailableError,
+    WeightError,
+    WeightTypeError,
+)
 from skmixed.estimators.adapt import adapt_model
 from skmixed.estimators.design_facts import FactsOfSums
 from skmixed.estimators.diagnostics import warn_about_facts
@@ -21,6 +28,7 @@ from skmixed.estimators.reading import (
 from skmixed.estimators.statistics import Statistics
 from skmixed.estimators.submodel import submodel
 from skmixed.formula.table.columns import check_columns
+from skmixed.formula.text.errors import FormulaError
 from skmixed.formula.text.parse import parse_formula
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.likelihood.covariance.names import canonical_name
@@ -285,7 +293,7 @@ class MoreRowsMixin:
     def _fit_source(self, source, y, sample_weight):
         """Fit to a source of rows, or to statistics of them."""
         if y is not None:
-            raise ValueError(
+            raise ResponseError(
                 "The response of a source of rows is one of its columns: name it on "
                 "the left side of the formula, and leave y out."
             )
@@ -293,13 +301,13 @@ class MoreRowsMixin:
         self._forget()
         if isinstance(source, Statistics):
             if sample_weight is not None:
-                raise ValueError("Statistics hold their weights: leave them out.")
+                raise WeightError("Statistics hold their weights: leave them out.")
             formula = self._read_formula(None, True)
             if source.spec.formula_text != str(formula):
                 source = submodel(source, formula)
             return self._solve(source)
         if not (sample_weight is None or isinstance(sample_weight, str)):
-            raise TypeError(
+            raise WeightTypeError(
                 "sample_weight of a source of rows is the name of a column, not a "
                 f"{type(sample_weight).__name__}."
             )
@@ -322,7 +330,7 @@ class MoreRowsMixin:
         for remark in formula.remarks:
             warn(remark, section="powers")
         if needs_response and formula.response is None:
-            raise ValueError(
+            raise FormulaError(
                 "The formula names no response; write it on the left side: 'y ~ ...'."
             )
         return formula
@@ -331,7 +339,7 @@ class MoreRowsMixin:
         given = {"residual": self.residual, "dispersion": self.dispersion}
         given = [f"{name}={text!r}" for name, text in given.items() if text]
         if given:
-            raise ValueError(
+            raise UnavailableError(
                 f"{asked} is for independent residuals; {' and '.join(given)} "
                 "needs the rows themselves. Pass a frame to fit."
             )
@@ -354,7 +362,7 @@ class MoreRowsMixin:
         self._refuse_residual("A fit to sums of rows")
         found = getattr(self, "statistics_", None)
         if found is None:
-            raise ValueError(
+            raise RowsError(
                 "The model was fitted to a table, and kept no sums of its rows. Fit "
                 "it to a source: model.fit(lambda: [frame])."
             )

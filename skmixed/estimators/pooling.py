@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from skmixed.errors import ComparisonError
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.fitted import fitted
 from skmixed.printing.numbers import fixed_decimals, say_level
@@ -64,11 +65,13 @@ def pool(models, *, df_complete=None, confidence_level=0.95):
     level = check_confidence_level(confidence_level)
     fits = [fitted(model, "pool") for model in list(models)]
     if len(fits) < 2:
-        raise ValueError(f"pool needs fits to two tables or more, not {len(fits)}.")
+        raise ComparisonError(
+            f"pool needs fits to two tables or more, not {len(fits)}."
+        )
     names, first = fits[0].names, fits[0].result
     for fit in fits[1:]:
         if fit.names != names or fit.result.n_obs != first.n_obs:
-            raise ValueError(
+            raise ComparisonError(
                 f"pool needs fits of one formula to tables of the same rows: {names} "
                 f"of {first.n_obs} rows, and {fit.names} of {fit.result.n_obs} rows."
             )

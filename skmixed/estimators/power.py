@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.base import clone
 
+from skmixed.errors import ArgumentError, UnavailableError
 from skmixed.estimators.hypotheses import read_contrasts
 from skmixed.estimators.input import read_features
 from skmixed.estimators.many import fit_many
@@ -162,7 +163,7 @@ def simulate_power(
     True
     """
     if not isinstance(alpha, Real) or not 0.0 < alpha < 1.0:
-        raise ValueError(f"alpha={alpha!r} should be a number between 0 and 1.")
+        raise ArgumentError(f"alpha={alpha!r} should be a number between 0 and 1.")
     sizes = [int(size) for size in np.atleast_1d(sizes)]
     frame = read_features(clone(model), X, reset=True)
     response = parse_formula(model._formula_to_read()).response_columns
@@ -171,10 +172,10 @@ def simulate_power(
     columns = list(spec.group_columns)
     group = columns[0] if group is None and columns else group
     if group not in columns:
-        raise ValueError(f"group={group!r} should be one of {columns}.")
+        raise ArgumentError(f"group={group!r} should be one of {columns}.")
     matrix, labels, values = read_contrasts(L, truth.coef_names)
     if len(matrix) != 1 or (values is not None and np.any(values)):
-        raise ValueError(
+        raise ArgumentError(
             f"simulate_power tests one combination against 0; {L!r} is something else."
         )
     asked = Asked(matrix, alpha, int(n_samples))
@@ -219,11 +220,13 @@ def read_truth(model, frame, effects):
     truth : Truth
     """
     if not hasattr(model, "_fit_products"):
-        raise ValueError(
+        raise UnavailableError(
             f"simulate_power is for MixedLinearRegressor, not {type(model).__name__}."
         )
     if getattr(model, "residual", None) is not None:
-        raise ValueError("simulate_power is for models with independent residuals.")
+        raise UnavailableError(
+            "simulate_power is for models with independent residuals."
+        )
     if hasattr(model, "fitted_"):
         return model.spec_, Truth.of_fit(model.fitted_).changed(effects or {})
     own = clone(model)
@@ -250,7 +253,7 @@ def resized(frame, columns, group, size):
     """
     codes, levels = pd.factorize(frame[group])
     if size < 2:
-        raise ValueError(f"A study of {size} groups has no variance between them.")
+        raise ArgumentError(f"A study of {size} groups has no variance between them.")
     members = [np.flatnonzero(codes == code) for code in range(len(levels))]
     taken = [members[i % len(levels)] for i in range(size)]
     rows = np.concatenate(taken)

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import ArgumentError
 from skmixed.estimators.by_chunks import predict_by_chunks
 from skmixed.estimators.rows import Rows
 from skmixed.estimators.weights import read_weights
@@ -125,7 +126,7 @@ class PredictionMixin:
             std[rows.missing | ~estimable(self.fitted_, rows.design.X)] = np.nan
             return self._predict_rows(rows, effects), std
         if not isinstance(return_std, (bool, np.bool_)):
-            raise ValueError(
+            raise ArgumentError(
                 f"return_std={return_std!r} should be True, False or 'fixed'."
             )
         if not return_std:
@@ -316,7 +317,7 @@ class PredictionMixin:
         named = [random_effects] if isinstance(random_effects, str) else random_effects
         known = list(self.result_.groups)
         if not isinstance(named, (list, tuple)) or not all(n in known for n in named):
-            raise ValueError(
+            raise ArgumentError(
                 f"random_effects={random_effects!r} should be True, False, or names of "
                 f"the model's grouping factors, which are {known}."
             )
@@ -330,7 +331,7 @@ class PredictionMixin:
     def _choose_modes(self, wanted, return_std):
         """Conditional modes with the effects that are not wanted at zero."""
         if return_std is True:
-            raise ValueError(
+            raise ArgumentError(
                 "Standard errors are there for whole grouping factors; with some of "
                 "the effects of one, return_std can be False or 'fixed'."
             )
@@ -342,7 +343,7 @@ class PredictionMixin:
             named = list(named) if isinstance(named, (list, tuple)) else [named]
             unknown = [name for name in named if name not in effects]
             if unknown:
-                raise ValueError(
+                raise ArgumentError(
                     f"random_effects={wanted!r}: of the grouping factors "
                     f"{list(result.groups)}, {group!r} has no effect {unknown}; it has "
                     f"{list(effects)}."
@@ -387,13 +388,13 @@ def check_interval(confidence_level, kind):
     """Raise unless the arguments of `predict_interval` make sense."""
     check_confidence_level(confidence_level)
     if kind not in ("prediction", "mean"):
-        raise ValueError(f"kind={kind!r} should be 'prediction' or 'mean'.")
+        raise ArgumentError(f"kind={kind!r} should be 'prediction' or 'mean'.")
 
 
 def check_simulate(n_samples, random_effects):
     """Raise unless the arguments of `simulate` make sense."""
     check_count("n_samples", n_samples)
     if random_effects not in ("new", "fitted"):
-        raise ValueError(
+        raise ArgumentError(
             f"random_effects={random_effects!r} should be 'new' or 'fitted'."
         )

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ComparisonError
 from skmixed.estimators.rows import Rows
 from skmixed.inference.arguments import check_count
 from skmixed.inference.compare.likelihood_ratio import (
@@ -81,7 +82,7 @@ def likelihood_ratio_test(*models, refit=True):
     42.14
     """
     if len(models) < 2:
-        raise ValueError("A likelihood-ratio test needs two models or more.")
+        raise ComparisonError("A likelihood-ratio test needs two models or more.")
     fits = [
         fitted(model, "likelihood_ratio_test", residual=True, generalized=True)
         for model in models
@@ -97,7 +98,7 @@ def likelihood_ratio_test(*models, refit=True):
     elif len({result.reml for result in results}) > 1 or (
         results[0].reml and any(set(n) != set(names[0]) for n in names)
     ):
-        raise ValueError(
+        raise ComparisonError(
             "REML criteria compare only models with the same fixed effects, all fitted "
             "with reml=True. Leave refit=True to compare likelihoods."
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skmixed.errors import IdentifiabilityError, WeightError
 from skmixed.estimators.base import refuse_infinite
 from skmixed.estimators.input import read_response, refuse_missing
 from skmixed.estimators.statistics import RowSums, Statistics, Summary, with_groups
@@ -193,7 +194,7 @@ class DesignReader:
         drop = frozen.na_action == "drop"
         weights = read_weights(sample_weight, n, allow_missing=drop)
         if self.n_used and self.weighted != (weights is not None):
-            raise ValueError(
+            raise WeightError(
                 "Rows have weights in some chunks and none in others; pass "
                 "sample_weight for every chunk, 1.0 where a row counts as it is."
             )
@@ -253,7 +254,7 @@ class DesignReader:
             Where no row was left of them.
         """
         if not self.n_used:
-            raise ValueError(
+            raise IdentifiabilityError(
                 f"None of the {self.n_read:,} rows is left to fit: "
                 f"{self.sums.n_dropped:,} have missing values, the others weight zero."
             )
@@ -310,7 +311,7 @@ def accumulate(frozen, source, done):
     if type(source).reduce is not Source.reduce:
         found = source.reduce(frozen.columns, frozen.statistics, add_parts)
         if isinstance(found, RowSums):
-            raise ValueError("None of the rows is left to fit.")
+            raise IdentifiabilityError("None of the rows is left to fit.")
         return found
     reader = DesignReader(frozen)
     for table in source.tables(frozen.columns):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import IdentifiabilityError, ResidualCovarianceError
 from skmixed.likelihood.covariance.names import RESIDUALS
 from skmixed.likelihood.validate import is_exact
 
@@ -22,7 +23,7 @@ def check_times(term, columns):
     """
     for name in term.columns:
         if name in columns and not hashable(columns[name]):
-            raise ValueError(
+            raise ResidualCovarianceError(
                 f"residual=`{term}`: `{name}` holds neither numbers nor text, but for "
                 f"example {columns[name].iloc[0]!r}."
             )
@@ -32,7 +33,7 @@ def check_times(term, columns):
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
     dates = dates or pd.api.types.is_timedelta64_dtype(column.dtype)
     if dates and kind is not None and kind.timed:
-        raise ValueError(
+        raise ResidualCovarianceError(
             f"residual=`{term}`: `{term.time}` holds dates, and {term.name} goes by "
             "distances in time. Add a column of numbers, for example "
             f"(X[{term.time!r}] - start).dt.days, and name that."
@@ -41,7 +42,7 @@ def check_times(term, columns):
         return
     infinite = int(np.isinf(column.to_numpy(dtype=float, na_value=np.nan)).sum())
     if infinite:
-        raise ValueError(
+        raise ResidualCovarianceError(
             f"residual=`{term}`: {infinite} values of `{term.time}` are infinite, "
             "which is no time. Mend or leave out those rows."
         )
@@ -80,7 +81,7 @@ def check_pairs(spec, rows):
         own = rows.level == level
         of = "" if term.by is None else f" with {term.by}={label!r}"
         if not (np.bincount(rows.subject[own]) > 1).any():
-            raise ValueError(
+            raise ResidualCovarianceError(
                 f"residual=`{term}`: no `{term.subject}`{of} has rows at two visits, "
                 "so that no correlation is known. Is another column the subject? "
                 "diag(visit | subject) has variances alone."
@@ -112,7 +113,7 @@ def check_parts(spec, rows, own, of):
         named = [f"{labels[j]} and {labels[j + 1]}" for j in np.flatnonzero(~steps)[:1]]
         what = "rows before and after the step between {}"
     if named:
-        raise ValueError(
+        raise ResidualCovarianceError(
             f"residual=`{term}`: no `{term.subject}`{of} has {what.format(named[0])} "
             f"of `{term.time or 'its rows'}`, so that a correlation is not known. Try "
             "cs or ar1, or leave visits out."
@@ -131,12 +132,12 @@ def refuse_exact(products):
     ValueError
     """
     if products.n_obs <= products.n_fixed:
-        raise ValueError(
+        raise IdentifiabilityError(
             f"There are as many fixed effects as rows, {products.n_obs}, so that there "
             "are no residuals to covary. Leave terms out of the formula."
         )
     if is_exact(products):
-        raise ValueError(
+        raise IdentifiabilityError(
             "The fixed effects reproduce the response exactly, so that there are no "
             "residuals to covary. Is it constant, or computed from the predictors?"
         )

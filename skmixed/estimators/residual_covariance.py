@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import UnavailableError
 from skmixed.estimators.dispersion import read_dispersion, refuse_beside, varying
 from skmixed.estimators.equations import Writer
 from skmixed.estimators.residual_checks import check_pairs, check_times
@@ -11,6 +12,7 @@ from skmixed.estimators.residual_equations import ResidualWriter
 from skmixed.estimators.rows import Rows
 from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.table.residual import ResidualSpec
+from skmixed.formula.text.errors import FormulaError
 from skmixed.formula.text.residual import parse_residual
 from skmixed.inference.opened.residual_refit import refuse_other_products
 from skmixed.inference.variance.residual_parameters import list_residual_parameters
@@ -32,7 +34,7 @@ class ResidualCovarianceMixin:
         try:
             term = parse_residual(self.residual).with_structure(canonical_residual)
         except ValueError as error:
-            raise ValueError(str(error)) from None
+            raise FormulaError(str(error)) from None
         refuse_beside(term, formula, self.dispersion)
         return term
 
@@ -210,7 +212,7 @@ class ResidualCovarianceMixin:
         """
         spec, result = self.spec_.residual, self.result_
         if spec is None or spec.term.time is None:
-            raise ValueError(
+            raise UnavailableError(
                 "history= is for models with residual='name(time | subject)' and a "
                 "column of times or visits; it takes the place of random effects."
             )

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from skmixed.errors import ArgumentError, TooLargeError, UnavailableError
 from skmixed.estimators.rows import Rows
 from skmixed.inference.fixed.cluster_robust import (
     KINDS,
@@ -64,9 +65,9 @@ def cluster_robust(model, X, y=None, *, sample_weight=None, kind="CR2", cluster=
     """
     fit = fitted(model, "cluster_robust")
     if kind not in KINDS:
-        raise ValueError(f"kind={kind!r} should be one of {', '.join(KINDS)}.")
+        raise ArgumentError(f"kind={kind!r} should be one of {', '.join(KINDS)}.")
     if not fit.result.groups:
-        raise ValueError(
+        raise UnavailableError(
             "cluster_robust needs random effects, whose groups are the clusters; "
             "PooledLinearRegressor has cluster-robust standard errors without."
         )
@@ -77,7 +78,7 @@ def cluster_robust(model, X, y=None, *, sample_weight=None, kind="CR2", cluster=
     name, codes = choose_clusters(fit.result, design, cluster)
     largest = np.bincount(codes).max()
     if largest > LARGEST_CLUSTER:
-        raise ValueError(
+        raise TooLargeError(
             f"The largest {name} has {largest} rows; the covariance of a cluster is "
             f"held densely, up to {LARGEST_CLUSTER} rows."
         )
@@ -90,13 +91,13 @@ def choose_clusters(result, design, cluster):
     sizes = dict(zip(result.groups, result.n_levels, strict=True))
     name = min(sizes, key=sizes.get) if cluster is None else cluster
     if name not in codes:
-        raise ValueError(
+        raise ArgumentError(
             f"cluster={cluster!r} should be a grouping factor: {list(codes)}."
         )
     for other, own in codes.items():
         pairs = np.unique(np.stack([own, codes[name]]), axis=1)
         if len(np.unique(pairs[0])) < pairs.shape[1]:
-            raise ValueError(
+            raise ArgumentError(
                 f"`{other}` is not nested in `{name}`: rows of one level lie in "
                 "several clusters. Robust covariances need independent clusters."
             )

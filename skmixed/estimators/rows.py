@@ -8,6 +8,13 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import (
+    MissingValuesError,
+    ResponseError,
+    RowsError,
+    UnseenLevelError,
+    WeightError,
+)
 from skmixed.estimators.input import (
     read_features,
     refuse_missing,
@@ -130,9 +137,11 @@ class Rows:
         n, blocks = len(rows.frame), rows.design.random
         weights = read_weights(sample_weight, n, allow_missing=False)
         if rows.missing.any() or any((block.codes < 0).any() for block in blocks):
-            raise ValueError("X needs complete rows of the groups that fit saw.")
+            raise MissingValuesError(
+                "X needs complete rows of the groups that fit saw."
+            )
         if weights is not None and not (weights > 0).all():
-            raise ValueError("Only positive weights; leave out rows of weight zero.")
+            raise WeightError("Only positive weights; leave out rows of weight zero.")
         design = dataclasses.replace(rows.design, weights=weights)
         return dataclasses.replace(rows, design=design)
 
@@ -242,7 +251,7 @@ class Rows:
             rows = self.frame.loc[unseen, columns].drop_duplicates().map(str)
             labels = [":".join(row) for row in rows.itertuples(index=False)]
             more = ", ..." if len(labels) > 10 else ""
-            raise ValueError(
+            raise UnseenLevelError(
                 f"{int(unseen.sum())} rows of X have a `{block.group}` that fit did "
                 f"not see: {', '.join(labels[:10])}{more}. Set "
                 "unseen_groups='population' to predict them from the fixed effects."
@@ -260,12 +269,12 @@ class Rows:
         unseen = any((block.codes < 0).any() for block in self.design.random)
         if n != n_fit or unseen:
             what = "groups that fit did not see" if unseen else f"{n} complete rows"
-            raise ValueError(
+            raise RowsError(
                 f"X has {what}; the model was fitted to {n_fit} rows and keeps none. "
                 "Pass the table (and y, sample_weight) that fit was given."
             )
         if not same_rows(self.model.fitted_, self.design):
-            raise ValueError(
+            raise RowsError(
                 "X, y or sample_weight differ from those that the model was fitted to; "
                 "it keeps no rows. Pass what fit was given."
             )
@@ -321,7 +330,7 @@ def response_of(model, frame):
     """
     formula = model.spec_.formula
     if formula.response is None:
-        raise ValueError(
+        raise ResponseError(
             "score() needs y: the formula has no left side to read it from X."
         )
     require_response_in(frame, formula, type(model).__name__)

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import UnavailableError
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.compare.without_effect import ratio_without
 from skmixed.inference.opened.fitted import LARGEST_KEPT
@@ -63,7 +64,7 @@ def describe(model, **options):
     """
     check_is_fitted(model)
     if not hasattr(model, "describe"):
-        raise ValueError(
+        raise UnavailableError(
             f"describe needs a mixed model or a baseline; {type(model).__name__} is "
             "none."
         )

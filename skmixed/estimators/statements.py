@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import ArgumentError, UnavailableError
 from skmixed.estimators.rows import Rows
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
@@ -179,7 +180,7 @@ class StatementsMixin:
             profile = self._profile(held, confidence_level, verbose)
             return profile.conf_int(confidence_level)
         if method != "bootstrap":
-            raise ValueError(
+            raise ArgumentError(
                 f"method={method!r} should be 'wald', 'profile' or 'bootstrap'."
             )
         replicates = self.bootstrap(
@@ -323,7 +324,7 @@ class StatementsMixin:
     def _require_random_effects(self, method):
         refuse_held(self.result_, f"method='{method}'")
         if self.result_.independent:
-            raise ValueError(
+            raise UnavailableError(
                 f"method='{method}' needs random effects or residual=; here "
                 "method='wald' is exact for the fixed effects."
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from skmixed.errors import SavedModelError, StatisticsError
 from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.table.growing import unite
 from skmixed.inference.opened.row_facts import RowMoments
@@ -226,7 +227,7 @@ class Statistics:
         with open(path, "rb") as file:
             found = pickle.load(file)
         if not (isinstance(found, tuple) and found[:1] == (FORMAT,)):
-            raise ValueError(
+            raise SavedModelError(
                 f"{path!r} holds no statistics of this version of skmixed ({FORMAT!r})."
             )
         return found[1]
@@ -304,17 +305,17 @@ def refuse_other_layout(one, other):
     for name, what in names.items():
         held = [getattr(s if name == "weights" else s.spec, name) for s in (one, other)]
         if held[0] != held[1]:
-            raise ValueError(
+            raise StatisticsError(
                 f"Statistics of different {what} do not add: {held[0]!r} and "
                 f"{held[1]!r}."
             )
     if (one.sums.moments is None) != (other.sums.moments is None):
-        raise ValueError(
+        raise StatisticsError(
             "Some of these rows have weights and others none, and their statistics do "
             "not add: give every row a weight, 1.0 where it counts as it is."
         )
     if not same_basis(one.products.basis, other.products.basis):
-        raise ValueError(
+        raise StatisticsError(
             "These statistics were accumulated in different bases, each from a sample "
             "of its own rows, and do not add. Let the first model read the other rows: "
             "model.update(rows)."

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.linalg import block_diag
 
+from skmixed.errors import StatisticsError
 from skmixed.estimators.monomials import Columns, empty_block
 from skmixed.formula.table.design import name_groups, part_name
 from skmixed.inference.opened.row_facts import column_sums, has_column_sums
@@ -97,7 +98,7 @@ def refuse_other_response(old, new):
         ("offsets", list(map(str, old.offsets)), list(map(str, new.offsets))),
     ):
         if a != b:
-            raise ValueError(
+            raise StatisticsError(
                 f"The statistics have the {what} {a!r}, and the formula {b!r}: read "
                 "the rows for another."
             )
@@ -107,7 +108,7 @@ def refuse_other_columns(spec, formula):
     """Raise for columns of the table that the statistics know nothing of."""
     new = [c for c in formula.design_columns if c not in spec.levels]
     if new:
-        raise ValueError(
+        raise StatisticsError(
             f"The statistics of `{spec.formula_text}` hold no columns {new}; read the "
             "rows with a formula that has them."
         )
@@ -118,7 +119,7 @@ def find_factor(spec, name, term):
     for group, index in spec.groups.items():
         if set(index.columns) == set(term.columns):
             return group
-    raise ValueError(
+    raise StatisticsError(
         f"The statistics hold no groups `{name}`; they hold {list(spec.groups)}."
     )
 

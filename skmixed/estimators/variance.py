@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import TooLargeError, UnavailableError
 from skmixed.estimators.rows import Rows
 from skmixed.estimators.weights import read_weights
 from skmixed.inference.arguments import check_confidence_level
@@ -88,7 +89,7 @@ class VarianceMixin:
         fit = fitted(self)
         level = check_confidence_level(confidence_level)
         if not fit.result.groups:
-            raise ValueError(
+            raise UnavailableError(
                 "The model has no random effects, so there is no intraclass "
                 "correlation; add for example (1 | group) to the formula."
             )
@@ -278,7 +279,7 @@ class VarianceMixin:
         """
         check_is_fitted(self)
         if len(X) > LARGEST_MARGINAL:
-            raise ValueError(
+            raise TooLargeError(
                 f"marginal_cov of {len(X)} rows would be a matrix of {len(X)} x "
                 f"{len(X)}; pass the rows of one group, at most {LARGEST_MARGINAL}."
             )

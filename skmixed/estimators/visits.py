@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentError, ColumnError
 from skmixed.estimators.rows import Rows
 from skmixed.inference.fixed.emmeans import MEANS, emmeans
 from skmixed.inference.fixed.multiplicity import check_adjust
@@ -191,7 +192,7 @@ def choose_visit(model, visit):
     if visit is None and residual is not None and residual.by_visit:
         visit = residual.term.time
     if visit is None:
-        raise ValueError(
+        raise ArgumentError(
             "visit_table needs the column of the visits: pass its name as visit=."
         )
     return visit
@@ -203,13 +204,13 @@ def visits_of(model, frame, visit):
     if residual is not None and residual.by_visit and residual.term.time == visit:
         return list(residual.visits)
     if visit not in frame:
-        raise ValueError(f"X has no column {visit!r} of visits.")
+        raise ColumnError(f"X has no column {visit!r} of visits.")
     column = frame[visit].dropna()
     if isinstance(column.dtype, pd.CategoricalDtype):
         return [level for level in column.cat.categories if (column == level).any()]
     values = sorted(column.unique().tolist())
     if len(values) > MOST_VISITS:
-        raise ValueError(
+        raise ArgumentError(
             f"`{visit}` has {len(values)} distinct values; visit_table is for up to "
             f"{MOST_VISITS} visits. Choose some by at={{{visit!r}: [...]}}."
         )
@@ -221,7 +222,7 @@ def choose_reference(arms, reference, treatment):
     if reference is None:
         reference = arms[0]
     if reference not in arms or len(arms) < 2:
-        raise ValueError(
+        raise ArgumentError(
             f"reference={reference!r} should be one of several levels of "
             f"`{treatment}`, which are {arms}."
         )

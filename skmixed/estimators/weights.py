@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _check_sample_weight
 
+from skmixed.errors import WeightError, WeightTypeError
 from skmixed.estimators.input import unmask
 from skmixed.formula.table.coding import NUMBERS
 
@@ -49,18 +50,18 @@ def check_weights(sample_weight):
     TypeError, ValueError
     """
     if isinstance(sample_weight, str):
-        raise TypeError(
+        raise WeightTypeError(
             f"sample_weight={sample_weight!r} should be the weights themselves, not "
             f"the name of a column: pass sample_weight=X[{sample_weight!r}]."
         )
     if isinstance(sample_weight, dict | set):
-        raise TypeError(
+        raise WeightTypeError(
             f"sample_weight is a {type(sample_weight).__name__}; pass one weight for "
             "each row, as a list, an array or a series."
         )
     kind = kind_of_values(sample_weight)
     if kind not in "biuf":
-        raise ValueError(
+        raise WeightError(
             "sample_weight should hold one number for each row, got "
             f"{str(sample_weight)[:60]!r}."
         )

@@ -2,6 +2,8 @@
 
 from numbers import Integral, Real
 
+from skmixed.errors import ArgumentError
+
 
 def check_confidence_level(confidence_level):
     """Return a level of confidence as a float.
@@ -26,14 +28,15 @@ def check_confidence_level(confidence_level):
     >>> check_confidence_level(95)
     Traceback (most recent call last):
         ...
-    ValueError: confidence_level=95 should be a number between 0 and 1; for 95 % it is \
-    0.95.
+    skmixed.errors.ArgumentError: confidence_level=95 should be a number between 0 \
+    and 1; for 95 % it is 0.95.
+    See docs/troubleshooting.md#arguments.
     """
     level = confidence_level
     if isinstance(level, Real) and not isinstance(level, bool) and 0 < level < 1:
         return float(level)
     percent = level if isinstance(level, Real) and 1 < level < 100 else 95
-    raise ValueError(
+    raise ArgumentError(
         f"confidence_level={level!r} should be a number between 0 and 1; for "
         f"{percent:g} % it is {percent / 100:g}."
     )
@@ -64,9 +67,10 @@ def check_count(name, value, least=1):
     >>> check_count("n_resamples", 0)
     Traceback (most recent call last):
         ...
-    ValueError: n_resamples=0 should be a positive integer.
+    skmixed.errors.ArgumentError: n_resamples=0 should be a positive integer.
+    See docs/troubleshooting.md#arguments.
     """
     if isinstance(value, Integral) and not isinstance(value, bool) and value >= least:
         return int(value)
     wanted = "a positive integer" if least == 1 else f"an integer, {least} or more"
-    raise ValueError(f"{name}={value!r} should be {wanted}.")
+    raise ArgumentError(f"{name}={value!r} should be {wanted}.")

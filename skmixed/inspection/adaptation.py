@@ -6,6 +6,7 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentError
 from skmixed.inspection.style import BLUE, HIGHLIGHTS, legend_above, open_axes, styled
 
 REGIME = re.compile(r"after (\d+) rows?")
@@ -84,7 +85,7 @@ class AdaptationDisplay:
             if (match := REGIME.fullmatch(str(regime)))
         }
         if not found:
-            raise ValueError(
+            raise ArgumentError(
                 "The table has no regime `after k rows`; ask for them: "
                 "compare_models(..., first_rows=[0, 1, 2, 5])."
             )

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from skmixed.errors import ArgumentError
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inspection.style import (
     BLACK,
@@ -120,7 +121,7 @@ class ApproachesDisplay:
         ]
         coefs = [coefs] if isinstance(coefs, str) else list(coefs or known)
         if not coefs or not set(coefs) <= set(known):
-            raise ValueError(f"coefs={coefs} should be among {known}.")
+            raise ArgumentError(f"coefs={coefs} should be among {known}.")
         errors = [f"{name}_se" for name in coefs]
         return cls(
             estimates=frame[coefs].to_numpy(dtype=float),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import UnavailableError
 from skmixed.estimators.rows import Rows
 from skmixed.inspection.style import (
     BLACK,
@@ -117,13 +118,13 @@ class CovarianceDisplay:
         check_is_fitted(estimator)
         spec = getattr(estimator.spec_, "residual", None)
         if spec is None:
-            raise ValueError(
+            raise UnavailableError(
                 "CovarianceDisplay is for models with residual='name(time | subject)'; "
                 f"`{estimator.formula_}` has none. OccasionsDisplay.from_data shows "
                 "spread and correlation of the raw data."
             )
         if not spec.by_visit:
-            raise ValueError(
+            raise UnavailableError(
                 f"CovarianceDisplay is by visit, and residual='{estimator.residual_}' "
                 "is over irregular times. Bin the times to visits for it."
             )

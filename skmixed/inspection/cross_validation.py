@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmixed.errors import ArgumentError
 from skmixed.inspection.style import BLUE, GREY, legend_above, open_axes, styled
 
 # Scores of which less is better.
@@ -87,7 +88,7 @@ class CrossValidationDisplay:
         """
         score = table.columns[0] if score is None else score
         if score not in table.columns:
-            raise ValueError(
+            raise ArgumentError(
                 f"score={score!r} is not in the table, which has {list(table.columns)}."
             )
         regimes = list(dict.fromkeys(table.index.get_level_values("regime")))

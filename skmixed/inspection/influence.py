@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentError, UnavailableError
 from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.deletion import delete_rows
 from skmixed.inference.diagnose.family_deletion import delete_family_units
@@ -202,7 +203,7 @@ def subjects_of(estimator, rows, level):
     """Where rows stand in the residual covariance, and the subjects' labels."""
     spec = estimator.spec_.residual
     if level != spec.term.subject:
-        raise ValueError(
+        raise ArgumentError(
             f"level={level!r}: influence of a model with residual='{spec.term}' is "
             f"that of its subjects; write level={spec.term.subject!r}."
         )
@@ -222,7 +223,7 @@ def delete_units(estimator, design, codes, level, refit, verbose):
     fit, result, single = estimator.fitted_, estimator.result_, level == "observation"
     if not is_linear(result):
         if not refit:
-            raise ValueError(
+            raise UnavailableError(
                 "refit=False holds the variances of linear mixed models; generalised "
                 "models are fitted again without every unit: leave refit=True."
             )

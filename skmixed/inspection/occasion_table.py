@@ -6,6 +6,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentTypeError, ColumnError
 from skmixed.printing.numbers import fixed_decimals
 from skmixed.printing.printed import Printed, Table
 from skmixed.warnings import warn
@@ -125,11 +126,11 @@ def describe_occasions(
     response = one_name("y", y, "response", response)
     time = one_name("x", x, "time", time)
     if group is None:
-        raise TypeError("Name the column of groups: group='...'.")
+        raise ArgumentTypeError("Name the column of groups: group='...'.")
     frame = nw.from_native(data, eager_only=True).to_pandas()
     for column in (response, time, group):
         if column not in frame.columns:
-            raise ValueError(
+            raise ColumnError(
                 f"The data lack the column {column!r}; they have "
                 f"{list(map(str, frame.columns))[:20]}."
             )
@@ -139,7 +140,7 @@ def describe_occasions(
         dropped = len(data) - len(frame)
         notes.append(f"{dropped} rows without {time} or {group} are left out.")
     if not pd.api.types.is_numeric_dtype(frame[response]):
-        raise ValueError(f"The response {response!r} must be numeric.")
+        raise ColumnError(f"The response {response!r} must be numeric.")
     most_rows = frame[group].value_counts().max()
     occasion = find_occasions(frame[time], bins, most_rows, notes)
     rows = frame.assign(**{time: occasion}).dropna(subset=[time])
@@ -168,7 +169,7 @@ def one_name(keyword, given, other, also):
     str
     """
     if (given is None) == (also is None):
-        raise TypeError(f"Name one column by {keyword}= (or {other}=), once.")
+        raise ArgumentTypeError(f"Name one column by {keyword}= (or {other}=), once.")
     return also if given is None else given
 
 
@@ -194,7 +195,7 @@ def find_occasions(times, bins, most_rows, notes):
     if bins is None and regular:
         return times
     if not pd.api.types.is_numeric_dtype(times):
-        raise ValueError(
+        raise ColumnError(
             f"{name!r} has {distinct} distinct values and is not numeric; bin "
             "it in the data frame first."
         )

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import stats
 from scipy.interpolate import CubicSpline
 
+from skmixed.errors import ArgumentError
 from skmixed.inference.opened.fitted import fitted
 from skmixed.inspection.style import (
     BLACK,
@@ -212,7 +213,7 @@ class ProfileDisplay:
         ProfileDisplay
         """
         if kind not in ("zeta", "density"):
-            raise ValueError(f"kind={kind!r} should be 'zeta' or 'density'.")
+            raise ArgumentError(f"kind={kind!r} should be 'zeta' or 'density'.")
         n = len(self.curves)
         columns = min(n, 2)
         shape = grid(n, columns, ax)

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from skmixed.errors import ArgumentError
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.diagnose.unshrunk import standardise_modes
 from skmixed.inspection.quantiles import draw_qq, normal_scores
@@ -138,7 +139,9 @@ class RandomEffectsDisplay:
         names = list(estimator.result_.effects[factor])
         effects = [effects] if isinstance(effects, str) else list(effects or names)
         if not set(effects) <= set(names):
-            raise ValueError(f"effects={effects} of `{group}` should be among {names}.")
+            raise ArgumentError(
+                f"effects={effects} of `{group}` should be among {names}."
+            )
         columns = [names.index(effect) for effect in effects]
         estimates = estimator.result_.modes[factor][:, columns]
         variances = np.diagonal(
@@ -204,7 +207,7 @@ class RandomEffectsDisplay:
         RandomEffectsDisplay
         """
         if kind not in ("caterpillar", "qq"):
-            raise ValueError(f"kind={kind!r} should be 'caterpillar' or 'qq'.")
+            raise ArgumentError(f"kind={kind!r} should be 'caterpillar' or 'qq'.")
         marked = find_groups(self.labels, highlight, self.group)
         (G, k), caterpillar = self.estimates.shape, kind == "caterpillar"
         tall = 6.0 if G > MOST_NAMES else float(np.clip(0.12 * G + 1.2, 3.2, 9.5))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentError, UnavailableError
 from skmixed.estimators.input import read_table
 from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.family_residuals import FamilyRows
@@ -137,7 +138,7 @@ class ResidualsDisplay:
             For an unknown kind, panel or group.
         """
         if kind not in ("conditional", "marginal"):
-            raise ValueError(f"kind={kind!r} should be 'conditional' or 'marginal'.")
+            raise ArgumentError(f"kind={kind!r} should be 'conditional' or 'marginal'.")
         result = getattr(estimator, "result_", None)
         refuse_residual(result, "ResidualsDisplay")
         table = read_table(X)
@@ -207,7 +208,7 @@ class ResidualsDisplay:
         """
         panels = [panels] if isinstance(panels, str) else list(panels)
         if not panels or not set(panels) <= set(PANELS):
-            raise ValueError(f"panels={panels} should be among {list(PANELS)}.")
+            raise ArgumentError(f"panels={panels} should be among {list(PANELS)}.")
         if self.codes is None or (self.codes < 0).all():
             panels = [panel for panel in panels if panel != "groups"]
         n = len(panels)
@@ -313,7 +314,7 @@ def scores(estimator, X, y, sample_weight, kind):
         For ``kind="marginal"``.
     """
     if kind == "marginal":
-        raise ValueError(
+        raise UnavailableError(
             "Marginal residuals are there for linear mixed models; simulated_residuals "
             "compares the responses of generalised ones with their population."
         )

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import ArgumentError, ColumnError, TableTypeError, UnavailableError
 from skmixed.estimators.input import read_features, read_table
 from skmixed.formula.text.parse import columns_of
 
@@ -29,11 +30,13 @@ def choose_factor(estimator, group):
     check_is_fitted(estimator)
     known = list(estimator.spec_.groups)
     if not known:
-        raise ValueError(f"The formula `{estimator.formula_}` has no random effects.")
+        raise UnavailableError(
+            f"The formula `{estimator.formula_}` has no random effects."
+        )
     if group is None:
         return known[0]
     if group not in known:
-        raise ValueError(
+        raise ArgumentError(
             f"group={group!r} is no grouping factor of the model; it has {known}."
         )
     return group
@@ -115,7 +118,7 @@ def read_table_or_fail(data):
     """
     frame = read_table(data)
     if frame is None:
-        raise TypeError(
+        raise TableTypeError(
             f"The data must be a data frame, got {type(data).__name__}; write "
             "pd.DataFrame(data, columns=[...])."
         )
@@ -144,7 +147,7 @@ def read_column(frame, name, role):
     require_column(frame, name, role)
     column = frame[name]
     if not pd.api.types.is_numeric_dtype(column):
-        raise ValueError(
+        raise ColumnError(
             f"{role}={name!r} must be a column of numbers; it has dtype {column.dtype}."
         )
     return column.to_numpy(dtype=float, na_value=np.nan)
@@ -153,7 +156,7 @@ def read_column(frame, name, role):
 def require_column(frame, name, role):
     """Raise where a table lacks a column."""
     if name not in frame.columns:
-        raise ValueError(
+        raise ColumnError(
             f"{role}={name!r} is not a column of the data, which has "
             f"{list(frame.columns)[:12]}."
         )
@@ -202,6 +205,6 @@ def slope_column(estimator, frame, group, x):
     for column in columns_of([*slopes, *formula.fixed]):
         if pd.api.types.is_numeric_dtype(frame[column]):
             return column
-    raise ValueError(
+    raise ArgumentError(
         f"The formula `{formula}` has no numeric column to draw along; name one: x=..."
     )

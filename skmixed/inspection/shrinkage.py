@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from skmixed.errors import ArgumentError
 from skmixed.inference.diagnose.unshrunk import unshrunk_effects
 from skmixed.inspection.rows import choose_factor
 from skmixed.inspection.style import (
@@ -125,7 +126,7 @@ class ShrinkageDisplay:
         names = list(result.effects[factor])
         effects = tuple(names[:2] if effects is None else effects)
         if len(effects) != 2 or not set(effects) <= set(names):
-            raise ValueError(
+            raise ArgumentError(
                 f"Arrows need two random effects of `{group}`; it has {names}, asked "
                 f"for are {list(effects)}. RandomEffectsDisplay shows single effects."
             )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
+from skmixed.errors import ArgumentError
 from skmixed.estimators.input import read_features
 from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.rotation import rotate_residuals
@@ -136,7 +137,7 @@ def simulated_residuals(
     True
     """
     if not isinstance(n_simulations, Integral) or n_simulations < 20:
-        raise ValueError(f"n_simulations={n_simulations!r} should be at least 20.")
+        raise ArgumentError(f"n_simulations={n_simulations!r} should be at least 20.")
     generator = check_random_state(random_state)
     if not is_linear(fitted(model, generalized=True).result):
         options = (n_simulations, generator, verbose)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import ArgumentError
 from skmixed.estimators.input import read_features
 from skmixed.inference.fixed.emmeans import emmeans
 from skmixed.inference.fixed.emtrends import emtrends, johnson_neyman
@@ -238,11 +239,11 @@ def check_columns(estimator, var, moderator):
     known = list(estimator.spec_.typical)
     unknown = [column for column in (var, moderator) if column not in known]
     if unknown:
-        raise ValueError(
+        raise ArgumentError(
             f"{unknown} are not columns of the fixed effects, which are {known}."
         )
     if var == moderator:
-        raise ValueError(f"var and moderator are both {var!r}; name two columns.")
+        raise ArgumentError(f"var and moderator are both {var!r}; name two columns.")
 
 
 def choose_levels(frame, moderator, levels, spec, numeric):
@@ -268,7 +269,7 @@ def choose_levels(frame, moderator, levels, spec, numeric):
     elif levels is None:
         levels = list(spec.typical[moderator][0])
     if len(levels) > MOST_LEVELS:
-        raise ValueError(
+        raise ArgumentError(
             f"{moderator!r} has {len(levels)} levels; up to {MOST_LEVELS} lines are "
             "told apart. Name some: levels=[...]."
         )

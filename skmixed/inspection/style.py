@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.random import sample_without_replacement
 
+from skmixed.errors import ArgumentError
+
 # Okabe and Ito's palette: told apart with every kind of colour vision.
 BLACK, GREY, PALE = "#1a1a1a", "#8c8c8c", "#c9c9c9"
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -105,7 +107,7 @@ def open_axes(display, ax, shape=(1, 1), n=None, *, title=None, figsize=None, **
     elif np.size(ax) == n_panels:
         axes = np.reshape(np.asarray(ax, dtype=object), shape)
     else:
-        raise ValueError(
+        raise ArgumentError(
             f"The picture has {n_panels} panels and ax has {np.size(ax)} axes. Pass "
             "one axes, which is divided, or as many as there are panels."
         )
@@ -161,7 +163,7 @@ def divide(ax, shape, share):
     place = ax.get_subplotspec()
     ax.set_axis_off()
     if place is None:
-        raise ValueError(
+        raise ArgumentError(
             "ax is not part of a grid and cannot be divided; pass an array of "
             f"{shape[0] * shape[1]} axes, as plt.subplots makes it."
         )
@@ -292,7 +294,7 @@ def find_groups(labels, wanted, group_name):
     unknown = [label for label in wanted if str(label) not in places]
     if unknown:
         shown = ", ".join(list(places)[:5])
-        raise ValueError(
+        raise ArgumentError(
             f"highlight={unknown} names no `{group_name}`; there are {len(places)}, "
             f"such as {shown}."
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentError
 from skmixed.inspection.fitted_lines import group_lines, population_line
 from skmixed.inspection.rows import read_column, require_column
 from skmixed.inspection.style import SCARCE, assign_bins, binned_means, choose_groups
@@ -83,7 +84,7 @@ class TrajectoryRows:
         column = self.frame[self.facet]
         values = values_of(column)
         if len(values) > MOST_FACETS:
-            raise ValueError(
+            raise ArgumentError(
                 f"facet={self.facet!r} has {len(values)} values; at most {MOST_FACETS} "
                 "make a picture. Cut it into classes, for example with pd.cut."
             )

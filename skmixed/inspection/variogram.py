@@ -5,6 +5,7 @@ import pandas as pd
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import ArgumentError, ColumnError, IdentifiabilityError
 from skmixed.estimators.rows import Rows
 from skmixed.inspection.style import (
     BLACK,
@@ -151,7 +152,7 @@ class VariogramDisplay:
         variances = np.concatenate([own for own, _ in found])
         pairs = pd.concat([own for _, own in found], ignore_index=True)
         if pairs.empty:
-            raise ValueError(
+            raise IdentifiabilityError(
                 "No subject has two rows, so that there are no differences within "
                 "subjects."
             )
@@ -223,15 +224,15 @@ def read_times(estimator, rows, time, subject):
         at = spec.read(rows.frame).time
         time = spec.term.time or "row"
     elif time is None:
-        raise ValueError("Name the columns: time= and subject=.")
+        raise ArgumentError("Name the columns: time= and subject=.")
     else:
         at = column_of(rows.frame, time)
         if at.dtype.kind not in "iufb":
-            raise ValueError(f"`{time}` holds no numbers; times must be some.")
+            raise ColumnError(f"`{time}` holds no numbers; times must be some.")
     if subject is None and spec is not None:
         subject = spec.term.subject
     if subject is None:
-        raise ValueError("Name the columns: time= and subject=.")
+        raise ArgumentError("Name the columns: time= and subject=.")
     codes = pd.factorize(column_of(rows.frame, subject))[0]
     order = np.argsort(codes, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
@@ -241,7 +242,7 @@ def read_times(estimator, rows, time, subject):
 def column_of(frame, name):
     """A column as an array."""
     if name not in frame:
-        raise ValueError(f"X has no column {name!r}.")
+        raise ColumnError(f"X has no column {name!r}.")
     return frame[name].to_numpy()
 
 

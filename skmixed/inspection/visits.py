@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmixed.errors import ArgumentTypeError
 from skmixed.estimators.visits import VisitTable, visit_table
 from skmixed.inspection.style import (
     BLUE,
@@ -121,7 +122,7 @@ class VisitsDisplay:
         VisitsDisplay
         """
         if not isinstance(table, VisitTable):
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"VisitsDisplay draws what visit_table returns; given is {table!r}."
             )
         return cls(table=table).plot(ax, **style)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import UnavailableError
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.opened.fitted import fitted
 from skmixed.likelihood.result import is_linear
@@ -90,7 +91,7 @@ def refuse_grades(result):
     ValueError
     """
     if not is_linear(result) and result.family.name == "ordinal":
-        raise ValueError(
+        raise UnavailableError(
             "as_marginaleffects is for one mean per row, and grades have a probability "
             "each: see predict_proba, and emmeans for the latent scale."
         )
@@ -116,7 +117,7 @@ def used_columns(model):
     if not linear and not formula.response_is_column:
         return [*formula.response_columns[:1], *formula.fixed_columns]
     if not formula.response_is_column:
-        raise ValueError(
+        raise UnavailableError(
             f"marginaleffects needs a response that is a column; the formula has "
             f"{formula.response!r}. Transform it in the table beforehand."
         )

@@ -6,6 +6,7 @@ from importlib import import_module
 
 import numpy as np
 
+from skmixed.errors import ArgumentTypeError, SavedModelError
 from skmixed.interop.skops import trusted_types
 
 FORMAT = "skmixed model 1"
@@ -90,13 +91,13 @@ def from_dict(data):
     """
     found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT:
-        raise ValueError(
+        raise SavedModelError(
             f"The data are no model of skmixed ({FORMAT!r}); their format is {found!r}."
         )
     try:
         return _Reader().read(data["model"])
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ValueError(f"The data of the model are damaged: {error}.") from error
+        raise SavedModelError(f"The data of the model are damaged: {error}.") from error
 
 
 class _Writer:
@@ -146,7 +147,7 @@ class _Writer:
     def _part(self, value):
         name = f"{type(value).__module__}.{type(value).__qualname__}"
         if name not in self.known:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"There is a {type(value).__name__}, which has no plain form: only "
                 "models of this package have one. Save it with skops or joblib."
             )
@@ -168,7 +169,7 @@ class _Reader:
             return data
         kind = next(iter(data), None)
         if kind not in KINDS:
-            raise ValueError(
+            raise SavedModelError(
                 f"The data of the model hold {kind!r}, which means nothing."
             )
         return getattr(self, f"_{kind}")(data[kind], data.get("state"))
@@ -193,7 +194,7 @@ class _Reader:
 
     def _part(self, name, state):
         if name not in self.known:
-            raise ValueError(f"{name!r} is no part of a model of skmixed.")
+            raise SavedModelError(f"{name!r} is no part of a model of skmixed.")
         module, _, cls = name.rpartition(".")
         cls = getattr(import_module(module), cls)
         state = self.read(state)

@@ -10,6 +10,7 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import GroupKFold, KFold, check_cv
 
 from skmixed.baselines.approaches import five_approaches
+from skmixed.errors import ArgumentError, ResponseError
 from skmixed.estimators import MixedLinearRegressor
 from skmixed.estimators.input import array_names, read_table
 from skmixed.formula.table.design import DesignSpec
@@ -194,7 +195,7 @@ def name_models(models):
             named[name] = model
         models = named
     if not models:
-        raise ValueError("compare_models needs at least one model or formula.")
+        raise ArgumentError("compare_models needs at least one model or formula.")
     return {
         name: MixedLinearRegressor(model) if isinstance(model, str) else model
         for name, model in models.items()
@@ -252,7 +253,7 @@ def take_out_response(frame, y, formulas):
     columns = [f.response_columns[0] for f in formulas if f.response_is_column]
     if y is None:
         if not columns or columns[0] not in frame.columns:
-            raise ValueError(
+            raise ResponseError(
                 "compare_models needs y, or a formula whose left side is a column of "
                 f"X; the formulas are {[str(f) for f in formulas]}, X has "
                 f"{list(map(str, frame.columns))[:20]}."
@@ -320,7 +321,7 @@ def after_rows(cv, X, groups, first_rows):
     """
     numbers = [first_rows] if isinstance(first_rows, Integral) else list(first_rows)
     if not isinstance(cv, Integral) or groups is None:
-        raise ValueError(
+        raise ArgumentError(
             "first_rows= is for a number of folds and rows that have groups; "
             "skmixed.model_selection.FirstRowsKFold is the splitter to pass in a dict "
             "as cv."

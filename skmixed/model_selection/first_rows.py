@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.model_selection import GroupKFold
 from sklearn.utils.validation import check_consistent_length
 
+from skmixed.errors import ArgumentError
+
 
 class FirstRowsKFold:
     """Folds of whole groups, of which the first rows are in the training rows.
@@ -73,18 +75,18 @@ class FirstRowsKFold:
             Without groups, and where no group of a fold has rows left to predict.
         """
         if groups is None:
-            raise ValueError("FirstRowsKFold needs groups.")
+            raise ArgumentError("FirstRowsKFold needs groups.")
         check_consistent_length(X, groups)
         skip = self.n_rows if self.skip is None else self.skip
         if not 0 <= self.n_rows <= skip:
-            raise ValueError(
+            raise ArgumentError(
                 f"n_rows={self.n_rows} should be from 0 to skip, which is {skip}."
             )
         place = place_in_group(groups)
         for train, test in GroupKFold(self.n_splits).split(X, y, groups):
             later = test[place[test] >= skip]
             if not len(later):
-                raise ValueError(
+                raise ArgumentError(
                     f"No group of a fold has more than {skip} rows; take fewer first "
                     "rows, or fewer folds."
                 )

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import nnls
 
+from skmixed.errors import ComparisonError
 from skmixed.inference.compare.nesting import embed
 from skmixed.inference.fixed.kenward_roger import trace_terms
 from skmixed.inference.opened.open_fit import open_at
@@ -55,7 +56,7 @@ def mixture_weights(small, large, difference, seed=0):
 def refuse_structured(difference):
     """Raise where correlations mean nothing under the null hypothesis."""
     if any(not block.structure.free_blocks for block in difference.blocks):
-        raise ValueError(
+        raise ComparisonError(
             "The smaller model has no variance where the larger one has a structured "
             "covariance: its correlations mean nothing there, and the law of the "
             "likelihood ratio is not known. Use bootstrap_test, or compare with a "

@@ -5,6 +5,7 @@ import itertools
 import pandas as pd
 from scipy import stats
 
+from skmixed.errors import ComparisonError
 from skmixed.inference.compare.chi_bar import mixture_survival, mixture_weights
 from skmixed.inference.compare.nesting import difference, interior
 from skmixed.inference.compare.refusals import refuse_worse
@@ -72,7 +73,7 @@ def likelihood_ratio_table(results, names, coef_names, sketches):
         )
         decided += [added.decided] if added.decided else []
         if not added.n_parameters:
-            raise ValueError(
+            raise ComparisonError(
                 f"`{names[small]}` and `{names[large]}` have the same parameters."
             )
         refuse_worse(results[small], results[large], (names[small], names[large]))

@@ -4,6 +4,7 @@ from itertools import tee
 
 import numpy as np
 
+from skmixed.errors import RowsError
 from skmixed.inference.compare.nesting import embed
 from skmixed.inference.compare.residuals import ResidualPair, fixed_map
 from skmixed.inference.compare.structures import factor_key
@@ -160,12 +161,12 @@ def null_ratios(
         their spaces alone.
     """
     if designs is None and not is_linear(results[0]):
-        raise ValueError(
+        raise RowsError(
             "The bootstrap of generalised models draws from rows, and a fit keeps "
             "none; pass the table that fit was given as X."
         )
     if designs is None and added.covariance_map is not None:
-        raise ValueError(
+        raise RowsError(
             "Only column spaces show that these random effects are nested; pass the "
             "rows of the fit as X to draw from rows."
         )

@@ -1,5 +1,7 @@
 """What is said of models that a likelihood-ratio test cannot compare."""
 
+from skmixed.errors import ComparisonError
+
 # A larger model may have a larger deviance by what two searches may differ.
 WORSE = 1e-3
 
@@ -19,7 +21,7 @@ def refuse_worse(small, large, names):
     """
     gap = large.deviance - small.deviance
     if gap > WORSE:
-        raise ValueError(
+        raise ComparisonError(
             f"`{names[1]}` fits worse than `{names[0]}`, by {gap:.4g} in the deviance, "
             "though it has more parameters: nested models of the same data cannot do "
             "that. Were they fitted to other rows, or to other values of a column? "
@@ -30,7 +32,7 @@ def refuse_worse(small, large, names):
 
 def refuse_not_nested(names, lacking):
     """Say what the larger model lacks."""
-    raise ValueError(
+    raise ComparisonError(
         f"`{names[0]}` is not nested in `{names[1]}`, which lacks: "
         f"{', '.join(lacking)}. A likelihood-ratio test needs a smaller model that is "
         "a special case of the larger one; compare models that are not nested by AIC "
@@ -40,7 +42,7 @@ def refuse_not_nested(names, lacking):
 
 def refuse_other_columns(names, which):
     """Say that what has one name in two models is not the same there."""
-    raise ValueError(
+    raise ComparisonError(
         f"`{names[0]}` and `{names[1]}` were fitted to different values of {which} "
         "under the same names. Fit both to the same rows of the same table."
     )

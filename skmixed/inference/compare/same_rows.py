@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmixed.errors import ComparisonError
 from skmixed.likelihood.result import is_linear
 
 # Two sums of squares of one response agree to this, relative.
@@ -50,7 +51,7 @@ def refuse_different_data(results, names):
     first, label = results[0], names[0]
     for other, name in zip(results[1:], names[1:], strict=True):
         if other.n_obs != first.n_obs:
-            raise ValueError(
+            raise ComparisonError(
                 f"The models were fitted to different data: `{label}` to {first.n_obs} "
                 f"rows, `{name}` to {other.n_obs}. Were rows dropped for missing "
                 "values? Leave out the same rows for both."
@@ -59,7 +60,7 @@ def refuse_different_data(results, names):
             refuse_other_family(first, other, (label, name))
             continue
         if other.A.sigma != first.A.sigma:
-            raise ValueError(
+            raise ComparisonError(
                 f"`{label}` has sigma={first.A.sigma}, `{name}` sigma={other.A.sigma}; "
                 "models are compared with one sigma, or with None for both."
             )
@@ -69,7 +70,7 @@ def refuse_different_data(results, names):
             np.isclose(*sums, rtol=SAME_SUM, atol=0.0)
             and np.isclose(*weights, rtol=SAME_SUM, atol=SAME_SUM)
         ):
-            raise ValueError(
+            raise ComparisonError(
                 f"`{label}` and `{name}` were fitted to different responses, offsets "
                 f"or weights: their weighted sums of squares are {sums[0]:.8g} and "
                 f"{sums[1]:.8g}."
@@ -92,19 +93,19 @@ def refuse_other_family(one, other, names):
     """
     kinds = [family_of_result(result) for result in (one, other)]
     if kinds[0] != kinds[1]:
-        raise ValueError(
+        raise ComparisonError(
             f"Likelihoods of one family are compared; `{names[0]}` is {kinds[0]}, "
             f"`{names[1]}` is {kinds[1]}. Compare AICs, where the responses are the "
             "same numbers."
         )
     if one.fingerprint != other.fingerprint:
-        raise ValueError(
+        raise ComparisonError(
             f"`{names[0]}` and `{names[1]}` were fitted to different responses, "
             "offsets or weights."
         )
     ways = [r.approximation for r in (one, other) if r.A.factors]
     if len(set(ways)) > 1:
-        raise ValueError(
+        raise ComparisonError(
             f"The likelihoods are approximated in two ways, {ways[0]} and {ways[1]}: "
             "fit both with one n_quadrature."
         )

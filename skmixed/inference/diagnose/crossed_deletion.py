@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from skmixed.errors import TooLargeError
 from skmixed.inference.diagnose.deletion import Deletion, sigma_without
 from skmixed.likelihood.elimination.factored import CHUNK_DIRECTIONS
 from skmixed.likelihood.products.residual import residual_of
@@ -29,7 +30,7 @@ def check_covariances(result):
     """
     q = count_effects(result)
     if 8.0 * q**2 > MOST_BYTES:
-        raise ValueError(
+        raise TooLargeError(
             f"To leave groups out next to other factors needs the covariances of all "
             f"{q:,} random effects with each other, about {8e-9 * q**2:,.1f} GB; at "
             f"most {1e-9 * MOST_BYTES:g} GB are taken. Leave out single observations "

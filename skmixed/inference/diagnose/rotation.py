@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from skmixed.errors import TooLargeError
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import transposed_z, without_offset
 
@@ -90,7 +91,7 @@ def rotate_jointly(columns, loadings, codes):
     n_levels = [int(one.max()) + 1 for one in codes]
     size = sum(U.shape[1] * G for U, G in zip(loadings, n_levels, strict=True))
     if size > MOST_EFFECTS:
-        raise ValueError(
+        raise TooLargeError(
             f"The residuals of {size} random effects of several grouping factors "
             f"cannot be rotated, only up to {MOST_EFFECTS}. Look at the conditional "
             "residuals: ResidualsDisplay."

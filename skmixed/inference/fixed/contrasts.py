@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from skmixed.errors import ContrastError
+
 # Share of the largest variance below which a contrast repeats the others.
 REDUNDANT = 1e-8
 
@@ -118,7 +120,7 @@ def refuse_contradiction(L, rhs):
     """
     size = np.linalg.norm(L, axis=1)
     if not np.isfinite(L).all() or not np.isfinite(rhs).all():
-        raise ValueError("Contrasts and their values need to be finite numbers.")
+        raise ContrastError("Contrasts and their values need to be finite numbers.")
     size[size == 0.0] = 1.0
     unit, values = L / size[:, None], rhs / size
     solved = np.linalg.lstsq(unit, values, rcond=REDUNDANT)[0]
@@ -126,7 +128,7 @@ def refuse_contradiction(L, rhs):
     worst = REDUNDANT * max(1.0, np.abs(values).max(initial=0.0))
     if gap.max(initial=0.0) > worst:
         rows = [int(i) + 1 for i in np.flatnonzero(gap > worst)]
-        raise ValueError(
+        raise ContrastError(
             f"The contrasts contradict each other: no coefficients can meet rows {rows}"
             " together. Leave one of them out, or test each with joint=False."
         )

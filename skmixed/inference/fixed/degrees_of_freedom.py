@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmixed.errors import ArgumentError, UnavailableError
 from skmixed.inference.fixed.kenward_roger import kenward_roger
 from skmixed.inference.fixed.satterthwaite import Satterthwaite
 from skmixed.likelihood.elimination.regime import regime_for
@@ -72,7 +73,7 @@ def choose_degrees_of_freedom(fit, ddf="auto", vcov=None):
         return vcov, f"Tests of fixed effects use {vcov.label}."
     ddf = read_method(ddf)
     if ddf not in METHODS:
-        raise ValueError(f"ddf={ddf!r} should be one of {', '.join(METHODS)}.")
+        raise ArgumentError(f"ddf={ddf!r} should be one of {', '.join(METHODS)}.")
     result, why = fit.result, ""
     ddf = ddf if is_linear(result) else only_normal(result, ddf)
     if result.independent and ddf not in ("normal", "residual"):
@@ -93,7 +94,7 @@ def choose_degrees_of_freedom(fit, ddf="auto", vcov=None):
 def only_normal(result, ddf):
     """Refuse all but the normal distribution, for families other than the normal."""
     if ddf not in ("auto", "normal"):
-        raise ValueError(
+        raise UnavailableError(
             f"ddf={ddf!r} is of linear models; tests of the {result.family.name} "
             "family use the normal distribution."
         )
@@ -103,14 +104,14 @@ def only_normal(result, ddf):
 def check_robust(vcov, result, ddf):
     """Raise unless a robust covariance is one, of this fit, and stands alone."""
     if not hasattr(vcov, "joint_df"):
-        raise ValueError(
+        raise ArgumentError(
             f"vcov={vcov!r} should be a cluster-robust covariance. Write "
             "vcov=cluster_robust(model, X, kind='CR2') with the rows of the fit."
         )
     if not np.array_equal(vcov.M, result.coef_cov):
-        raise ValueError("vcov is of another fit; make it of this model.")
+        raise ArgumentError("vcov is of another fit; make it of this model.")
     if ddf != "auto":
-        raise ValueError(
+        raise ArgumentError(
             f"A robust vcov has degrees of freedom of its own; leave ddf={ddf!r} out."
         )
 

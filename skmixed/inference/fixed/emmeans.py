@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentError, ContrastError
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
@@ -142,7 +143,7 @@ def read_specs(specs, by):
     if isinstance(specs, str) and "~" in specs:
         means, bar, families = specs.partition("~")[2].partition("|")
         if bar and by is not None:
-            raise ValueError(
+            raise ArgumentError(
                 f"specs={specs!r} already says by what; leave by={by!r} out."
             )
         specs = split_names(means)
@@ -182,7 +183,7 @@ def contrast_weights(method, labels):
     if isinstance(method, dict):
         weights = np.array(list(method.values()), dtype=float).reshape(len(method), -1)
         if weights.shape[1] != g:
-            raise ValueError(
+            raise ContrastError(
                 f"Each contrast needs {g} weights, one for each of {labels}; given "
                 f"are {weights.shape[1]}."
             )
@@ -195,7 +196,7 @@ def contrast_weights(method, labels):
         "consec": [(i + 1, i) for i in range(g - 1)],
     }
     if method not in pairs:
-        raise ValueError(
+        raise ArgumentError(
             f"method={method!r} should be one of {', '.join(CONTRASTS)}, or a dict of "
             "contrasts."
         )

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 from scipy.optimize import brentq
 
+from skmixed.errors import ArgumentError
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.emmeans import MarginalMeans, read_specs
@@ -112,15 +113,17 @@ def trend_grid(fit, var, specs, by, at):
     typical = fit.spec.typical.get(var)
     if typical is None or typical[1] or len(typical[0]) != 1:
         numeric = [c for c, (_, levels) in fit.spec.typical.items() if not levels]
-        raise ValueError(
+        raise ArgumentError(
             f"var={var!r} should be a numeric column of the fixed part: {numeric}."
         )
     if var in [*specs, *by]:
-        raise ValueError(f"The slopes of {var!r} are to be at values of other columns.")
+        raise ArgumentError(
+            f"The slopes of {var!r} are to be at values of other columns."
+        )
     values = at.get(var, typical[0])
     values = np.atleast_1d(values)
     if len(values) != 1:
-        raise ValueError(f"at needs one value of {var!r}, not {values.tolist()}.")
+        raise ArgumentError(f"at needs one value of {var!r}, not {values.tolist()}.")
     value = float(values[0])
     step = STEP * max(1.0, abs(value))
     low, high = (
@@ -208,7 +211,7 @@ def johnson_neyman(
     level = check_confidence_level(confidence_level)
     low, high = (float(end) for end in bounds)
     if not low < high:
-        raise ValueError(f"bounds={bounds!r} should rise.")
+        raise ArgumentError(f"bounds={bounds!r} should rise.")
     points = np.linspace(low, high, POINTS)
     method, reason = choose_degrees_of_freedom(fit, ddf, vcov)
     near = distance(fit.result, method, level)

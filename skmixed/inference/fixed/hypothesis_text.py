@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 
+from skmixed.errors import ContrastError
+
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 EXAMPLE = '"Days = 0" or "2 * a - b = 1"'
 
@@ -114,7 +116,7 @@ def runs_on(rest, end):
 
 def refuse(text, coef_names, reason):
     """Say why an equation cannot be read, and how one is written."""
-    raise ValueError(
+    raise ContrastError(
         f"The hypothesis {text!r} cannot be read: {reason}. Write for example "
         f"{EXAMPLE}; the coefficients are {coef_names}."
     )

@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentError
 from skmixed.formula.text.parse import columns_of
 from skmixed.inference.fixed.anova import wald_table
 from skmixed.inference.fixed.contrasts import joint_test
@@ -85,7 +86,7 @@ def joint_tests(model, by=None, *, at=None, ddf="auto", vcov=None):
     values = grid_values(fit.spec, at or {})
     free = [c for c in values if c not in by and len(values[c]) > 1]
     if not free:
-        raise ValueError(
+        raise ArgumentError(
             f"No column is left to test: by={by} and at={at} hold all of {list(values)}"
             " at one value."
         )
@@ -126,7 +127,7 @@ def grid_values(spec, at):
             found[column] = [typical[0] - 1.0, typical[0] + 1.0]
     unknown = [column for column in at if column not in found]
     if unknown:
-        raise ValueError(
+        raise ArgumentError(
             f"{unknown} are not columns of the fixed effects, which are {list(found)}."
         )
     return found | {c: list(np.atleast_1d(asked)) for c, asked in at.items()}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmixed.errors import UnavailableError
 from skmixed.inference.opened.curvature import whitening_root
 from skmixed.likelihood.criterion.marginal import MarginalDeviance
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
@@ -117,7 +118,7 @@ def kenward_roger(fit):
     """
     reason = refusal(fit.result)
     if reason:
-        raise ValueError(reason)
+        raise UnavailableError(reason)
     return fit.open.part(KenwardRoger)
 
 

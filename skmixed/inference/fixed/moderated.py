@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from skmixed.errors import UnavailableError
+
 # Newton steps of the inverse of the trigamma function; it converges from its start.
 STEPS, CLOSE = 50, 1e-8
 # Fewer responses do not tell how much their variances differ.
@@ -56,7 +58,7 @@ class VariancePrior:
         known = (variances > 0) & np.isfinite(variances) & (df > 0) & np.isfinite(df)
         s2, half = variances[known], df[known] / 2.0
         if len(s2) < FEWEST:
-            raise ValueError(
+            raise UnavailableError(
                 f"{len(s2)} responses do not tell how much their residual variances "
                 f"differ; moderated tests need {FEWEST} at the least."
             )

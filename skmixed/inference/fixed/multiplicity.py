@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import stats
 
+from skmixed.errors import ArgumentError
+
 # The tail of the studentized range is one less a number near one.
 SMALLEST_TAIL = 1e-11
 METHODS = ("tukey", "bonferroni", "holm", "sidak", "fdr", "none")
@@ -22,9 +24,9 @@ def check_adjust(adjust, *, pairwise):
     ValueError
     """
     if adjust not in METHODS:
-        raise ValueError(f"adjust={adjust!r} should be one of {', '.join(METHODS)}.")
+        raise ArgumentError(f"adjust={adjust!r} should be one of {', '.join(METHODS)}.")
     if adjust == "tukey" and not pairwise:
-        raise ValueError(
+        raise ArgumentError(
             "adjust='tukey' holds for all pairwise comparisons only; use 'holm' or "
             "'sidak'."
         )

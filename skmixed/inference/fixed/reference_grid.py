@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentError, TooLargeError
 from skmixed.formula.text.operators import write_term
 from skmixed.formula.text.parse import columns_of
 
@@ -86,14 +87,14 @@ def check_columns(specs, by, at, known):
     """Raise unless all columns are in the fixed part and named once."""
     named = [*specs, *by]
     if not specs:
-        raise ValueError(f"specs is empty; name some of {list(known)}.")
+        raise ArgumentError(f"specs is empty; name some of {list(known)}.")
     unknown = [c for c in [*named, *at] if c not in known]
     if unknown:
-        raise ValueError(
+        raise ArgumentError(
             f"{unknown} are not columns of the fixed effects, which are {list(known)}."
         )
     if len(set(named)) < len(named):
-        raise ValueError(f"specs={specs} and by={by} name a column twice.")
+        raise ArgumentError(f"specs={specs} and by={by} name a column twice.")
 
 
 def choose_values(column, at, typical, are_levels):
@@ -102,7 +103,7 @@ def choose_values(column, at, typical, are_levels):
         return typical
     asked = [at[column]] if np.isscalar(at[column]) else list(at[column])
     if not asked or (are_levels and not set(asked) <= set(typical)):
-        raise ValueError(
+        raise ArgumentError(
             f"at={{{column!r}: {asked}}} should hold "
             + (f"levels of {column!r}: {typical}." if are_levels else "values.")
         )
@@ -113,7 +114,7 @@ def check_size(values):
     """Raise if a grid would be excessive."""
     size = math.prod(len(v) for v in values.values())
     if size > LARGEST_GRID:
-        raise ValueError(
+        raise TooLargeError(
             f"The grid of marginal means would have {size} cells; hold some of its "
             "columns with at={column: [value]}."
         )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmixed.errors import ArgumentError, UnavailableError
 from skmixed.likelihood.result import is_linear
 
 # Half the step of the differences of an averaged mean in its predictor.
@@ -22,16 +23,16 @@ def check_scale(scale, averaged, result):
     ValueError
     """
     if scale not in ("link", "response"):
-        raise ValueError(f"scale={scale!r} should be 'link' or 'response'.")
+        raise ArgumentError(f"scale={scale!r} should be 'link' or 'response'.")
     if averaged and (scale == "link" or is_linear(result)):
-        raise ValueError(
+        raise ArgumentError(
             "averaged=True is for scale='response' of generalised models: on the scale "
             "of the linear predictor the mean over the random effects is the mean at 0."
         )
     if scale == "link" or is_linear(result):
         return
     if result.family.name == "ordinal":
-        raise ValueError(
+        raise UnavailableError(
             "scale='response' has no meaning for grades; predict_proba gives their "
             "probabilities."
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skmixed.errors import UnavailableError
 from skmixed.formula.table.design import DesignSpec
 from skmixed.inference.opened.open_fit import OpenFit
 from skmixed.inference.opened.row_facts import (
@@ -100,7 +101,7 @@ class Fitted:
             Where a model with weights, or without an intercept, was adapted.
         """
         if self.rows_hidden:
-            raise ValueError(
+            raise UnavailableError(
                 "An adapted model does not know the variances of its rows' columns "
                 "where rows have weights, or the formula no intercept. Fit it to all "
                 "rows."
@@ -145,7 +146,7 @@ def refuse_held(result, asked):
     ValueError
     """
     if result.held_from is not None:
-        raise ValueError(
+        raise UnavailableError(
             f"{asked} needs a fit that maximises its likelihood; the variances of an "
             f"adapted model are those of the first {result.held_from.n_obs} of its "
             f"{result.n_obs} rows. Fit a model to all rows."
@@ -182,12 +183,12 @@ def fitted(model, asked="This", residual=False, *, generalized=False):
         if not residual:
             refuse_residual(found.result, asked)
         if not generalized and not is_linear(found.result):
-            raise ValueError(
+            raise UnavailableError(
                 f"{asked} is for linear mixed models; it is not there for the "
                 f"{found.result.family.name} family of {type(model).__name__}."
             )
         return found
-    raise ValueError(
+    raise UnavailableError(
         f"{asked} needs a mixed model; {type(model).__name__} is none. Leave the "
         "random part out of the formula of a MixedLinearRegressor instead."
     )
@@ -207,7 +208,7 @@ def refuse_residual(result, asked):
     ValueError
     """
     if getattr(result, "residual", None) is not None:
-        raise ValueError(
+        raise UnavailableError(
             f"{asked} is for independent residuals, and this model has "
             f"{result.residual.label}. Of such models there are predict, "
             "predict_interval, simulate, summary, describe, equations, conf_int, "

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from skmixed.errors import ResidualCovarianceError, UnavailableError
 from skmixed.inference.opened.open_fit import reopen
 from skmixed.likelihood.criterion.held import TransformedElimination
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
@@ -49,7 +50,7 @@ def residual_by_maximum_likelihood(result):
         residual=replace(result.residual, theta=optimum.theta),
     )
     if found.singular:
-        raise ValueError(
+        raise ResidualCovarianceError(
             f"By maximum likelihood residual='{result.residual.text}' ends in a "
             "correlation matrix without inverse: the likelihood has no maximum to "
             "compare with. Try toeph, adh or ar1h."
@@ -180,7 +181,7 @@ def refuse_other_products(result, asked):
     ValueError
     """
     if not by_pattern(result):
-        raise ValueError(
+        raise UnavailableError(
             f"{asked} is there for residual= over visits, without random effects; this "
             f"model has {result.residual.label} over irregular times, beside random "
             "effects or with a dispersion. There are Wald's intervals, and fits to "

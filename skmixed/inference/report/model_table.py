@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from skmixed.errors import ArgumentError
 from skmixed.inference.opened.fitted import fitted
 from skmixed.inference.report.summary import (
     correlated_with,
@@ -92,7 +93,7 @@ def compare_table(models, names=None, *, statistic="std_error", digits=3):
     """
     headings, fits = read_models(models, names)
     if statistic not in ("std_error", "interval", "p"):
-        raise ValueError(
+        raise ArgumentError(
             f"statistic={statistic!r} should be 'std_error', 'interval' or 'p'."
         )
     columns = [describe(fit, statistic) for fit in fits]
@@ -129,7 +130,7 @@ def read_models(models, names):
         names = [f"({place})" for place in range(1, len(models) + 1)]
     names = list(map(str, names))
     if not models or len(set(names)) != len(models) or len(names) != len(models):
-        raise ValueError(
+        raise ArgumentError(
             f"compare_table needs one or more models with a heading each; given are "
             f"{len(models)} models and the headings {names}."
         )

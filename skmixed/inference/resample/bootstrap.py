@@ -7,6 +7,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
+from skmixed.errors import ArgumentError
 from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.residual_refit import ResidualRefitter
 from skmixed.inference.resample.draws import ResponseLaw
@@ -96,7 +97,7 @@ class BootstrapReplicates(Printed):
             Its ``frame`` has ``estimate``, ``lower`` and ``upper``.
         """
         if kind not in KINDS:
-            raise ValueError(f"kind={kind!r} should be one of {', '.join(KINDS)}.")
+            raise ArgumentError(f"kind={kind!r} should be one of {', '.join(KINDS)}.")
         level = check_confidence_level(confidence_level)
         tail = (1.0 - level) / 2.0
         rows = {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.errors import TooLargeError
 from skmixed.likelihood.products.responses import put_response
 
 # Random and fixed effects at the most whose cross-products are factored densely.
@@ -208,7 +209,7 @@ class DenseErrors:
     def __init__(self, A):
         sizes = [factor.size for factor in A.factors]
         if sum(sizes) + A.n_fixed > MOST_EFFECTS:
-            raise ValueError(
+            raise TooLargeError(
                 "The parametric bootstrap of several grouping factors needs a root of "
                 f"the cross-products of all {sum(sizes)} random effects; it is done up "
                 f"to {MOST_EFFECTS}. Pass the rows of the fit as X to draw from rows."

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skmixed.errors import WeightError
+
 # Weights that stand for whole numbers are within this of one.
 WHOLE = 1e-6
 
@@ -67,7 +69,7 @@ def refuse_weights(family, w):
     trials = family.name == "binomial"
     if trials and np.all(np.abs(w - np.round(w)) <= WHOLE):
         return
-    raise ValueError(
+    raise WeightError(
         "Responses are drawn one for each row, and a row of weight 2 stands for two: "
         "repeat such rows in place of sample_weight, and fit the model to them."
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmixed.errors import RowsError
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.responses import CHUNK, with_responses
 
@@ -97,7 +98,7 @@ def refuse_other_rows(A, design):
     if not same or not np.allclose(
         heavy @ X, A.gram[:p, :p], rtol=SAME_ROWS, atol=SAME_ROWS * A.n_obs
     ):
-        raise ValueError(
+        raise RowsError(
             f"The bootstrap from rows needs the {A.n_obs} rows that the model was "
             "fitted to, with their weights; X has others."
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skmixed.errors import ArgumentError
 from skmixed.inference.variance.parameters import list_parameters
 from skmixed.likelihood.batch.roots import is_free
 from skmixed.likelihood.covariance.roots import lower_root
@@ -107,7 +108,7 @@ class Truth:
         parameters = {p.name: p for p in list_parameters(self, self.coef_names)}
         unknown = [name for name in values if name not in parameters]
         if unknown:
-            raise ValueError(
+            raise ArgumentError(
                 f"The model has no parameters {unknown}; it has {list(parameters)}."
             )
         coef, sigma = self.coef.copy(), self.sigma
@@ -120,7 +121,7 @@ class Truth:
             elif own.kind == "sigma":
                 sigma = float(value)
             elif not is_free(self.A.factors[own.factor].structure):
-                raise ValueError(
+                raise ArgumentError(
                     f"{name} belongs to a structured covariance, which is drawn from "
                     "as it was fitted."
                 )
@@ -147,18 +148,18 @@ class Truth:
                 found[name] = self.sds[own.factor][own.effects[0]]
         missing = [name for name, value in found.items() if np.isnan(value)]
         if missing:
-            raise ValueError(
+            raise ArgumentError(
                 f"effects= lacks {missing}; a model that is not fitted has no "
                 "standard deviations of its own."
             )
         bad = {name: value for name, value in found.items() if value < 0}
         if bad or self.sigma <= 0:
-            raise ValueError(
+            raise ArgumentError(
                 f"Standard deviations are not negative, and sigma is positive: {found}."
             )
         for group, R in zip(self.groups, self.correlations, strict=True):
             if np.linalg.eigvalsh(R)[0] < INDEFINITE:
-                raise ValueError(
+                raise ArgumentError(
                     f"No variables have the correlations {R.tolist()} of `{group}`."
                 )
 

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from skmixed.errors import UnavailableError
 from skmixed.inference.opened.open_fit import theta_of
 from skmixed.likelihood.criterion.held import Restricted, TransformedElimination
 from skmixed.likelihood.criterion.scaled import ScaledDeviance
@@ -67,7 +68,7 @@ class HeldParameter:
     def refuse_shared(self):
         """Raise for a parameter that others of a structured covariance move too."""
         if self.term is not None and self.parameter.place is None:
-            raise ValueError(
+            raise UnavailableError(
                 f"`{self.parameter.name}` cannot be held: it depends on several "
                 "parameters of its structure. Use method='wald' for it, or the "
                 "bootstrap."

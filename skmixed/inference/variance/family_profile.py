@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from skmixed.errors import UnavailableError
 from skmixed.inference.opened.family_refit import FamilyRefitter
 from skmixed.inference.variance.constraints import HeldParameter
 from skmixed.inference.variance.family_parameters import OWN, family_values
@@ -35,7 +36,7 @@ class HeldFamilyParameter(HeldParameter):
         self.parameter, self.result = parameter, refitter.result
         self.sigma, self.term = None, self.find_term()
         if self.term is not None:
-            raise ValueError(
+            raise UnavailableError(
                 f"`{parameter.name}` cannot be held: it belongs to a structured "
                 "covariance. Use method='wald' for it, or the bootstrap."
             )

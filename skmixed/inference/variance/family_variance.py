@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from scipy.special import roots_hermitenorm
 
+from skmixed.errors import ArgumentError, UnavailableError
 from skmixed.inference.variance.variance_partition import VarianceComponents
 
 # Nodes of a normal predictor over which means and variances are averaged.
@@ -37,7 +38,7 @@ def family_components(fit, scale="link"):
     Nakagawa, Johnson and Schielzeth (2017), J. R. Soc. Interface 14(134), tables 1, 2.
     """
     if scale not in ("link", "response"):
-        raise ValueError(f"scale={scale!r} should be 'link' or 'response'.")
+        raise ArgumentError(f"scale={scale!r} should be 'link' or 'response'.")
     found = VarianceComponents.of(fit)
     if scale == "response":
         return response_components(fit, found)
@@ -116,14 +117,16 @@ def refuse_response_scale(fit):
     """
     family = fit.result.family
     if family.name == "ordinal":
-        raise ValueError("Grades have no variance; scale='link' is of their latent.")
+        raise UnavailableError(
+            "Grades have no variance; scale='link' is of their latent."
+        )
     if family.link.name == "inverse":
-        raise ValueError(
+        raise UnavailableError(
             "The mean over a normal predictor does not exist for the inverse link; "
             "link='log' has it."
         )
     if fit.spec.formula.offsets:
-        raise ValueError(
+        raise UnavailableError(
             "scale='response' depends on the offsets of the rows, which the fit does "
             "not keep; scale='link' does not."
         )
@@ -147,7 +150,7 @@ def residual_variance(fit, components):
     )
     if found is not None:
         return found
-    raise ValueError(
+    raise UnavailableError(
         f"There is no agreed variance of the {family.name} family with the "
         f"{family.link.name} link on the scale of the linear predictor; "
         "scale='response' has one."

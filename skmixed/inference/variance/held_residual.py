@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import logit
 
+from skmixed.errors import UnavailableError
 from skmixed.inference.opened.residual_refit import refuse_other_products
 from skmixed.inference.variance.constraints import HeldParameter
 from skmixed.likelihood.criterion.held import Restricted
@@ -54,7 +55,7 @@ class HeldResidualParameter(HeldParameter):
         """Raise for a parameter that others of the covariance move too."""
         own = self.parameter
         if not (self.fixed or own.can_be_held(self.result.residual)):
-            raise ValueError(
+            raise UnavailableError(
                 f"`{own.name}` cannot be held: it depends on several parameters of "
                 f"residual='{self.result.residual.text}'. Use method='wald' for it, or "
                 "the bootstrap."

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skmixed.errors import ArgumentError
 from skmixed.likelihood.result import is_linear
 
 
@@ -164,7 +165,7 @@ def choose_parameters(parameters, names):
     known["variance"] = [p for p in parameters if p.kind != "fixed"]
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(
+        raise ArgumentError(
             f"The model has no parameter {unknown}; it has "
             f"{[p.name for p in parameters]}, and 'fixed' and 'variance' stand for all "
             "of their kind."

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
+from skmixed.errors import UnavailableError
+
 # Components below this share of the residual variance are at their boundary.
 ZERO_SHARE = 1e-8
 # The profile of one variance is followed up to this relative standard deviation.
@@ -59,7 +61,7 @@ class VarianceComponents:
         """
         result = fit.result
         if result.A.sigma is not None:
-            raise ValueError(
+            raise UnavailableError(
                 f"Shares of variance need one residual variance, and with sigma="
                 f"{result.A.sigma:g} every row has a known one of its own. Look at "
                 "random_effects_cov_ and variance_std_errors() instead."
