@@ -69,6 +69,7 @@ sphinx_gallery_conf = {
     # scripts that draw nothing, and plot_reisby, which downloads its data
     "ignore_pattern": r"(^|[/\\])((?!plot_)\w+|plot_reisby)\.py$",
     "show_signature": False,
+    "reset_modules": ("matplotlib", "picture.dress"),
     "ignore_repr_types": r"matplotlib|skmixed\.inspection",
     "remove_config_comments": True,
     "write_computation_times": False,

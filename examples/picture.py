@@ -11,6 +11,25 @@ except ImportError:
         'pip install ".[plot]"'
     ) from None
 
+# pictures drawn by hand look like those of the displays
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#1a1a1a"]
+
+
+def dress(*_):
+    """Set colours and axes; also before each script of the gallery."""
+    plt.rcParams.update(
+        {
+            "axes.prop_cycle": plt.cycler(color=COLOURS),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "legend.fontsize": "small",
+            "legend.frameon": False,
+        }
+    )
+
+
+dress()
+
 
 def show(path=None):
     """Show the figures, or save the last one.

@@ -15,7 +15,7 @@ from skmixed.datasets import make_trial
 sd, step = [4.5, 4.7, 5.5, 6.4, 7.0, 7.2], np.cumprod([1, 0.6, 0.65, 0.78, 0.82, 0.7])
 R = np.minimum.outer(step, step) / np.maximum.outer(step, step)
 X, y = make_trial(66, 6, covariance=R * np.outer(sd, sd), dropout=0.05, random_state=2)
-_, axes = plt.subplots(2, 1, figsize=(5.8, 7.4), layout="constrained")
+figure, axes = plt.subplots(2, 1, figsize=(5.8, 7.4), layout="constrained")
 for name in ["us", "adh", "ar1h", "ar1", "cs", "(visit | subject)", "(1 | subject)"]:
     random = name.startswith("(")
     model = MixedLinearRegressor(f"~ visit + {name}" if random else "~ visit")
@@ -25,5 +25,5 @@ for name in ["us", "adh", "ar1h", "ar1", "cs", "(visit | subject)", "(1 | subjec
     axes[1].plot(V[0] / np.sqrt(V[0, 0] * np.diag(V)), style)
 axes[0].set(ylabel="standard deviation")
 axes[1].set(xlabel="week", ylabel="correlation with week 0")
-axes[0].legend(fontsize="small")
+figure.legend(loc="outside upper left", ncols=2)
 show()
