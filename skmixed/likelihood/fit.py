@@ -9,6 +9,7 @@ from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.elimination.regime import bid_for, with_probes
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.result import FitResult, ResidualFit
+from skmixed.likelihood.saturation import check_bounded, check_not_saturated
 from skmixed.likelihood.search.blocks import (
     block_model,
     is_series,
@@ -19,13 +20,7 @@ from skmixed.likelihood.search.boundary import ground, singular_terms
 from skmixed.likelihood.search.chance import logdet_error
 from skmixed.likelihood.search.estimated import search_with_probes
 from skmixed.likelihood.search.patterns import pattern_deviance, search_patterns
-from skmixed.likelihood.validate import (
-    check_bounded,
-    check_identified,
-    check_not_exact,
-    check_not_saturated,
-    is_exact,
-)
+from skmixed.likelihood.validate import check_identified, check_not_exact, is_exact
 from skmixed.printing.progress import announce
 
 # Fixed and random effects of a fit that takes but a moment, whatever they are.

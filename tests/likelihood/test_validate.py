@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hostile_designs import compose
+from hostile_designs import compose, hostile_design
 from numpy.testing import assert_allclose
 from random_designs import SHAPES, random_design
 
@@ -120,6 +120,35 @@ def test_a_likelihood_without_a_maximum_is_refused():
     with pytest.raises(ValueError, match="reproduce any response of 36 rows"):
         fit_linear(A, reml=False)
     assert fit_linear(A, reml=True).converged
+
+
+def test_a_singular_covariance_may_leave_the_likelihood_without_a_maximum():
+    """All 16 random effects reproduce the 14 rows alone: some of them do not."""
+    rng, n = np.random.default_rng(0), 14
+    X = np.column_stack([np.ones(n), rng.normal(size=(n, 5))])
+    terms = [(name, X[:, :2], rng.permutation(np.arange(n) % 4)) for name in "ab"]
+    y = rng.normal(size=n)
+    with pytest.raises(ValueError, match=r"6 columns.* 12 of the random effects of"):
+        fit_linear(cross_products(compose(X, y, terms)), reml=False)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "message"),
+    [(0.0, "exactly, to within 1e-07"), (1e-7, r"but for [1-9]e-0[78].*offset")],
+    ids=["nothing left", "little left"],
+)
+def test_what_saturated_groups_leave_is_said(ratio, message):
+    rng = np.random.default_rng(0)
+    codes, ones = np.arange(60) % 10, np.ones((60, 1))
+    y = rng.normal(size=10)[codes] + ratio * rng.normal(size=60)
+    with pytest.raises(ValueError, match=message):
+        fit_linear(cross_products(compose(ones, y, [("a", ones, codes)])))
+
+
+def test_effects_that_reproduce_any_response_are_not_called_exact():
+    design, reml = hostile_design("wild", 20, seed=203)
+    with pytest.raises(ValueError, match=r"any response of 47 rows.*fewer random"):
+        fit_linear(cross_products(design), reml=reml)
 
 
 def test_fewer_fixed_effects_leave_a_maximum():

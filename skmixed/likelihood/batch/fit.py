@@ -14,14 +14,13 @@ from skmixed.likelihood.batch.spectral import MOST_LEVELS, Spectral
 from skmixed.likelihood.batch.starts import starting_thetas
 from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.products.precondition import change_basis, whitening
-from skmixed.likelihood.search.search import search
-from skmixed.likelihood.validate import (
+from skmixed.likelihood.saturation import (
     SATURATING,
     check_bounded,
-    check_identified,
-    check_not_exact,
     check_not_saturated,
 )
+from skmixed.likelihood.search.search import search
+from skmixed.likelihood.validate import check_identified, check_not_exact
 
 # Random effects besides those of the leading factor at the most: their dense matrix
 # costs more than a loop over single fits beyond.
