@@ -34,8 +34,8 @@ CUTS = [-1.0, 0.0, 1.5]
 NOTHING = 1e10
 
 
-def random_design(seed):
-    """A design of 6 to 39 groups, whose variances may be zero.
+def random_rows(seed):
+    """Rows of 6 to 39 groups, whose variances may be zero.
 
     Parameters
     ----------
@@ -43,9 +43,12 @@ def random_design(seed):
 
     Returns
     -------
-    design : Design
-    family : Family
+    frame : DataFrame
     text : str
+        The formula's right side.
+    family : Family
+    y : ndarray of shape (n,)
+    w : ndarray of shape (n,) or None
     """
     rng = np.random.default_rng(seed)
     name, link = KINDS[rng.integers(len(KINDS))]
@@ -62,8 +65,13 @@ def random_design(seed):
     eta += sds[3] * rng.normal(size=G)[g // 4] * ("p" in text)
     frame = pd.DataFrame({"g": g, "h": h, "p": g // 4, "x": scale * x, "z": z})
     fixed = "0 + x + z" if name == "ordinal" else "x + z"
-    spec, design = DesignSpec.learn(parse_formula(f"~ {fixed} + {text}"), frame)
-    family, y, w = drawn(name, link, eta, rng)
+    return frame, f"~ {fixed} + {text}", *drawn(name, link, eta, rng)
+
+
+def random_design(seed):
+    """The design of :func:`random_rows`, its family and its formula."""
+    frame, text, family, y, w = random_rows(seed)
+    spec, design = DesignSpec.learn(parse_formula(text), frame)
     fields = {"y": np.asarray(y, dtype=float), "weights": w}
     return type(design)(**{**vars(design), **fields}), family, spec.formula_text
 

@@ -20,6 +20,8 @@ from skmixed.warnings import (
 
 # The level in the name of a dummy.
 _EFFECT_LEVEL = re.compile(r"\[[^\[\]]*\]")
+# Negative information, relative to the largest of a group, that is not rounding.
+NEGATIVE = 1e-9
 
 
 def warn_about_design(formula, design):
@@ -98,20 +100,50 @@ def warn_about_result(result, formula, aliased, *, tol, max_iter):
     if result.singular:
         warn(describe_boundary(result, formula), SingularFitWarning)
     if not result.converged:
-        remedy = (
-            "Raise max_iter."
-            if result.n_iter >= max_iter
-            else (
-                "Does the response vary within the groups? Leave out random effects "
-                "that the data cannot tell apart."
-            )
-        )
+        remedy = remedy_of(result, max_iter)
         warn(
             f"No convergence after {result.n_iter} evaluations: another step would "
             f"lower the deviance by about {result.decrement:.2g}, tol is {tol:.2g}. "
             f"{remedy}",
             ConvergenceWarning,
         )
+
+
+def remedy_of(result, max_iter):
+    """Say what may help a search that did not converge.
+
+    Notes
+    -----
+    A likelihood that is not concave in the random effects, of inverse Gaussian or beta
+    responses, may lose its curvature at their modes: the integral by Laplace's
+    approximation then has no maximum.
+    """
+    if any(is_indefinite(ZtZ) for ZtZ in result.A.ZtZ):
+        several = len(result.A.factors) > 1 or result.n_quadrature > 1
+        return (
+            "In some groups the likelihood is not concave in the random effects, and "
+            "its integral is approximated as if it had no bound. "
+            + ("L" if several else "Fit with n_quadrature=5, or l")
+            + "eave out random effects; of positive responses MixedGammaRegressor has "
+            "a concave likelihood."
+        )
+    if result.n_iter >= max_iter:
+        return "Raise max_iter."
+    return (
+        "Does the response vary within the groups? Leave out random effects that the "
+        "data cannot tell apart."
+    )
+
+
+def is_indefinite(ZtZ):
+    """Whether a group's information on its random effects has a negative eigenvalue.
+
+    Parameters
+    ----------
+    ZtZ : ndarray of shape (k, k, n_levels)
+    """
+    values = np.linalg.eigvalsh(ZtZ.transpose(2, 0, 1))
+    return bool((values.min(axis=1) < -NEGATIVE * values.max(axis=1)).any())
 
 
 def _warn_about_intercept(facts, place):

@@ -9,7 +9,9 @@ import pandas as pd
 import polars as pl
 import pytest
 import skops.io
+from generalized_optima import random_rows
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -97,6 +99,17 @@ class BinomialOnShares(OnShares, MixedBinomialRegressor):
 )
 def test_estimator_checks(estimator, check):
     check(estimator)
+
+
+# -------------------------------------------------- searches without an end
+@pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
+def test_a_likelihood_that_is_not_concave_is_named_with_what_helps():
+    frame, text, _, y, _ = random_rows(10)
+    model = MixedInverseGaussianRegressor(text)
+    with pytest.warns(ConvergenceWarning, match="not concave.*n_quadrature=5"):
+        model.fit(frame, y)
+    assert not model.converged_
+    assert model.set_params(n_quadrature=5).fit(frame, y).converged_
 
 
 # -------------------------------------------------- reference
