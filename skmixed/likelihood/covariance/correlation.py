@@ -63,6 +63,14 @@ class Shape:
         R = np.eye(self.n_effects)
         return R, np.zeros((0, *R.shape)), np.zeros((0, 0, *R.shape))
 
+    def between(self, found, phi, same):
+        """R, dR and d2R of rows, as distances tell; a row meets itself in ``same``."""
+        return found
+
+    def beside_own(self, R, phi, same):
+        """R of rows alone."""
+        return R
+
     def read(self, R):
         """Phi of the shape nearest to a correlation matrix; inverts :meth:`value`."""
         return np.zeros(0)
@@ -126,13 +134,19 @@ class Autoregressive(Shape):
     n_phi = 1
     names = ("rho",)
     ordered = True
+    # of distances
+    unit = 1.0
 
     def derivatives(self, phi):
         """R, dR and d2R."""
         return self.at_lags(self.lag, phi)
 
-    def at_lags(self, lag, phi, same=None):
-        """The same over any distances, an array of any shape."""
+    def at(self, lag, phi):
+        """R over any distances, an array of any shape."""
+        return np.tanh(np.clip(phi[0], -LARGEST_PHI, LARGEST_PHI)) ** lag
+
+    def at_lags(self, lag, phi):
+        """R, dR and d2R over any distances."""
         rho = np.tanh(np.clip(phi[0], -LARGEST_PHI, LARGEST_PHI))
         slope = 1.0 - rho**2
         first = lag * rho ** np.maximum(lag - 1, 0)

@@ -74,11 +74,24 @@ class Nugget(Shape):
 
     def derivatives(self, phi):
         """R, dR and d2R."""
-        return self.at_lags(self.inner.lag, phi, np.eye(self.n_effects))
+        found = self.inner.at_lags(self.inner.lag, phi[:-1])
+        return self.between(found, phi, np.eye(self.n_effects))
 
-    def at_lags(self, lag, phi, same):
-        """The same over any distances; ``same`` is one where a row meets itself."""
-        R, R1, R2 = self.inner.at_lags(lag, phi[:-1])
+    def at(self, lag, phi):
+        """What R is without a nugget over any distances."""
+        return self.inner.at(lag, phi[:-1])
+
+    def at_lags(self, lag, phi):
+        """The same with its derivatives."""
+        return self.inner.at_lags(lag, phi[:-1])
+
+    def beside_own(self, R, phi, same):
+        """R of rows; ``same`` is one where a row meets itself."""
+        return R + self.share(phi) * (same - R)
+
+    def between(self, found, phi, same):
+        """R, dR and d2R of rows."""
+        R, R1, R2 = found
         share = self.share(phi)
         slope, m = share * (1.0 - share), self.n_phi
         own = same - R

@@ -38,20 +38,17 @@ class RandomPart:
         root = batch.z[self.place] @ self.structure.root(theta)
         return batch.within(root @ root.transpose(0, 2, 1), self.place)
 
-    def directions(self, theta, batch):
-        """Slopes of V, a list of m arrays of shape (U, n, n)."""
+    def differentiate(self, theta, batch):
+        """Slopes of V, of shape (m, U, n, n), and ``<G, d2V>`` as a function of G."""
         z = batch.z[self.place]
         back = z.transpose(0, 2, 1)
-        return [
-            batch.within(z @ D @ back, self.place)
-            for D in self.structure.directions(theta)
-        ]
 
-    def bend(self, theta, batch, G, slopes):
-        """``<G, d2V>`` of shape (m, m), for G of shape (U, n, n)."""
-        z, G = batch.z[self.place], batch.within(G, self.place)
-        pulled = np.einsum("una,unb->ab", z, G @ z, optimize=True)
-        return self.structure.bend(theta, (pulled + pulled.T) / 2)
+        def bend(G):
+            pulled = (back @ (batch.within(G, self.place) @ z)).sum(axis=0)
+            return self.structure.bend(theta, (pulled + pulled.T) / 2)
+
+        D = z @ self.structure.directions(theta)[:, None] @ back
+        return batch.within(D, self.place), bend
 
     def inside(self, theta, zero):
         """Which parameters are not at the boundary."""
@@ -94,103 +91,118 @@ class ResidualPart:
         thetas, gamma = self.split(theta)
         spread = self.spread(gamma, batch)
         if self.by_lag:
-            C = self.over_lags(thetas, batch)[0]
+            levels = self.over_lags(thetas, batch, slopes=False)
+            C = sum(own * (s**2 * R) for own, s, R in levels)
         else:
             roots = [s.root(t) for s, t in zip(self.structures, thetas, strict=True)]
             C = batch.over_visits(np.array([root @ root.T for root in roots]))
         return batch.of_subjects(C if spread is None else C * spread)
 
-    def directions(self, theta, batch):
-        """Slopes of V, a list of m arrays of shape (U, n, n)."""
+    def differentiate(self, theta, batch):
+        """Slopes of V, of shape (m, U, n, n), and ``<G, d2V>`` as a function of G."""
         thetas, gamma = self.split(theta)
-        spread = self.spread(gamma, batch)
+        spread, n_gamma = self.spread(gamma, batch), self.n_gamma
         if self.by_lag:
-            slopes = self.over_lags(thetas, batch)[1]
+            slopes, bend_own = self.differentiate_lags(thetas, batch)
         else:
-            slopes = [batch.over_visits(one) for one in self.visit_directions(thetas)]
-        if spread is not None:
-            slopes = [slope * spread for slope in slopes]
-        found = [batch.of_subjects(slope) for slope in slopes]
-        if self.n_gamma:
-            V = self.value(theta, batch)
-            found += [
-                (w[:, :, None] + w[:, None]) * V for w in np.moveaxis(batch.w, 2, 0)
-            ]
+            slopes, bend_own = self.differentiate_visits(thetas, batch)
+        D = batch.of_subjects(slopes if spread is None else slopes * spread)
+        V = self.value(theta, batch) if n_gamma else None
+
+        def bend(G):
+            own = batch.of_subjects(G if spread is None else G * spread)
+            return self.bend_spread(bend_own(own), batch, G, D, V)
+
+        if n_gamma:
+            w = np.moveaxis(batch.w, 2, 0)
+            spreads = (w[:, :, :, None] + w[:, :, None]) * V
+            return np.concatenate([D, spreads]), bend
+        return D, bend
+
+    def differentiate_visits(self, thetas, batch):
+        """Slopes before D, and second ones, of covariances over visits."""
+        n_levels, k = len(thetas), self.structures[0].n_effects
+        over = np.zeros((self.n_theta - self.n_gamma, n_levels, k, k))
+        for level, (structure, span, theta) in enumerate(self.levels(thetas)):
+            over[span, level] = structure.directions(theta)
+
+        def bend(G):
+            E, pulled = np.zeros((len(over),) * 2), batch.to_visits(G, n_levels, k)
+            for (structure, span, theta), P in zip(
+                self.levels(thetas), pulled, strict=True
+            ):
+                E[span, span] = structure.bend(theta, (P + P.T) / 2)
+            return E
+
+        return batch.over_visits(over), bend
+
+    def differentiate_lags(self, thetas, batch):
+        """Slopes before D, and second ones, of covariances over distances."""
+        levels = self.over_lags(thetas, batch)
+        slopes = [np.zeros((0, *batch.lag.shape))]
+        for structure, (own, s, R, R1, _) in zip(self.structures, levels, strict=True):
+            slopes += [(own * (2.0 * s * R))[None]] * (1 - structure.n_pinned)
+            slopes.append(own * (s**2 * R1))
+
+        def bend(G):
+            E = np.zeros((self.n_theta - self.n_gamma,) * 2)
+            for (structure, span, _), (own, s, R, R1, R2) in zip(
+                self.levels(thetas), levels, strict=True
+            ):
+                free, H = 1 - structure.n_pinned, own * G
+                corner = E[span, span]
+                if free:
+                    corner[0, 0] = 2.0 * np.vdot(R, H)
+                    cross = 2.0 * s * np.tensordot(R1, H, axes=3)
+                    corner[0, 1:] = corner[1:, 0] = cross
+                corner[free:, free:] = s**2 * np.tensordot(R2, H, axes=3)
+            return E
+
+        return np.concatenate(slopes), bend
+
+    def levels(self, thetas):
+        """Structure, place in theta, and theta of every level of ``by``."""
+        return zip(self.structures, self.spans, thetas, strict=True)
+
+    def over_lags(self, thetas, batch, slopes=True):
+        """Of every level where it is, its scale, R and, with slopes, dR and d2R."""
+        found = []
+        for level, (structure, theta) in enumerate(
+            zip(self.structures, thetas, strict=True)
+        ):
+            shape, scale = structure.shape, structure.full(theta)[0]
+            values = correlate(shape, structure.phi(theta), batch, slopes)
+            found.append((batch.at_level(level, len(thetas)), scale, *values))
         return found
 
-    def visit_directions(self, thetas):
-        """Slopes over the visits in every theta, zero for the other levels."""
-        for level, (structure, theta) in enumerate(
-            zip(self.structures, thetas, strict=True)
-        ):
-            for D in structure.directions(theta):
-                one = np.zeros((len(thetas), *D.shape))
-                one[level] = D
-                yield one
-
-    def over_lags(self, thetas, batch):
-        """C before D, its slopes and its second slopes by level, over distances."""
-        C, slopes, bends = 0.0, [], []
-        for level, (structure, theta) in enumerate(
-            zip(self.structures, thetas, strict=True)
-        ):
-            own = batch.at_level(level, len(thetas))
-            lag = batch.lag / getattr(structure.shape, "unit", 1.0)
-            if structure.shape.n_phi:
-                phi = structure.phi(theta)
-                R, R1, R2 = structure.shape.at_lags(lag, phi, batch.same)
-            else:
-                R = np.broadcast_to(batch.same, lag.shape)
-                R1, R2 = np.zeros((0, *lag.shape)), np.zeros((0, 0, *lag.shape))
-            s = structure.full(theta)[0]
-            C = C + own * (s**2 * R)
-            slopes += [own * (2.0 * s * R)] * (1 - structure.n_pinned)
-            slopes += [own * (s**2 * one) for one in R1]
-            bends.append((own, s, R, R1, R2))
-        return C, slopes, bends
-
-    def bend(self, theta, batch, G, slopes):
-        """``<G, d2V>`` of shape (m, m), for G of shape (U, n, n)."""
-        thetas, gamma = self.split(theta)
-        spread, m, n_gamma = self.spread(gamma, batch), self.n_theta, self.n_gamma
-        E = np.zeros((m, m))
-        own = batch.of_subjects(G if spread is None else G * spread)
-        if self.by_lag:
-            self.bend_lags(E, thetas, batch, own)
-        else:
-            pulled = batch.to_visits(own, len(thetas), self.structures[0].n_effects)
-            for structure, span, t, P in zip(
-                self.structures, self.spans, thetas, pulled, strict=True
-            ):
-                E[span, span] = structure.bend(t, (P + P.T) / 2)
-        if n_gamma:
-            rows = [(G * slope).sum(axis=2) for slope in slopes[: m - n_gamma]]
-            for k, row in enumerate(rows):
-                E[k, m - n_gamma :] = 2.0 * np.einsum("un,unr->r", row, batch.w)
-            E[m - n_gamma :, : m - n_gamma] = E[: m - n_gamma, m - n_gamma :].T
-            H, w = G * self.value(theta, batch), batch.w
-            corner = np.einsum("una,unb->ab", w, H @ w, optimize=True)
-            corner += np.einsum("una,un,unb->ab", w, H.sum(axis=2), w, optimize=True)
-            E[m - n_gamma :, m - n_gamma :] = 2.0 * corner
-        return E
-
-    def bend_lags(self, E, thetas, batch, G):
-        """Add second derivatives over distances."""
-        bends = self.over_lags(thetas, batch)[2]
-        for structure, span, (own, s, R, R1, R2) in zip(
-            self.structures, self.spans, bends, strict=True
-        ):
-            H, free = own * G, 1 - structure.n_pinned
-            corner = E[span, span]
-            if free:
-                corner[0, 0] = 2.0 * (H * R).sum()
-                corner[0, 1:] = corner[1:, 0] = [
-                    2.0 * s * (H * one).sum() for one in R1
-                ]
-            corner[free:, free:] = [
-                [s**2 * (H * two).sum() for two in row] for row in R2
-            ] or corner[free:, free:]
+    def bend_spread(self, E, batch, G, D, V):
+        """Second derivatives, those of the dispersion joined to others."""
+        if not self.n_gamma:
+            return E
+        w, cut, H = batch.w, len(E), G * V
+        rows = (G * D).sum(axis=3)
+        cross = 2.0 * np.tensordot(rows, w, axes=2)
+        corner = np.tensordot(w, H @ w, axes=([0, 1], [0, 1]))
+        corner += np.tensordot(w * H.sum(axis=2)[:, :, None], w, axes=([0, 1], [0, 1]))
+        whole = np.zeros((self.n_theta, self.n_theta))
+        whole[:cut, :cut], whole[cut:, cut:] = E, 2.0 * corner
+        whole[:cut, cut:], whole[cut:, :cut] = cross, cross.T
+        return whole
 
     def inside(self, theta, zero):
         """All of them: no variance of a residual is zero."""
         return np.ones(self.n_theta, dtype=bool)
+
+
+def correlate(shape, phi, batch, slopes):
+    """R between rows and, with slopes, dR and d2R."""
+    if not shape.n_phi:
+        R = np.broadcast_to(batch.same, batch.lag.shape)
+        return [R, np.zeros((0, *R.shape)), np.zeros((0, 0, *R.shape))][
+            : 1 + 2 * slopes
+        ]
+    if slopes:
+        found = batch.over_lags(lambda lag: shape.at_lags(lag / shape.unit, phi))
+        return shape.between(found, phi, batch.same)
+    (R,) = batch.over_lags(lambda lag: [shape.at(lag / shape.unit, phi)])
+    return [shape.beside_own(R, phi, batch.same)]

@@ -31,7 +31,6 @@ class GapAutoregressive(Autoregressive):
     times: tuple = ()
 
     timed = True
-    unit = 1.0
 
     @cached_property
     def lag(self):
@@ -88,8 +87,13 @@ class Exponential(Shape):
         """R, dR and d2R."""
         return self.at_lags(self.lag, phi)
 
-    def at_lags(self, lag, phi, same=None):
-        """The same over any distances in units of the gap, an array of any shape."""
+    def at(self, lag, phi):
+        """R over any distances in units of the gap, an array of any shape."""
+        log = np.clip(phi[0], -LARGEST_RANGE, LARGEST_RANGE)
+        return np.exp(-((lag * np.exp(-log)) ** self.power))
+
+    def at_lags(self, lag, phi):
+        """R, dR and d2R over any distances."""
         c, log = self.power, np.clip(phi[0], -LARGEST_RANGE, LARGEST_RANGE)
         r = (lag * np.exp(-log)) ** c
         R = np.exp(-r)

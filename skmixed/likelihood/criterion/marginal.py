@@ -71,11 +71,12 @@ class MarginalDeviance(ProfiledDeviance):
         )
 
     def directions_of(self, theta, batch):
-        """Slopes of V of a batch, by parts, arrays of shape (U, n, n)."""
-        return [
-            part.directions(own, batch)
+        """Slopes of V of a batch, of shape (m, U, n, n), and ``<G, d2V>`` by parts."""
+        found = [
+            part.differentiate(own, batch)
             for part, own in zip(self.parts, self.thetas(theta), strict=True)
         ]
+        return np.concatenate([D for D, _ in found]), [bend for _, bend in found]
 
     def factor_at(self, theta, Lambdas):
         """Factor V at theta."""
@@ -127,8 +128,9 @@ class MarginalDeviance(ProfiledDeviance):
         for place, batch in enumerate(self.A.batches):
             T, F = point.factored.T[place], point.factored.solved(place)
             X = whitened_rows(F[:, :, :p], point.RX)
-            by_part = self.directions_of(point.theta, batch)
-            TDX = [(T @ (D @ X)).reshape(-1, p) for part in by_part for D in part]
+            TDX = (T @ (self.directions_of(point.theta, batch)[0] @ X)).reshape(
+                m, -1, p
+            )
             M += np.array([[one.T @ other for other in TDX] for one in TDX])
         return self.sums(point).N, M
 
@@ -151,59 +153,58 @@ class DirectionSums:
 
     def __init__(self, deviance, point):
         m, p = deviance.n_theta, deviance.A.n_fixed
-        self.deviance, self.point = deviance, point
+        self.deviance, self.point, self.m = deviance, point, m
         self.v = np.append(-point.beta, 1.0)
+        self.white = lapack.dtrtri(point.RX, lower=1)[0] if p else point.RX
         self.gradient, self.H, self.E = np.zeros(m), np.zeros((m, m)), np.zeros((m, m))
-        self.g, self.d, self.N = np.zeros((m, p)), np.zeros(m), np.zeros((m, p, p))
+        # C'D C for the columns C of f and of whitened F_X
+        self.pulled = np.zeros((m, 1 + p, 1 + p))
+
+    @property
+    def g(self):
+        """Whitened F_X'D f, of shape (m, p)."""
+        return self.pulled[:, 1:, 0]
+
+    @property
+    def d(self):
+        """F'D f, of shape (m,)."""
+        return self.pulled[:, 0, 0]
+
+    @property
+    def N(self):
+        """Whitened F_X'D F_X, of shape (m, p, p)."""
+        return self.pulled[:, 1:, 1:]
 
     def add(self, place, batch, second):
         """Add the blocks of a batch; for the second derivatives if these are wanted."""
-        deviance, factored = self.deviance, self.point.factored
-        F, P = factored.solved(place), factored.inverse(place)
-        f, X = F @ self.v, whitened_rows(F[:, :, :-1], self.point.RX)
-        by_part = deviance.directions_of(self.point.theta, batch)
-        D = [one for part in by_part for one in part]
-        G = P - f[:, :, None] * f[:, None] / self.point.sigma2
-        if deviance.reml:
-            G -= X @ X.transpose(0, 2, 1)
-        self.add_first(G, D, f, X)
-        if second and D:
-            self.bend(batch, G, by_part)
-            self.add_second(P, factored.T[place], D, f, X)
+        deviance, factored, p = self.deviance, self.point.factored, len(self.white)
+        T, F, P = factored.T[place], factored.solved(place), factored.inverse(place)
+        U, n, width = F.shape
+        F = F.reshape(U, n, -1, 1 + p)
+        C = np.concatenate(
+            [(F @ self.v)[..., None], F[..., :-1] @ self.white.T], axis=3
+        )
+        D, bends = deviance.directions_of(self.point.theta, batch)
+        DC = D @ C.reshape(U, n, width)
+        flat = C.reshape(-1, 1 + p)
+        self.pulled += flat.T @ DC.reshape(self.m, -1, 1 + p)
+        # what of them stands in the criterion
+        weights = np.full(1 + p, 1.0 * deviance.reml)
+        weights[0] = 1.0 / np.sqrt(self.point.sigma2)
+        scaled = (C * weights).reshape(U, n, width)
+        G = batch.count * P - scaled @ scaled.transpose(0, 2, 1)
+        self.gradient += D.reshape(self.m, -1) @ G.ravel()
+        if second:
+            for span, bend in zip(deviance.spans, bends, strict=True):
+                self.E[span, span] += bend(G)
+            self.add_second(batch, T, P, D, DC * np.tile(weights, width // (1 + p)))
 
-    def bend(self, batch, G, by_part):
-        """Add ``<G, d2V>``."""
-        deviance = self.deviance
-        for part, span, theta, slopes in zip(
-            deviance.parts,
-            deviance.spans,
-            deviance.thetas(self.point.theta),
-            by_part,
-            strict=True,
-        ):
-            self.E[span, span] += part.bend(theta, batch, G, slopes)
-
-    def add_first(self, G, D, f, X):
-        """Add slopes."""
-        p = X.shape[2]
-        flat = X.reshape(-1, p)
-        for k, one in enumerate(D):
-            Df = np.matmul(one, f[:, :, None])[:, :, 0]
-            self.gradient[k] += np.vdot(G, one)
-            self.g[k] += flat.T @ Df.ravel()
-            self.d[k] += np.vdot(f, Df)
-            self.N[k] += flat.T @ (one @ X).reshape(-1, p)
-
-    def add_second(self, P, T, D, f, X):
+    def add_second(self, batch, T, P, D, DC):
         """Add the products of two directions."""
-        scaled = f[:, :, None] / np.sqrt(self.point.sigma2)
-        columns = np.concatenate([scaled, X], axis=2)
-        if not self.deviance.reml:
-            columns = columns[:, :, :1]
-        PD = [P @ one for one in D]
-        back = np.array([one.transpose(0, 2, 1).ravel() for one in PD])
-        self.H -= np.array([one.ravel() for one in PD]) @ back.T
-        TD = np.array([(T @ (one @ columns)).ravel() for one in D])
+        PD = P @ D
+        back = (batch.count * PD).transpose(0, 1, 3, 2)
+        self.H -= PD.reshape(self.m, -1) @ back.reshape(self.m, -1).T
+        TD = (T @ DC).reshape(self.m, -1)
         self.H += 2.0 * TD @ TD.T
 
     def hessian(self):
@@ -239,13 +240,13 @@ def information(deviance, point):
     m = deviance.n_theta
     K = np.zeros((m + 1, m + 1))
     for place, batch in enumerate(deviance.A.batches):
-        P = point.factored.inverse(place)
-        by_part = deviance.directions_of(point.theta, batch)
-        PD = [P @ one for part in by_part for one in part]
-        if not PD:
-            continue
-        back = np.array([one.transpose(0, 2, 1).ravel() for one in PD])
-        K[:m, :m] += np.array([one.ravel() for one in PD]) @ back.T
-        K[:m, m] += [np.trace(one, axis1=1, axis2=2).sum() for one in PD]
+        PD = (
+            point.factored.inverse(place)
+            @ deviance.directions_of(point.theta, batch)[0]
+        )
+        weighed = batch.count * PD
+        back = weighed.transpose(0, 1, 3, 2).reshape(m, -1)
+        K[:m, :m] += PD.reshape(m, -1) @ back.T
+        K[:m, m] += np.einsum("munn->m", weighed)
     K[m, :m], K[m, m] = K[:m, m], deviance.A.n_obs
     return K

@@ -8,8 +8,9 @@ from scipy.linalg import lapack
 from skmixed.likelihood.elimination.factored import Factorisation, Regime
 from skmixed.likelihood.elimination.patterns import root_inverses
 
-# Up to this many rows many matrices are factored at once, column by column.
-MANY_AT_ONCE = 24
+# Up to this many rows many matrices are factored at once: a few by NumPy's loops, more
+# column by column.
+MANY_AT_ONCE, FEW = 24, 100
 
 
 class Blocks(Regime):
@@ -69,12 +70,12 @@ class FactoredBlocks(Factorisation):
         self.T, self.W = [], []
         for batch in self.batches:
             V = V_of(batch)
-            k = np.arange(V.shape[1])
-            V[:, k, k] += ~batch.seen  # log 1 = 0, and it meets no data
+            if batch.padding is not None:  # log 1 = 0, and it meets no data
+                np.einsum("unn->un", V)[:] += batch.padding
             T, logdet = inverse_roots(V)
             W = T @ batch.rows
             flat = W.reshape(-1, self.m)
-            self.logdet_V += float(logdet.sum())
+            self.logdet_V += float((batch.count * logdet[:, None, None]).sum())
             self.S += flat.T @ flat
             self.T.append(T)
             self.W.append(W)
@@ -153,15 +154,19 @@ def inverse_roots(V):
     ------
     LinAlgError
     """
-    n = V.shape[1]
-    if n <= MANY_AT_ONCE and len(V) > 1:
-        T, logdet = root_inverses(np.ascontiguousarray(V.transpose(1, 2, 0)))
-        return np.ascontiguousarray(T.transpose(2, 0, 1)), logdet
-    T, logdet = np.empty_like(V), np.empty(len(V))
-    for u, one in enumerate(V):
-        root, info = lapack.dpotrf(one, lower=1, clean=1)
-        if info:
-            raise np.linalg.LinAlgError("not positive definite")
-        T[u] = lapack.dtrtri(root, lower=1)[0]
-        logdet[u] = 2.0 * np.log(np.diag(root)).sum()
-    return T, logdet
+    U, n = V.shape[:2]
+    if n > MANY_AT_ONCE or U <= 2:
+        T, logdet = np.empty_like(V), np.empty(U)
+        for u, one in enumerate(V):
+            root, info = lapack.dpotrf(one, lower=1, clean=1)
+            if info:
+                raise np.linalg.LinAlgError("not positive definite")
+            T[u] = lapack.dtrtri(root, lower=1)[0]
+            logdet[u] = 2.0 * np.log(root.diagonal()).sum()
+        return T, logdet
+    if U <= FEW:
+        roots = np.linalg.cholesky(V)
+        logdet = 2.0 * np.log(roots.diagonal(axis1=1, axis2=2)).sum(axis=1)
+        return np.linalg.inv(roots), logdet
+    T, logdet = root_inverses(np.ascontiguousarray(V.transpose(1, 2, 0)))
+    return np.ascontiguousarray(T.transpose(2, 0, 1)), logdet

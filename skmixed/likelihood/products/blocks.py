@@ -17,10 +17,14 @@ from skmixed.likelihood.products.rows import Factor
 
 # Blocks are padded to sizes that grow by this.
 GROWTH = 1.25
+# Entries of V that are padded rather than to compute another batch for them.
+WORTH_A_BATCH = 20_000
 # Entries of V of the blocks that are computed together.
 LARGEST_BATCH = 400_000
 # Rows of a block at the most: its V is held densely.
 MOST_ROWS = 500
+# Whole distances up to this are looked up.
+LARGEST_TABLE = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,9 @@ class BlockBatch(OnlyFields):
     time : ndarray of shape (U, n)
     w : ndarray of shape (U, n, r)
         Columns of the dispersion.
+    count : ndarray of shape (U, 1, 1) or float, default=1.0
+        How many blocks each stands for: ``rows`` are then (U, n, c m), [X y] of c
+        pseudo-blocks side by side.
     """
 
     rows: np.ndarray
@@ -53,6 +60,7 @@ class BlockBatch(OnlyFields):
     level: np.ndarray
     time: np.ndarray
     w: np.ndarray
+    count: np.ndarray | float = 1.0
 
     @cached_property
     def same(self):
@@ -60,14 +68,29 @@ class BlockBatch(OnlyFields):
         return np.eye(self.seen.shape[1])
 
     @cached_property
+    def padding(self):
+        """What makes V of padding the identity, of shape (U, n), or None."""
+        return None if self.seen.all() else 1.0 * ~self.seen
+
+    @cached_property
     def lag(self):
         """Distances in time, of shape (U, n, n)."""
         return np.abs(self.time[:, :, None] - self.time[:, None])
 
     @cached_property
-    def one_level(self):
-        """Whether all rows of a block are of one level, for every factor."""
-        return [meet(codes, self.seen) is None for codes in self.codes]
+    def whole_lag(self):
+        """The distances as whole numbers that are not large, or None."""
+        whole = np.rint(self.lag)
+        if whole.max() > LARGEST_TABLE or (whole != self.lag).any():
+            return None
+        return whole.astype(np.intp)
+
+    def over_lags(self, function):
+        """Values of a function of distances, arrays of shape (..., U, n, n)."""
+        if self.whole_lag is None:
+            return function(self.lag)
+        table = function(np.arange(1.0 + self.whole_lag.max()))
+        return [np.take(values, self.whole_lag, axis=-1) for values in table]
 
     @cached_property
     def meets(self):
@@ -92,17 +115,22 @@ class BlockBatch(OnlyFields):
         meets = self.meets[place]
         return V if meets is None else V * meets
 
+    @cached_property
+    def is_subject(self):
+        """Whether all rows of every block are of one subject, without padding."""
+        return bool(self.in_subject.all())
+
     def of_subjects(self, V):
         """Keep the entries of V between rows of one subject."""
-        return V * self.in_subject
+        return V if self.is_subject else V * self.in_subject
 
     def at_level(self, level, n_levels):
         """One where rows are of a level of ``by``, of shape (U, n, 1)."""
         return 1.0 if n_levels == 1 else 1.0 * (self.level == level)[:, :, None]
 
     def over_visits(self, Psi):
-        """Entries of covariances over visits, (levels, k, k), for pairs of rows."""
-        return Psi[self.cells]
+        """Entries of covariances over visits, (..., levels, k, k), for pairs."""
+        return Psi[(..., *self.cells)]
 
     def to_visits(self, G, n_levels, n_visits):
         """Add up over pairs of rows what is of two visits, (levels, k, k)."""
@@ -216,7 +244,7 @@ def batch_rows(columns, block, order_by):
     size = np.bincount(block)
     order = np.lexsort((*order_by, block))
     starts = np.cumsum(size) - size
-    padded = np.minimum(sizes_up(int(size.max()))[size], size.max())
+    padded = padded_sizes(size)
     batches = []
     for n in np.unique(padded[size > 0]):
         members = np.flatnonzero((padded == n) & (size > 0))
@@ -228,6 +256,28 @@ def batch_rows(columns, block, order_by):
             at = order[np.minimum(starts[own][:, None] + place, len(block) - 1)]
             batches.append(BlockBatch(seen=seen, **laid_out(columns, at, seen)))
     return tuple(batches)
+
+
+def padded_sizes(size):
+    """Size that every block is padded to: few, and little padding.
+
+    Parameters
+    ----------
+    size : ndarray of int
+
+    Returns
+    -------
+    ndarray of int
+    """
+    padded = np.minimum(sizes_up(int(size.max()))[size], size.max())
+    sizes, count = np.unique(padded[size > 0], return_counts=True)
+    into = sizes[-1]
+    for n, blocks in zip(sizes[-2::-1], count[-2::-1], strict=True):
+        if blocks * (into**2 - n**2) < WORTH_A_BATCH:
+            padded[padded == n] = into
+        else:
+            into = n
+    return padded
 
 
 def sizes_up(largest):
