@@ -18,6 +18,7 @@ from skmixed.formula.table.arrays import check_magnitudes
 from skmixed.formula.table.frame import FrameColumns
 from skmixed.inference.fixed.reference_grid import estimable
 from skmixed.inference.opened.adapted import adapt
+from skmixed.inference.opened.fitted import refuse_residual
 
 
 def adapt_model(model, X, y=None, sample_weight=None):
@@ -39,15 +40,18 @@ def adapt_model(model, X, y=None, sample_weight=None):
     ------
     ValueError
     """
+    refuse_residual(model.result_, "adapt")
     if not model.result_.groups:
         raise UnavailableError(
             "adapt holds the variances of random effects, and the model has none; fit "
             "it to all rows."
         )
-    fit, frame = model.fitted_, read_features(model, X, reset=False)
+    fit, columns = model.fitted_, FrameColumns(read_features(model, X, reset=False))
     adapted = copy.copy(model)
-    adapted.spec_, places = extended(model.spec_, FrameColumns(frame))
-    rows = read_new(adapted, frame, y, sample_weight)
+    for sums_of_old_rows in ("statistics_", "_reader"):
+        vars(adapted).pop(sums_of_old_rows, None)
+    adapted.spec_, places = extended(model.spec_, columns)
+    rows = read_new(adapted, columns, y, sample_weight)
     if not estimable(fit, rows.design.X).all():
         raise RowsError(
             f"Rows of X break the dependence for which {fit.aliased} were left out of "
@@ -59,7 +63,7 @@ def adapt_model(model, X, y=None, sample_weight=None):
         adapt(fit, adapted.spec_, rows.design, [places[group] for group in groups])
     )
     adapted.n_obs_ = adapted.result_.n_obs
-    adapted.n_dropped_ = model.n_dropped_ + len(frame) - len(rows.frame)
+    adapted.n_dropped_ = model.n_dropped_ + columns.n_rows - len(rows.frame)
     return adapted
 
 
@@ -84,7 +88,7 @@ def extended(spec, columns):
     return spec, places
 
 
-def read_new(model, frame, y, sample_weight):
+def read_new(model, columns, y, sample_weight):
     """Read rows whose groups a specification knows, all of them but missing ones.
 
     Returns
@@ -93,9 +97,9 @@ def read_new(model, frame, y, sample_weight):
         Complete, with response and weights.
     """
     if y is None:
-        require_response_in(frame, model.spec_.formula, type(model).__name__)
-        y = model.spec_.read_response(frame)
-    rows = Rows.read_complete(model, frame, y, sample_weight)
+        require_response_in(columns.frame, model.spec_.formula, type(model).__name__)
+        y = model.spec_.read_response(columns)
+    rows = Rows.read_complete(model, columns, y, sample_weight)
     if any((block.codes < 0).any() for block in rows.design.random):
         raise MissingValuesError(
             "Rows of X have no group: a grouping column is missing. Leave them out, or "

@@ -187,6 +187,8 @@ def read_response(y, n_samples):
     ValueError
         Where `y` has another length, another shape, or is not numeric.
     """
+    if type(y) is np.ndarray and y.dtype == float and y.shape == (n_samples,):
+        return y
     y = unmask(y)
     if isinstance(y, pd.Series) and pd.api.types.is_extension_array_dtype(y):
         y = y.astype(object).where(y.notna(), None).to_numpy()

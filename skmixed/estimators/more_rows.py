@@ -30,7 +30,7 @@ from skmixed.estimators.submodel import submodel
 from skmixed.formula.table.columns import check_columns
 from skmixed.formula.text.errors import FormulaError
 from skmixed.formula.text.parse import parse_formula
-from skmixed.inference.opened.fitted import Fitted
+from skmixed.inference.opened.fitted import Fitted, refuse_held
 from skmixed.likelihood.covariance.names import canonical_name
 from skmixed.printing.progress import count_done
 from skmixed.sources.types import source_of
@@ -362,6 +362,7 @@ class MoreRowsMixin:
         self._refuse_residual("A fit to sums of rows")
         found = getattr(self, "statistics_", None)
         if found is None:
+            refuse_held(self.result_, "A fit to sums of rows")
             raise RowsError(
                 "The model was fitted to a table, and kept no sums of its rows. Fit "
                 "it to a source: model.fit(lambda: [frame])."

@@ -68,7 +68,7 @@ class Rows:
         Parameters
         ----------
         model : estimator
-        X : data frame or array-like
+        X : data frame, array-like, or FrameColumns that were read already
         random_effects : bool or tuple of str
             Which grouping factors enter, as `DesignSpec.build` takes it.
 
@@ -82,12 +82,13 @@ class Rows:
             For missing values and unseen groups, where the model allows none.
         """
         check_is_fitted(model)
-        frame = read_features(model, X, reset=False)
-        columns = FrameColumns(frame)
+        columns = X
+        if not isinstance(X, FrameColumns):
+            columns = FrameColumns(read_features(model, X, reset=False))
         needed = columns_that_count(model, random_effects)
         missing = find_missing(model, columns, needed)
         design = model.spec_.build(columns, random_effects=random_effects)
-        rows = cls(model, frame, design, missing)
+        rows = cls(model, columns.frame, design, missing)
         rows.refuse_unseen([block.group for block in design.random])
         return rows
 

@@ -18,7 +18,7 @@ from skmixed.datasets import (
     load_sleepstudy,
 )
 from skmixed.formula import GroupIndex
-from skmixed.inference.opened import open_fit
+from skmixed.inference.opened import few_groups, open_fit
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.products.levels import among_levels
 from skmixed.likelihood.products.plan import cross_products
@@ -106,13 +106,23 @@ def same(found, wanted):
     np.testing.assert_allclose(found, wanted, rtol=0, atol=SAME_ALGEBRA * scale)
 
 
+@pytest.fixture(params=[False, True], ids=["all groups", "few groups"])
+def few(request, monkeypatch):
+    """Whether the groups without new rows are left alone, in however small designs."""
+    monkeypatch.setattr(few_groups, "FEWEST_GROUPS", 1 if request.param else np.inf)
+    monkeypatch.setattr(few_groups, "FEW", np.inf)
+    return request.param
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_adapting_is_least_squares_on_all_rows(name):
+def test_adapting_is_least_squares_on_all_rows(name, few):
     model, old, new = fit(name)
     everything = pd.concat([old, new])
     adapted = model.adapt(new)
     design, wanted = dense(adapted, everything)
     result, ratio = adapted.result_, (model.sigma_ / wanted.sigma) ** 2
+    one_factor = len(result.groups) == 1
+    assert (adapted.fitted_.few_groups is not None) == (few and one_factor)
     assert adapted.sigma_ == model.sigma_
     assert adapted.n_obs_ == len(everything)
     np.testing.assert_array_equal(adapted.theta_, model.theta_)
@@ -131,7 +141,7 @@ def test_adapting_is_least_squares_on_all_rows(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_adapting_twice_is_adapting_once(name):
+def test_adapting_twice_is_adapting_once(name, few):
     model, old, new = fit(name)
     half = len(new) // 2
     once, twice = model.adapt(new), model.adapt(new[half:]).adapt(new[:half])
@@ -146,7 +156,7 @@ def test_adapting_twice_is_adapting_once(name):
     same(twice.summary().fixed["df"], once.summary().fixed["df"])
 
 
-@pytest.mark.parametrize("regime", ["dense", "nested", "crossed"])
+@pytest.mark.parametrize("regime", ["dense", "nested", "crossed", "sparse"])
 def test_every_regime_adapts(regime, monkeypatch):
     model, old, new = fit("new levels within new ones")
     monkeypatch.setattr(
@@ -236,7 +246,7 @@ def test_more_rows_narrow_the_intervals_of_their_group():
     assert (np.ptp(after, axis=1) < np.ptp(before, axis=1)).all()
 
 
-def test_the_model_stays_and_pickles():
+def test_the_model_stays_and_pickles(few):
     model, _, new = fit("new groups")
     before = pickle.dumps(model)
     adapted = model.adapt(new.drop(columns="exam"), new["exam"])
@@ -273,6 +283,11 @@ def test_rows_that_cannot_be_learnt_from_are_refused():
     ):
         with pytest.raises(ValueError, match=message):
             model.adapt(rows)
+    rows = old.assign(pupil=old.groupby("school").cumcount())
+    for formula in ("exam ~ lrt", "exam ~ lrt + (1 | gender)"):
+        covarying = MixedLinearRegressor(formula, residual="ar1(pupil | school)")
+        with pytest.raises(ValueError, match="adapt is for independent residuals"):
+            covarying.fit(rows).adapt(rows)
     with pytest.raises(ValueError, match="the model has none"):
         MixedLinearRegressor("exam ~ lrt").fit(old).adapt(new)
     twice = MixedLinearRegressor("exam ~ lrt + copy + (1 | school)")

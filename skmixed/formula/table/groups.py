@@ -192,7 +192,12 @@ class GroupIndex:
             places, joined = np.searchsorted(keys, moved), match_integers(added, keys)
             pair_keys.append(keys)
         groups = GroupIndex(self.name, self.columns, levels, pair_keys)
-        return (self if groups.n_levels == self.n_levels else groups), places
+        if groups.n_levels == self.n_levels:
+            return self, places
+        groups._lookups = {
+            i: self.lookup(i).grown(own) for i, own in enumerate(groups.column_levels)
+        }
+        return groups, places
 
     def extended_column(self, frame, place):
         """Levels of one column with those of more rows, and the codes of the rows."""

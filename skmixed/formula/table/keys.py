@@ -16,6 +16,8 @@ SMALL_RANGE = 1 << 16
 MANY_KEYS = 1000
 # Keys that are looked at together, before it is known whether all levels occur.
 FEW_KEYS = 1 << 16
+# Levels that came later are looked up beside the others while they are this share.
+MOST_LATE = 0.1
 # Up to here every integer is a double of its own.
 MOST_EXACT = 2.0**53
 
@@ -26,10 +28,35 @@ class Levels:
     Parameters
     ----------
     levels : ndarray of shape (G,)
+    early : Levels, optional
+        Of the first of them, with a hash table that need not be made again.
     """
 
-    def __init__(self, levels):
-        self.levels = levels
+    def __init__(self, levels, early=None):
+        self.levels, self.early = levels, early
+
+    @cached_property
+    def late(self):
+        """The levels that follow the early ones, `Levels`."""
+        return Levels(self.levels[len(self.early.levels) :])
+
+    def grown(self, levels):
+        """What finds keys among these levels and some that follow them.
+
+        Parameters
+        ----------
+        levels : ndarray
+            All of them.
+
+        Returns
+        -------
+        Levels
+        """
+        if len(levels) == len(self.levels):
+            return self
+        early = self.early or self
+        few = len(levels) <= (1.0 + MOST_LATE) * len(early.levels)
+        return Levels(levels, early if few else None)
 
     @cached_property
     def index(self):
@@ -37,9 +64,17 @@ class Levels:
         return pd.Index(self.levels)
 
     @cached_property
+    def places(self):
+        """Code of every level: a few keys are found here before a table is asked."""
+        return dict(zip(self.levels.tolist(), range(len(self.levels)), strict=True))
+
+    @cached_property
     def kind(self):
         """Whether the levels are "numbers", "text" or "other", such as both."""
-        return kind_of(self.levels)
+        if self.early is None:
+            return kind_of(self.levels)
+        kinds = {self.early.kind, self.late.kind}
+        return kinds.pop() if len(kinds) == 1 else "other"
 
     @cached_property
     def ascending_integers(self):
@@ -57,6 +92,11 @@ def learn_keys(series, name):
     integers = as_integers(series)
     if integers is not None:
         return compact(integers)
+    if is_short_text(series):
+        keys = series.tolist()
+        levels = sorted({key for key in keys if isinstance(key, str)})
+        places = dict(zip(levels, range(len(levels)), strict=True))
+        return np.array(levels, dtype=object), codes_among(places, keys)
     values = series.to_numpy() if series.dtype.kind in "fb" else series
     codes, levels = factorize(values, name, sort=True)
     if any(isinstance(level, complex) for level in levels[:1]):
@@ -184,6 +224,13 @@ def encode_keys(series, lookup):
     series : Series of length n
     lookup : Levels
     """
+    if lookup.early is not None:
+        codes, late = (
+            encode_keys(series, part) for part in (lookup.early, lookup.late)
+        )
+        return np.where(
+            (codes < 0) & (late >= 0), late + len(lookup.early.levels), codes
+        )
     if isinstance(series.dtype, pd.CategoricalDtype):
         codes, categories = series.array.codes, series.array.categories
         if len(codes) < len(categories):
@@ -195,7 +242,19 @@ def encode_keys(series, lookup):
         return match_integers(integers, lookup.levels)
     if series.dtype.kind == "f" and lookup.levels.dtype.kind in "iu":
         return match_doubles(series, lookup)
+    if is_short_text(series) and lookup.kind == "text":
+        return codes_among(lookup.places, series.tolist())
     return find(lookup.index, series)
+
+
+def is_short_text(series):
+    """Whether a column is of text, and has few rows."""
+    return len(series) <= MANY_KEYS and isinstance(series.dtype, pd.StringDtype)
+
+
+def codes_among(places, keys):
+    """Code of every key, -1 where there is none, of shape (n,)."""
+    return np.array([places.get(key, -1) for key in keys], dtype=np.int32)
 
 
 def match_doubles(series, lookup):
@@ -244,6 +303,8 @@ def kind_of(values):
     """Return "numbers", "text" or "other" for a column, its levels or categories."""
     if values.dtype.kind in "iufb":
         return "numbers"
+    if isinstance(values.dtype, pd.StringDtype):
+        return "text"
     inferred = pd.api.types.infer_dtype(values, skipna=True)
     if inferred in ("string", "str"):
         return "text"

@@ -1,15 +1,12 @@
 """More rows for a fitted model whose variances are held."""
 
-from dataclasses import replace
-
-from skmixed.inference.opened.curvature import whitening_root
+from skmixed.inference.opened.few_groups import FewGroups, as_held, held_optimum
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.inference.opened.open_fit import open_held
 from skmixed.likelihood.fit import finish
 from skmixed.likelihood.linalg.threads import blas_threads
 from skmixed.likelihood.products.levels import among_levels
 from skmixed.likelihood.products.plan import cross_products
-from skmixed.likelihood.search.optimize import Optimum
 
 
 def adapt(fit, spec, design, places):
@@ -34,19 +31,23 @@ def adapt(fit, spec, design, places):
     Cross-products add, so that one evaluation at the variances of the fit gives what
     generalised least squares on all rows would: no training row is needed.
     """
-    old = fit.result
-    origin = old.held_from or old
-    new = cross_products(design, basis=old.A.basis)
-    A = among_levels(old.A, [factor.n_levels for factor in new.factors], places) + new
+    origin = fit.result.held_from or fit.result
     with blas_threads():
-        result = evaluate_held(A, origin)
+        few = FewGroups.of(fit, design, fit.few_groups)
+        if few is None:
+            new = cross_products(design, basis=fit.result.A.basis)
+            n_levels = [factor.n_levels for factor in new.factors]
+            A = among_levels(fit.result.A, n_levels, places) + new
+            result = evaluate_held(A, origin)
+        else:
+            result = few.evaluate(origin)
     unknown = fit.row_moments is not None or design.weights is not None
     return Fitted(
         result,
         spec,
         alias_weights=fit.alias_weights,
         rows_hidden=unknown or fit.rows_hidden,
-    )
+    ).with_few_groups(few)
 
 
 def evaluate_held(A, origin):
@@ -64,21 +65,4 @@ def evaluate_held(A, origin):
         Without a likelihood, which is not maximised.
     """
     deviance, point = open_held(A, origin)
-    optimum = Optimum(
-        point.theta,
-        point.value,
-        decrement=origin.decrement,
-        n_iter=origin.n_iter,
-        converged=origin.converged,
-    )
-    found = finish(A, deviance, optimum)
-    root = whitening_root(found, point.RX)
-    return replace(
-        found,
-        sigma=origin.sigma,
-        coef_cov=origin.sigma**2 * root.T @ root,
-        Lambdas=origin.Lambdas,
-        singular_terms=origin.singular_terms,
-        loglik=float("nan"),
-        held_from=origin,
-    )
+    return as_held(finish(A, deviance, held_optimum(point, origin)), point.RX, origin)

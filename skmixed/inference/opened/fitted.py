@@ -1,6 +1,6 @@
 """The one door to a fitted mixed model, for everything that is said about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -41,8 +41,8 @@ class Fitted:
 
     Notes
     -----
-    ``open`` is kept with the object, but is no part of its state: pickles and copies
-    are small, and open the likelihood anew when they are asked.
+    ``open`` and ``few_groups`` are kept with the object, but are no part of its state:
+    pickles and copies are small, and open the likelihood anew when they are asked.
     """
 
     result: FitResult
@@ -124,12 +124,27 @@ class Fitted:
         return opened
 
     @property
+    def few_groups(self):
+        """What rows of a few groups made of an earlier fit, `FewGroups`, or None."""
+        return vars(self).get("_few_groups")
+
+    def with_few_groups(self, found):
+        """Keep what further rows of a few groups can build on; returns the object."""
+        object.__setattr__(self, "_few_groups", found)
+        return self
+
+    @property
     def mode_covariances(self):
         """Conditional covariances of the random effects; see `OpenFit`."""
         return self.open.mode_covariances if self.result.groups else ()
 
     def __getstate__(self):
-        return {name: part for name, part in vars(self).items() if name != "_open"}
+        state = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        if self.few_groups is not None:
+            A = self.result.A
+            A = replace(A, ZtZ=tuple(A.ZtZ), ZtXy=tuple(A.ZtXy))
+            state["result"] = replace(self.result, A=A, modes=tuple(self.result.modes))
+        return state
 
 
 def refuse_held(result, asked):

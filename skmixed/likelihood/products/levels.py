@@ -48,6 +48,35 @@ def among_levels(A, n_levels, places):
     )
 
 
+def at_levels(A, codes):
+    """What the rows of some levels of one factor add to cross-products by level.
+
+    Parameters
+    ----------
+    A : CrossProducts
+        Of one factor.
+    codes : ndarray of int of shape (t,)
+        Ascending; levels beyond those of A have no rows.
+
+    Returns
+    -------
+    CrossProducts
+        With a gram matrix of zeros, and no rows counted: to which level sums over rows
+        belong is not known.
+    """
+    known = codes[codes < A.factors[0].n_levels]
+    places = np.arange(len(known))
+    return replace(
+        A,
+        factors=(replace(A.factors[0], n_levels=len(codes)),),
+        gram=np.zeros_like(A.gram),
+        ZtZ=(spread(A.ZtZ[0][..., known], len(codes), places),),
+        ZtXy=(spread(A.ZtXy[0][..., known], len(codes), places),),
+        n_obs=0,
+        sum_log_weights=0.0,
+    )
+
+
 def spread(block, n_levels, places):
     """Set blocks of shape (..., G) among others of zeros, (..., n_levels)."""
     found = np.zeros((*block.shape[:-1], n_levels))
