@@ -100,7 +100,8 @@ class SettledFactorisation(Factorisation):
     def settled(self):
         """``S, F``."""
         S, gram = self.subtracted_S, self.elimination.gram
-        lost = (np.diag(S) < LOST * np.diag(gram)).any()
+        squares = np.diag(gram)  # zero where only Z'W[X y] is known
+        lost = (np.diag(S) < LOST * squares)[squares > 0].any()
         if not (lost and self.elimination.settles):
             return S, None
         rough = self.elimination.rough_fit
@@ -113,8 +114,8 @@ class SettledFactorisation(Factorisation):
             b = [old + step for old, step in zip(b, self.modes(slopes), strict=True)]
         left, F = self.unexplained(b)
         u, cross = times_each(inverse, b), inner(rough.ZtE, left)
-        squares = inner(left, minus(F, rough.ZtE)) + inner(u, u)
-        return rough.gram + cross + cross.T + (squares + squares.T) / 2, F
+        rest = inner(left, minus(F, rough.ZtE)) + inner(u, u)
+        return rough.gram + cross + cross.T + (rest + rest.T) / 2, F
 
     @abstractmethod
     def modes(self, columns):
