@@ -239,9 +239,10 @@ def assemble(deviance, optimum, design, n_quadrature):
     -------
     GeneralizedResult
     """
-    V = covariance_of_estimates(deviance, optimum.theta)
     point = deviance.closely(optimum.theta)
     effects = raw_effects(deviance, point)
+    A = working_products(deviance, point)
+    V = covariance_of_estimates(deviance, optimum.theta)
     beta, psi = deviance.fixed(optimum.theta)
     fixed = deviance.sweeps.basis.fixed
     kept = np.zeros(fixed.n_raw, dtype=bool)
@@ -250,7 +251,7 @@ def assemble(deviance, optimum, design, n_quadrature):
     to_raw[deviance.at_beta, deviance.at_beta] = fixed.to_raw @ deviance.beta_basis
     V_raw = to_raw @ V @ to_raw.T
     return GeneralizedResult(
-        A=working_products(deviance, point),
+        A=A,
         reml=False,
         solver=deviance.elimination.name,
         coef=fixed.raw(beta),

@@ -5,7 +5,7 @@ import pytest
 from conftest import SAME_ALGEBRA
 from scipy import sparse
 
-from skmixed.likelihood.linalg import scatter
+from skmixed.likelihood.linalg import entry_pairs, scatter
 from skmixed.likelihood.linalg.scatter import LevelScatter
 
 RNG = np.random.default_rng(3)
@@ -70,6 +70,31 @@ def test_gather_is_the_quadratic_form_of_every_level(k):
     rows = A.toarray().reshape(12, k, 9)
     expected = np.einsum("gah,hi,gbi->abg", rows, T, rows)
     np.testing.assert_allclose(ours, expected, rtol=0, atol=SAME_ALGEBRA)
+
+
+@pytest.mark.parametrize("looked_up", [1, 7, 1 << 15])
+@pytest.mark.parametrize("k", [1, 2])
+def test_new_values_are_summed_on_the_known_pattern(monkeypatch, k, looked_up):
+    monkeypatch.setattr(scatter, "DENSE_COST", np.inf)
+    monkeypatch.setattr(entry_pairs, "LOOKED_UP", looked_up)
+    A, W, T = sparse_rows(12, k, 9), symmetric_blocks(k, 12), symmetric_blocks(9, 1)
+    pattern = LevelScatter(A, k)
+    A.data[:] = RNG.normal(size=A.nnz)
+    ours, flat, halved = pattern.reweighted(A), np.zeros(81), np.tril(T[:, :, 0])
+    ours.subtract(W, flat)
+    halved[np.diag_indices(9)] /= 2
+    halved = halved.reshape(-1, order="F")
+    met, blocks = ours.through(halved)
+    met = ours.times_pattern(A, halved) if met is None else met
+    rows = A.toarray().reshape(12, k, 9)
+    summed = -np.einsum("gah,abg,gbi->hi", rows, W, rows)
+    lower = np.tril(flat.reshape(9, 9).T)
+    np.testing.assert_allclose(lower, np.tril(summed), rtol=0, atol=SAME_ALGEBRA)
+    moved = rows @ T[:, :, 0]
+    found = [moved[:, a][rows[:, 0] != 0] for a in range(k)]
+    np.testing.assert_allclose(met, found, rtol=0, atol=SAME_ALGEBRA)
+    through = np.einsum("gah,gbh->abg", rows, moved)
+    np.testing.assert_allclose(blocks, through, rtol=0, atol=SAME_ALGEBRA)
 
 
 def test_heavy_levels_are_the_ones_with_many_entries(monkeypatch):

@@ -315,7 +315,8 @@ class CrossedFactored(SettledFactorisation):
         """P_gg of the leading factor: D A11 - D A12 W2 A21 D'."""
         e, W2 = self.elimination, self.complement
         W2.diagonal *= 0.5
-        spread = self.spread = e.scatter.gather(W2.flat)
+        self.met, spread = e.scatter.through(W2.flat)
+        self.spread = spread
         W2.diagonal *= 2.0
         D = np.eye(len(e.A11))[:, :, None] - multiply(e.A11, self.W1)
         return multiply(D, e.A11 - multiply(spread, D.transpose(1, 0, 2)))

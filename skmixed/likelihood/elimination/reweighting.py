@@ -42,7 +42,11 @@ def met_covariances(factored, pairs):
         ``-W1 A12 W2`` on the pattern of A12.
     """
     e = factored.elimination
-    met = e.scatter.times_pattern(e.A12, factored.W2.flat)
+    diagonal, met = factored.W2.diagonal, factored.met
+    if met is None:
+        diagonal *= 0.5
+        met = e.scatter.times_pattern(e.A12, factored.W2.flat)
+        diagonal *= 2.0
     k, counts = len(e.A11), e.scatter.counts
     level = np.repeat(np.arange(len(counts)), counts)
     own = -multiply(factored.W1[:, :, level], met[:, None])[:, 0]

@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from skmixed.likelihood.linalg.entry_pairs import EntryPairs, SingleScatter
+
 try:  # writes straight into the buffer; the public product allocates another one
     from scipy.sparse._sparsetools import csc_matvec, csr_matvec
 except ImportError:  # pragma: no cover
@@ -37,29 +39,34 @@ class LevelScatter:
     """
 
     def __init__(self, A12, k):
-        self.k, self.m2 = k, A12.shape[1]
+        self.A12, self.k, self.m2 = A12, k, A12.shape[1]
         self.n_levels = A12.shape[0] // k
-        counts = self.counts = np.diff(A12.indptr)[::k].astype(np.int64)
-        light = light_levels(counts, k, self.m2)
-        self.heavy = np.flatnonzero(~light)
+        self.counts = np.diff(A12.indptr)[::k].astype(np.int64)
+        self.light = light_levels(self.counts, k, self.m2)
+        self.heavy = np.flatnonzero(~self.light)
         self.heavy_rows = A12[(self.heavy[:, None] * k + np.arange(k)).ravel()]
-        self.list_pairs(A12, counts, light)
 
-    def list_pairs(self, A12, counts, light):
-        """List the positions and products of the light levels' pairs of entries."""
+    @cached_property
+    def pairs(self):
+        """Pairs of entries of the light levels.
+
+        Returns
+        -------
+        indptr : ndarray of int of shape (G + 1,)
+        positions : ndarray of int of shape (n_pairs,)
+            In the triangle.
+        products : dict of tuple (i, j) to ndarray of shape (n_pairs,)
+        """
         k, m2 = self.k, self.m2
-        entries = np.repeat(light, counts)
-        rows = [A12[i::k] for i in range(k)]
+        entries = np.repeat(self.light, self.counts)
+        rows = [self.A12[i::k] for i in range(k)]
         columns = rows[0].indices[entries]
         values = [row.data[entries] for row in rows]
-        listed = np.where(light, counts, 0)
+        listed = np.where(self.light, self.counts, 0)
         ends = np.concatenate([[0], np.cumsum(listed * (listed + 1) // 2)])
         index = np.int32 if max(m2 * m2, ends[-1]) < 2**31 else np.int64
-        self.indptr = ends.astype(index)
-        self.positions = np.empty(ends[-1], dtype=index)
-        self.products = {
-            (i, j): np.empty(ends[-1]) for i in range(k) for j in range(i, k)
-        }
+        positions = np.empty(ends[-1], dtype=index)
+        products = {(i, j): np.empty(ends[-1]) for i in range(k) for j in range(i, k)}
         starts = np.concatenate([[0], np.cumsum(listed)])
         first = 0
         while first < self.n_levels:
@@ -73,12 +80,13 @@ class LevelScatter:
             others = [row[own].take(other) for row in values]
             ones = [np.repeat(row[own], length) for row in values]
             rows = np.repeat(columns[own].astype(index) * index(m2), length)
-            np.add(columns[own].take(other), rows, out=self.positions[span])
-            for (i, j), out in self.products.items():
+            np.add(columns[own].take(other), rows, out=positions[span])
+            for (i, j), out in products.items():
                 np.multiply(others[i], ones[j], out=out[span])
                 if i != j:
                     out[span] += others[j] * ones[i]
             first = last
+        return ends.astype(index), positions, products
 
     @cached_property
     def listed(self):
@@ -93,14 +101,17 @@ class LevelScatter:
         starts : ndarray of int
             Where the pairs of another first entry begin.
         """
-        light = np.ones(self.n_levels, dtype=bool)
-        light[self.heavy] = False
-        length, other = pairs_after(np.where(light, self.counts, 0))
+        length, other = pairs_after(np.where(self.light, self.counts, 0))
         one = np.repeat(np.arange(len(length)), length)
         index = np.int32 if len(one) < 2**31 else np.int64
-        entries = np.repeat(light, self.counts)
+        entries = np.repeat(self.light, self.counts)
         starts = np.flatnonzero(np.diff(one, prepend=-1))
         return entries, one.astype(index), other.astype(index), starts
+
+    @cached_property
+    def entry_pairs(self):
+        """Pairs of the entries of light levels of one row."""
+        return EntryPairs(self.A12)
 
     def reweighted(self, A12):
         """The same sums for other values on the same pattern.
@@ -114,17 +125,18 @@ class LevelScatter:
         LevelScatter
         """
         if self.k == 1 and not len(self.heavy) and csc_matvec is not None:
-            return SingleScatter(self, A12.data)
+            return SingleScatter(self.entry_pairs, A12.data)
         entries, one, other, _ = self.listed
         found = copy.copy(self)
         k = self.k
         values = [row_values(A12, i, k)[entries] for i in range(k)]
-        found.products = {}
-        for i, j in self.products:
+        indptr, positions, products = self.pairs
+        found.pairs = indptr, positions, {}
+        for i, j in products:
             out = values[i].take(other) * values[j].take(one)
             if i != j:
                 out += values[j].take(other) * values[i].take(one)
-            found.products[i, j] = out
+            found.pairs[2][i, j] = out
         if len(self.heavy):
             found.heavy_rows = A12[(self.heavy[:, None] * k + np.arange(k)).ravel()]
         return found
@@ -136,7 +148,7 @@ class LevelScatter:
         ----------
         A12 : csr_array of shape (G k, m2)
         flat : ndarray of shape (m2 * m2,)
-            T's lower triangle.
+            T's lower triangle, its diagonal halved.
 
         Returns
         -------
@@ -144,14 +156,13 @@ class LevelScatter:
             Row by row of every level.
         """
         _, one, other, starts = self.listed
-        T = flat.take(self.positions)
+        T = flat.take(self.pairs[1])
         first, found = one[starts], []
         for i in range(self.k):
             a = row_values(A12, i, self.k)
             total = np.bincount(other, a.take(one) * T, minlength=len(a))
             if len(starts):  # every entry's pairs follow each other, itself first
                 total[first] += np.add.reduceat(a.take(other) * T, starts)
-                total[first] -= a[first] * T[starts]
             found.append(total)
         return np.array(found)
 
@@ -165,14 +176,15 @@ class LevelScatter:
         flat : ndarray of shape (m2 * m2,)
             The triangle's matrix, columns one after the other; changed in place.
         """
-        for (i, j), values in self.products.items():
+        indptr, positions, products = self.pairs
+        for (i, j), values in products.items():
             weights = np.ascontiguousarray(-W[i, j])
             if csc_matvec is not None:
                 csc_matvec(
                     self.m2**2,
                     self.n_levels,
-                    self.indptr,
-                    self.positions,
+                    indptr,
+                    positions,
                     values,
                     weights,
                     flat,
@@ -197,14 +209,15 @@ class LevelScatter:
         ndarray of shape (k, k, G)
         """
         blocks = np.empty((self.k, self.k, self.n_levels))
-        for (i, j), values in self.products.items():
+        indptr, positions, products = self.pairs
+        for (i, j), values in products.items():
             sums = np.zeros(self.n_levels)
             if csr_matvec is not None:
                 csr_matvec(
                     self.n_levels,
                     self.m2**2,
-                    self.indptr,
-                    self.positions,
+                    indptr,
+                    positions,
                     values,
                     flat,
                     sums,
@@ -221,10 +234,15 @@ class LevelScatter:
                 )
         return blocks
 
+    def through(self, flat):
+        """``A_g T`` on the pattern of A_g, where it comes with :meth:`gather`."""
+        return None, self.gather(flat)
+
     def as_csc(self, values):
         """Sparse matrix of products, a column per level."""
         shape = (self.m2**2, self.n_levels)
-        return sparse.csc_array((values, self.positions, self.indptr), shape=shape)
+        indptr, positions, _ = self.pairs
+        return sparse.csc_array((values, positions, indptr), shape=shape)
 
     def dense_rows(self):
         """Yield the heavy levels and their rows of shape (levels, k, m2), in chunks."""
@@ -233,59 +251,6 @@ class LevelScatter:
             levels = self.heavy[start : start + step]
             rows = self.heavy_rows[start * self.k : (start + step) * self.k].toarray()
             yield levels, rows.reshape(len(levels), self.k, self.m2)
-
-
-class SingleScatter:
-    """The sums of a :class:`LevelScatter` of light levels of one row, reweighted.
-
-    An entry's pairs follow each other, so that one of the two values of each product is
-    a factor of the entry's sum: only the other one is looked up.
-
-    Parameters
-    ----------
-    scatter : LevelScatter
-        With k = 1.
-    values : ndarray of shape (n_entries,)
-        Of A12 on the same pattern.
-    """
-
-    heavy = ()
-
-    def __init__(self, scatter, values):
-        self.scatter, self.values, self.counts = scatter, values, scatter.counts
-        self.positions, self.flat_size = scatter.positions, scatter.m2**2
-        _, _, self.other, starts = scatter.listed
-        self.starts = np.append(starts, len(self.other)).astype(self.other.dtype)
-        self.level = np.repeat(np.arange(len(self.counts)), self.counts)
-
-    @cached_property
-    def others(self):
-        """Value of the other entry of every pair."""
-        return self.values.take(self.other)
-
-    def subtract(self, W, flat):
-        """See :meth:`LevelScatter.subtract`."""
-        weights = -W[0, 0].take(self.level) * self.values
-        pairs = self.starts, self.positions, self.others
-        csc_matvec(self.flat_size, len(weights), *pairs, weights, flat)
-
-    def gather(self, flat):
-        """See :meth:`LevelScatter.gather`."""
-        n, sums = len(self.values), np.zeros(len(self.values))
-        pairs = self.starts, self.positions, self.others
-        csr_matvec(n, self.flat_size, *pairs, flat, sums)
-        sums *= self.values
-        total = np.bincount(self.level, sums, minlength=len(self.counts))
-        return 2.0 * total[None, None]
-
-    def times_pattern(self, A12, flat):
-        """See :meth:`LevelScatter.times_pattern`."""
-        a, n = self.values, len(self.values)
-        pairs = self.starts, self.other, flat.take(self.positions)
-        total = -a * pairs[2][self.starts[:-1]]  # an entry's pair with itself is first
-        csr_matvec(n, n, *pairs, a, total)
-        csc_matvec(n, n, *pairs, a, total)
-        return total[None]
 
 
 def row_values(A12, i, k):
