@@ -101,6 +101,54 @@ def generalized_rows():
         yield case["data"], f"`{text}`", name, way, case["source"], *map(Gap, gaps)
 
 
+def longitudinal_rows():
+    """Compare models whose residuals covary with mmrm and nlme."""
+    import test_reference_covariance as reference
+
+    for name in reference.STORED["cases"]:
+        case, _, model = reference.fit(name)
+        summary = model.summary().fixed
+        own, theirs = (
+            reference.ordered(values) for values in (summary["estimate"], case["coef"])
+        )
+        se, df = (np.array(case[k])[theirs] for k in ("std_error", "satterthwaite_df"))
+        ours = summary.iloc[own]
+        best = max(found["logLik"] for found in case["programs"].values())
+        gaps = [abs(model.loglik_ - best)]
+        gaps.append(largest(ours["estimate"], np.array(case["coef"])[theirs], se))
+        gaps += [largest(ours["std_error"], se, se), largest(ours["df"], df, df)]
+        gaps.append(kenward_roger_gap(model, case, own, theirs))
+        text = f"`{case['formula']}`", f"`{case['residual']}`"
+        kind = "REML" if case["REML"] else "ML"
+        programs = ", ".join(sorted(case["programs"]))
+        yield case["dataset"], *text, kind, programs, *map(Gap, gaps)
+
+
+def kenward_roger_gap(model, case, own, theirs):
+    """Largest relative difference of Kenward and Roger's errors and df."""
+    if case["kenward_roger"] is None:
+        return np.nan
+    ours = model.summary(ddf="kenward-roger").fixed
+    pairs = {"std_error": "se", "df": "df"}
+    wanted = {c: np.array(case["kenward_roger"][k])[theirs] for c, k in pairs.items()}
+    return max(largest(ours[c].iloc[own], v, v) for c, v in wanted.items())
+
+
+def sas_sentence():
+    """What the tests hold SAS to; its data set belongs to another package."""
+    import test_reference_covariance as reference
+
+    stored = reference.STORED["sas_fev"]
+    return (
+        f"SAS's `PROC MIXED`, as mmrm stores its results: {len(stored['loglik'])} "
+        f"log-likelihoods agree to {reference.SAS_LOGLIK:.0e}, "
+        f"{len(stored['kenward_roger'])} standard errors of Kenward and Roger's method "
+        f"to {reference.SAS_ERROR:.0e} and their degrees of freedom to "
+        f"{reference.SAS_DF:.0e}, relative. The tests compare them where mmrm's data "
+        "set `fev_data` is at hand."
+    )
+
+
 def worst(rows, first):
     """Median and largest of each column of differences."""
     gaps = np.array([[float(cell) for cell in cells[first:]] for cells in rows])
@@ -112,6 +160,7 @@ def worst(rows, first):
 
 LINEAR = ("logLik", "coef", "std error", "sigma", "df")
 GENERALIZED = ("logLik", "coef", "std error")
+LONGITUDINAL = ("logLik", "coef", "std error", "df", "Kenward-Roger")
 
 
 def tables():
@@ -119,6 +168,7 @@ def tables():
     sys.path.insert(0, str(TESTS))
     try:
         linear, other = list(linear_rows()), list(generalized_rows())
+        visits, sas = list(longitudinal_rows()), sas_sentence()
     finally:
         sys.path.remove(str(TESTS))
     names = ("numpy", "scipy", "pandas", "scikit-learn", "formulaic")
@@ -127,6 +177,13 @@ def tables():
         "versions": f"Computed when this page was built, with {versions}.",
         "linear_worst": table((f"of {len(linear)} models", *LINEAR), worst(linear, 3)),
         "linear": table(("data", "formula", "", *LINEAR), linear),
+        "longitudinal_worst": table(
+            (f"of {len(visits)} models", *LONGITUDINAL), worst(visits, 5)
+        ),
+        "longitudinal": table(
+            ("data", "formula", "residual", "", "programs", *LONGITUDINAL), visits
+        ),
+        "sas": sas,
         "generalized_worst": table(
             (f"of {len(other)} models", *GENERALIZED), worst(other, 5)
         ),
