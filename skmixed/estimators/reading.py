@@ -24,7 +24,6 @@ from skmixed.formula.table.growing import GrowingGroups
 from skmixed.inference.opened.row_facts import has_column_sums
 from skmixed.likelihood.products.accumulate import GrowingProducts
 from skmixed.likelihood.products.basis import Basis
-from skmixed.likelihood.products.plan import cross_products
 from skmixed.likelihood.products.rows import without_offset
 from skmixed.sources.source import Source
 
@@ -126,7 +125,7 @@ class DesignReader:
         for name, term in names:
             factors.setdefault(name, tuple(term.columns))
         self.groups = GrowingGroups(factors, frozen.orders)
-        self.products = GrowingProducts()
+        self.products = GrowingProducts(frozen.basis, frozen.spec.coef_names)
         self.sums = RowSums()
         self.n_chunks = self.n_read = self.n_used = 0
         self.weighted = False
@@ -158,12 +157,10 @@ class DesignReader:
         self.sums = self.sums + RowSums(n_dropped)
         if design is None:
             return
-        A = cross_products(design, self.frozen.basis)
         self.groups.keep()
-        order = [factor.group for factor in A.factors]
-        self.products.add(A, [coded[name][1] for name in order])
-        self.sums = self.sums + self.summarised(A, design, columns)
-        self.n_used += A.n_obs
+        self.products.add(design, {name: own for name, (_, own) in coded.items()})
+        self.sums = self.sums + self.summarised(design, columns)
+        self.n_used += len(design.y)
         self.weighted = design.weights is not None
 
     def read(self, frame, y, sample_weight):
@@ -223,22 +220,22 @@ class DesignReader:
         spec.groups = groups
         return spec, coded
 
-    def summarised(self, A, design, columns):
+    def summarised(self, design, columns):
         """Facts of a chunk's rows beside their cross-products."""
-        spec, n = self.frozen.spec, A.n_obs
+        spec, n = self.frozen.spec, len(design.y)
         numeric = [
             c
             for c in spec.formula.fixed_columns
             if spec.levels.get(c) is None and not spec.typical[c][1]
         ]
         table = ColumnTable.read(columns, dict.fromkeys(numeric))
-        hidden = design.weights is not None or not has_column_sums(A)
+        hidden = design.weights is not None or not has_column_sums(self.products)
         return RowSums(
             0,
             float(np.abs(without_offset(design)).max()),
             float(n if design.weights is None else design.weights.sum()),
             {c: Summary.of(np.asarray(table[c])) for c in numeric},
-            RowSums.moments_of(design, A.basis) if hidden else None,
+            RowSums.moments_of(design, self.frozen.basis) if hidden else None,
         )
 
     def statistics(self):
@@ -259,7 +256,7 @@ class DesignReader:
                 f"{self.sums.n_dropped:,} have missing values, the others weight zero."
             )
         found = self.groups.indexed()
-        order = [factor.group for factor in self.products.first.factors]
+        order = [factor.group for factor in self.products.factors]
         frozen = self.frozen
         return Statistics(
             with_groups(frozen.spec, {name: own for name, (own, _) in found.items()}),

@@ -70,12 +70,18 @@ class DatasetSource(BatchStream):
         """The first rows, texts as texts."""
         import pyarrow as pa
 
+        # a scan of the dataset would read on while it is closed
         taken, have, schema = [], 0, self.dataset.schema
-        for batch in scanned(self.dataset, columns, n):
-            taken.append(batch.slice(0, n - have))
-            have += len(taken[-1])
+        for part in self.dataset.get_fragments():
             if have >= n:
                 break
+            for batch in part.to_batches(
+                schema, columns=columns, batch_size=ROWS, use_threads=False
+            ):
+                taken.append(batch.slice(0, n - have))
+                have += len(taken[-1])
+                if have >= n:
+                    break
         schema = schema if columns is None else pa.schema(map(schema.field, columns))
         return pa.Table.from_batches(taken, schema).to_pandas(ignore_metadata=True)
 

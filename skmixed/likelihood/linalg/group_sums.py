@@ -1,5 +1,7 @@
 """Sums over groups of rows, without sorting the rows."""
 
+from copy import copy
+
 import numpy as np
 
 try:  # adds to sums in place, where the public product allocates and validates
@@ -41,9 +43,25 @@ class GroupSums:
         self.codes = codes
         pairs = dict.fromkeys(ascending(a, b) for a, b in pairs)
         self.places = {pair: place for place, pair in enumerate(pairs)}
-        self.by_group = csc_matvecs is not None and len(pairs) * n_groups > CACHED
-        shape = (n_groups, len(pairs)) if self.by_group else (len(pairs), n_groups)
-        self.totals = np.zeros(shape)
+        self.by_group, self.totals = False, np.zeros((len(pairs), 0))
+        self.grow(n_groups)
+
+    def grow(self, n_groups):
+        """Make room for more groups; their sums are zero."""
+        n_pairs, held, was_by_group = len(self.places), self.totals, self.by_group
+        self.by_group = csc_matvecs is not None and n_pairs * n_groups > CACHED
+        if self.by_group:
+            self.totals = np.zeros((n_groups, n_pairs))
+            held = held if was_by_group else held.T
+            self.totals[: len(held)] = held
+        else:
+            self.totals = np.zeros((n_pairs, n_groups))
+            self.totals[:, : held.shape[1]] = held
+
+    @property
+    def n_groups(self):
+        """Groups that there is room for."""
+        return self.totals.shape[0 if self.by_group else 1]
 
     @property
     def sums(self):
@@ -89,6 +107,22 @@ class GroupSums:
         indptr, ones = np.arange(n + 1, dtype=codes.dtype), np.ones(n)
         rows, totals = products.ravel(), self.totals.ravel()
         csc_matvecs(n_groups, n, n_pairs, indptr, codes, ones, rows, totals)
+
+    def chosen(self, groups):
+        """The sums of some groups, in the order given.
+
+        Parameters
+        ----------
+        groups : ndarray of int
+
+        Returns
+        -------
+        GroupSums
+        """
+        out = copy(self)
+        own = turned(self.totals[groups]) if self.by_group else self.totals[:, groups]
+        out.totals, out.by_group = own, False
+        return out
 
     def add_groups(self, finer, parent):
         """Add the sums of groups that lie within these.

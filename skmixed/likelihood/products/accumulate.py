@@ -1,12 +1,18 @@
 """Cross-products of chunks of rows, added up while their groups grow in number."""
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import product
 
 import numpy as np
 
+from skmixed.likelihood.linalg.group_sums import GroupSums
+from skmixed.likelihood.linalg.threads import blas_threads
+from skmixed.likelihood.products.columns import FramedRows
 from skmixed.likelihood.products.cross_products import CrossProducts
 from skmixed.likelihood.products.pairs import sum_blocks
+from skmixed.likelihood.products.plan import RowPlan, mixed_as, needed_products
+from skmixed.likelihood.products.residual import residual_of
+from skmixed.likelihood.products.rows import GroupedRows, without_offset
 
 # Pairs of levels that wait until they are summed; then twice those that are known.
 WAITING = 8_000_000
@@ -18,53 +24,85 @@ class GrowingProducts:
     Groups are numbered in the order in which chunks bring them; :meth:`total` puts
     them into any other.
 
+    Parameters
+    ----------
+    basis : Basis
+        That all chunks share.
+    names : sequence of str of length p
+        Of the fixed-effects columns.
+
     See Also
     --------
     skmixed.likelihood.products.settle.settle : What the total becomes before a fit.
 
     Notes
     -----
-    A chunk's own cross-products come from the same pass as those of a whole table
-    (`RowPlan`), in a basis that all chunks share. What is added here grows with the
-    groups, not with the rows.
+    Rows go straight into the sums of all groups, in the one pass of `RowPlan`. What is
+    held grows with the groups, not with the rows.
     """
 
-    def __init__(self):
-        self.first: CrossProducts | None = None
-        self.gram = np.zeros((1, 1))
+    def __init__(self, basis, names):
+        self.basis, self.names = basis, names
+        self.rows: GroupedRows | None = None
+        self.places: tuple[list, ...] = ()
+        self.gram = np.zeros((len(names) + 1, len(names) + 1))
         self.n_obs, self.sum_log_weights = 0, 0.0
-        self.sums: list[np.ndarray] = []
+        self.sums: list[GroupSums] = []
         self.pairs: dict[tuple, WaitingPairs] = {}
 
-    def add(self, A, places):
+    @property
+    def n_fixed(self):
+        """Number of fixed-effects columns."""
+        return len(self.names)
+
+    @property
+    def factors(self):
+        """Grouping factors, with the levels of the first chunk."""
+        return () if self.rows is None else self.rows.factors
+
+    def add(self, design, numbers):
         """Add a chunk.
 
         Parameters
         ----------
-        A : CrossProducts
-            Of the chunk's rows, in the basis of all.
-        places : sequence of ndarray of int of shape (G_j,)
+        design : Design
+            Of the chunk's rows.
+        numbers : dict of str to ndarray of int of shape (G_j,)
             For every factor, the number of each of the chunk's groups among all.
         """
-        if self.first is None:
-            self.first = A
-            widths = [f.n_effects * (f.n_effects + len(A.gram)) for f in A.factors]
-            self.sums = [np.zeros((0, width)) for width in widths]
-            numbers = range(len(A.factors))
-            self.pairs = {pair: WaitingPairs() for pair in combinations(numbers, 2)}
-        self.gram = self.gram + A.gram
-        self.n_obs += A.n_obs
-        self.sum_log_weights += A.sum_log_weights
-        for j, own in enumerate(places):
-            self.sums[j] = grown(self.sums[j], int(own.max(initial=-1)) + 1)
-            self.sums[j][own] += side_by_side(A.ZtZ[j], A.ZtXy[j])
-        for pair in A.pairs:
-            codes = places[pair.first][pair.rows], places[pair.second][pair.indices]
-            data = pair.data
-            if pair.first > pair.second:
-                codes, data = codes[::-1], data.transpose(0, 2, 1)
-            key = tuple(sorted((pair.first, pair.second)))
-            self.pairs[key].add(*codes, data)
+        residual, y = residual_of(design), without_offset(design)
+        with blas_threads():
+            plan = RowPlan.of(design, self.names)
+            columns = FramedRows.of(plan.distinct, self.basis.unmixed())
+            if self.rows is None:
+                self.start(plan.rows, columns.places)
+            numbers = [numbers[factor.group] for factor in plan.rows.factors]
+            for own, codes, number in zip(
+                self.sums, plan.rows.codes, numbers, strict=True
+            ):
+                extend(own, number, codes)
+            by_pair = pair_sums(plan, columns.places)
+            m = len(self.gram)
+            for filled, weighted in plan.sweep(
+                residual, y, columns, [*self.sums, *by_pair]
+            ):
+                self.gram += weighted[:m] @ filled[:m].T
+            for own in self.sums:
+                own.codes = None
+        self.n_obs += len(y)
+        self.sum_log_weights += residual.logdet
+        for pair in plan.pair_blocks(by_pair, columns.places):
+            self.pairs[ordered(pair)].add_pair(pair, numbers)
+
+    def start(self, rows, places):
+        """Lay out the sums as the first chunk's rows are."""
+        self.rows, self.places = rows, places
+        m, numbers = len(self.gram), range(len(places))
+        none = np.zeros(0, dtype=np.int32)
+        self.sums = [
+            GroupSums(none, 0, needed_products(own, m, (), places)) for own in places
+        ]
+        self.pairs = {(i, j): WaitingPairs() for j in numbers for i in range(j)}
 
     def total(self, ranks):
         """Cross-products of all chunks.
@@ -79,19 +117,18 @@ class GrowingProducts:
         CrossProducts
             In the basis of the chunks.
         """
-        assert self.first is not None
-        A, m = self.first, len(self.gram)
-        ZtZ, ZtXy = [], []
-        for factor, sums, rank in zip(A.factors, self.sums, ranks, strict=True):
+        assert self.rows is not None
+        m, ZtZ, ZtXy = len(self.gram), [], []
+        for sums, own, rank in zip(self.sums, self.places, ranks, strict=True):
             order = np.empty(len(rank), dtype=np.intp)
             order[rank] = np.arange(len(rank))
-            k, blocks = factor.n_effects, np.ascontiguousarray(sums[order].T)
-            ZtZ.append(blocks[: k * k].reshape(k, k, -1))
-            ZtXy.append(blocks[k * k :].reshape(k, m, -1))
+            held = sums.chosen(order)
+            ZtZ.append(held.block(own, own))
+            ZtXy.append(held.block(own, range(m)))
         n_levels = [len(rank) for rank in ranks]
-        factors = zip(A.factors, n_levels, strict=True)
-        return CrossProducts(
-            basis=A.basis,
+        factors = zip(self.rows.factors, n_levels, strict=True)
+        A = CrossProducts(
+            basis=self.basis.unmixed(),
             factors=tuple(replace(f, n_levels=n) for f, n in factors),
             gram=self.gram.copy(),
             ZtZ=tuple(ZtZ),
@@ -102,8 +139,33 @@ class GrowingProducts:
             ),
             n_obs=self.n_obs,
             sum_log_weights=self.sum_log_weights,
-            terms=A.terms,
+            terms=self.rows.terms,
         )
+        return mixed_as(A, self.basis)
+
+
+def extend(sums, numbers, codes):
+    """Have sums take rows of a chunk, with room for its groups and more to come."""
+    n, have = int(numbers.max(initial=-1)) + 1, sums.n_groups
+    if n > have:
+        sums.grow(max(n, int(1.5 * have)))
+    sums.codes = numbers.astype(np.int32)[codes]
+
+
+def pair_sums(plan, places):
+    """Sums of a chunk's rows by the pairs of levels that meet there, a list."""
+    sums = []
+    for (i, j), met in plan.meetings.items():
+        codes, n = met.codes, len(met.indices)
+        if codes is None:
+            codes, n = plan.rows.codes[i], plan.rows.factors[i].n_levels
+        sums.append(GroupSums(codes, n, product(places[i], places[j])))
+    return sums
+
+
+def ordered(pair):
+    """The factors of a pair in ascending order."""
+    return min(pair.first, pair.second), max(pair.first, pair.second)
 
 
 class WaitingPairs:
@@ -112,6 +174,14 @@ class WaitingPairs:
     def __init__(self):
         self.parts: list[tuple] = []
         self.known = self.waiting = 0
+
+    def add_pair(self, pair, numbers):
+        """Add the blocks of a pair, with new numbers for every factor's levels."""
+        codes = numbers[pair.first][pair.rows], numbers[pair.second][pair.indices]
+        data = pair.data
+        if pair.first > pair.second:
+            codes, data = codes[::-1], data.transpose(0, 2, 1)
+        self.add(*codes, data)
 
     def add(self, first, second, data):
         """Add blocks of shape (n, k_i, k_j) of the levels given."""
@@ -166,23 +236,6 @@ def oriented(pair):
     return pair.transposed() if n_first < pair.n_second or same else pair
 
 
-def grown(sums, n):
-    """Sums with room for n groups and more to come."""
-    have, width = sums.shape
-    if n <= have:
-        return sums
-    more = np.zeros((max(n, int(1.5 * have)), width))
-    more[:have] = sums
-    return more
-
-
-def side_by_side(ZtZ, ZtXy):
-    """Blocks of every group in a row, of shape (G, k k + k m)."""
-    n_groups = ZtZ.shape[-1]
-    blocks = [ZtZ.reshape(-1, n_groups).T, ZtXy.reshape(-1, n_groups).T]
-    return np.hstack(blocks)
-
-
 def recoded(A, places, n_levels):
     """Cross-products whose groups have other numbers among more.
 
@@ -197,8 +250,23 @@ def recoded(A, places, n_levels):
     -------
     CrossProducts
     """
-    growing = GrowingProducts()
-    growing.add(A, places)
-    for j, n in enumerate(n_levels):
-        growing.sums[j] = grown(growing.sums[j], n)
-    return growing.total([np.arange(n) for n in n_levels])
+    pairs = []
+    for pair in A.pairs:
+        waiting, factors = WaitingPairs(), ordered(pair)
+        waiting.add_pair(pair, places)
+        pairs.append(oriented(waiting.summed(factors, None, n_levels)))
+    factors = zip(A.factors, n_levels, strict=True)
+    return replace(
+        A,
+        factors=tuple(replace(f, n_levels=n) for f, n in factors),
+        ZtZ=tuple(map(placed, A.ZtZ, places, n_levels)),
+        ZtXy=tuple(map(placed, A.ZtXy, places, n_levels)),
+        pairs=tuple(pairs),
+    )
+
+
+def placed(blocks, places, n):
+    """Blocks of groups, the last axis, at their places among n; zeros elsewhere."""
+    out = np.zeros((*blocks.shape[:-1], n))
+    out[..., places] = blocks
+    return out

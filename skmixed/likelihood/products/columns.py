@@ -58,6 +58,29 @@ class DistinctColumns:
             places.append(own)
         return cls(columns, tuple(places))
 
+    @classmethod
+    def named(cls, X, names, z, effects):
+        """Take columns of one name for one: those of a chunk may be alike by chance.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+        names : sequence of str of length p
+        z : sequence of ndarray of shape (n, k_i)
+        effects : sequence of tuple of str of length k_i
+
+        Returns
+        -------
+        DistinctColumns
+        """
+        columns, known = list(X.T), {name: place for place, name in enumerate(names)}
+        for own, values in zip(effects, z, strict=True):
+            for name, column in zip(own, values.T, strict=True):
+                if name not in known:
+                    known[name] = len(columns)
+                    columns.append(column)
+        return cls(columns, tuple([known[name] for name in own] for own in effects))
+
 
 def are_equal(one, other):
     """Whether two columns hold the same numbers, or are the same memory."""

@@ -61,13 +61,15 @@ class RowPlan:
     meetings: dict[tuple, Meetings]
 
     @classmethod
-    def of(cls, design):
+    def of(cls, design, names=None):
         """Find the layout of a design's rows.
 
         Parameters
         ----------
         design : Design
             With ``X``, ``constant`` and ``random``.
+        names : sequence of str of length p, optional
+            Of X's columns, where names and not values shall tell columns apart.
 
         Returns
         -------
@@ -75,11 +77,16 @@ class RowPlan:
         """
         rows = GroupedRows.of(design.random)
         parents = nesting(rows)
+        if names is None:
+            distinct = DistinctColumns.of(design.X, rows.z)
+        else:
+            effects = [factor.effects for factor in rows.factors]
+            distinct = DistinctColumns.named(design.X, names, rows.z, effects)
         return cls(
             design.X,
             design.constant,
             rows,
-            DistinctColumns.of(design.X, rows.z),
+            distinct,
             parents,
             find_meetings(rows, parents),
         )
@@ -152,15 +159,7 @@ class RowPlan:
             sum_log_weights=residual.logdet,
             terms=self.rows.terms,
         )
-        if basis is plain:
-            return A
-        return change_basis(
-            A,
-            [
-                own.mixture(old)
-                for own, old in zip(basis.random, plain.random, strict=True)
-            ],
-        )
+        return mixed_as(A, basis)
 
     def sweep(self, residual, y, columns, sums):
         """Bring the rows to the basis, a chunk at a time, and add to sums by group.
@@ -273,6 +272,14 @@ def cross_products(design, basis=None):
     with blas_threads():
         plan = RowPlan.of(design)
         return plan.products(residual_of(design), without_offset(design), basis)
+
+
+def mixed_as(A, basis):
+    """Cross-products in a basis, from those in the same one without mixing."""
+    if basis is A.basis:
+        return A
+    pairs = zip(basis.random, A.basis.random, strict=True)
+    return change_basis(A, [own.mixture(old) for own, old in pairs])
 
 
 def find_meetings(rows, parents):
