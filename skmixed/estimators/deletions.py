@@ -24,7 +24,6 @@ from skmixed.inference.fixed.contrasts import joint_test
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.fixed.estimable import kept_positions, without_intercept
 from skmixed.inference.opened.fitted import fitted, refuse_held
-from skmixed.inference.opened.residual_refit import by_pattern
 from skmixed.likelihood.result import is_linear
 from skmixed.printing.printed import PrintedTable
 
@@ -85,7 +84,7 @@ def drop_fixed_terms(model, *, ddf="auto", vcov=None):
     notes = [reason]
     if not is_linear(fit.result):
         table = wald_table(table)
-    elif fit.result.held_from is None and by_pattern(fit.result):
+    elif fit.result.held_from is None:
         left_out = [positions[name] for name in table.index]
         ratios, aic = ratio_columns(fit.result, left_out)
         table = table.assign(**ratios)

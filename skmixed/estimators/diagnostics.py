@@ -94,7 +94,7 @@ def warn_about_result(result, formula, aliased, *, tol, max_iter):
             "`predict` warns of others.",
             RankDeficiencyWarning,
         )
-    if result.residual is not None and result.singular:
+    if result.residual is not None and result.residual.singular:
         warn(describe_residual_boundary(result.residual), SingularFitWarning)
         return
     if result.singular:

@@ -13,7 +13,7 @@ from skmixed.estimators.weights import read_weights
 from skmixed.formula.table.arrays import check_magnitudes
 from skmixed.inference.arguments import check_confidence_level, check_count
 from skmixed.inference.fixed.reference_grid import estimable
-from skmixed.inference.opened.residual_refit import refuse_other_products
+from skmixed.inference.opened.residual_refit import by_pattern
 from skmixed.inference.prediction import mean_variance, predictive_distribution
 from skmixed.inference.residual_prediction import visit_distribution
 from skmixed.sources.types import source_of
@@ -174,12 +174,15 @@ class PredictionMixin:
         variance), plus the residual variance for ``kind="prediction"``, plus what the
         estimation of the variance parameters adds (Kackar and Harville, 1984). The
         quantile is Student's t with Satterthwaite's degrees of freedom of that
-        variance, which for the response of a new group is about the number of groups;
+        variance, at least 1, which for the response of a new group is about the number
+        of groups;
         the normal one for very large designs.
 
-        The residual variance is that of a row of weight 1. Of a meta-analysis, whose
-        rows have known variances, ``kind="mean"`` is what is of use: for an unseen
-        study the interval of its true effect.
+        The residual variance is that of a row of weight 1. Where residuals covary, that
+        of the new observation counts as independent of those of the fit: for a
+        subject's next visit take ``predict(X, history=rows, return_std=True)``. Of a
+        meta-analysis, whose rows have known variances, ``kind="mean"`` is what is of
+        use: for an unseen study the interval of its true effect.
 
         Examples
         --------
@@ -208,7 +211,9 @@ class PredictionMixin:
         fit = self.fitted_
         if fit.result.residual is None:
             return predictive_distribution(fit, rows.design, kind)
-        refuse_other_products(fit.result, "predict_interval")
+        if not by_pattern(fit.result):
+            places = self._residual_places(rows.frame)
+            return predictive_distribution(fit, rows.design, kind, places)
         at = None if kind == "mean" else self.spec_.residual.read(rows.frame)
         return visit_distribution(fit, rows.design.X, at, kind)
 

@@ -14,7 +14,6 @@ from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.table.residual import ResidualSpec
 from skmixed.formula.text.errors import FormulaError
 from skmixed.formula.text.residual import parse_residual
-from skmixed.inference.opened.residual_refit import refuse_other_products
 from skmixed.inference.variance.residual_parameters import list_residual_parameters
 from skmixed.likelihood.covariance.names import BY_LAG
 from skmixed.likelihood.covariance.residual import canonical_residual
@@ -109,7 +108,6 @@ class ResidualCovarianceMixin:
     def _equation_writer(self):
         if self.result_.residual is None:
             return Writer
-        refuse_other_products(self.result_, "equations")
         return ResidualWriter
 
     def _over_visits(self, what, scale):

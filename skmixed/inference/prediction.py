@@ -87,12 +87,12 @@ class PredictiveDistribution:
         """Half the width of a two-sided interval, of shape (n,)."""
         level = (1.0 + confidence_level) / 2.0
         normal = np.isinf(self.df)
-        quantile = stdtrit(np.where(normal, 1.0, self.df), level)
+        quantile = stdtrit(np.where(normal, 1.0, np.maximum(self.df, 1.0)), level)
         quantile[normal] = ndtri(level)
         return quantile * np.sqrt(self.variance)
 
 
-def predictive_distribution(fit, design, kind):
+def predictive_distribution(fit, design, kind, places=None):
     """Variance and degrees of freedom of predictions.
 
     Parameters
@@ -102,6 +102,8 @@ def predictive_distribution(fit, design, kind):
         As in :func:`mean_variance`.
     kind : {"prediction", "mean"}
         A new observation, which has a residual, or the mean of its group.
+    places : dict, optional
+        Where the rows stand in the residuals' covariances: their variances differ.
 
     Returns
     -------
@@ -123,16 +125,22 @@ def predictive_distribution(fit, design, kind):
     result = fit.result
     residual = result.sigma**2 if kind == "prediction" else 0.0
     n = len(design.X)
-    if not result.groups:
+    if result.independent:
         variance = mean_variance(fit, design) + residual
         df = np.inf if result.A.sigma is not None else float(result.df_resid)
         return PredictiveDistribution(variance, np.full(n, df))
     near = Neighbours.of(fit)
     if near is None:
+        if places is not None:
+            residual = residual * result.residual.variances_of(**places)
         variance = mean_variance(fit, design) + residual
         return PredictiveDistribution(variance, np.full(n, np.inf))
     rows, W = near.stack.posteriors[0].basis.rows(design), near.covariance
     sigma2 = near.stack.sigma2[:, None] if residual else 0.0
+    if places is not None and residual:
+        sigma2 = sigma2 * [
+            result.residual.variances_of(**places, theta=theta) for theta in near.thetas
+        ]
     variances = near.stack.variance(rows) + sigma2
     g, d = near.differentiate(variances), near.differentiate(near.stack.mean(rows))
     origin = result.held_from or result
@@ -163,6 +171,8 @@ class Neighbours:
     ----------
     free : ndarray of int of shape (m,)
         The parameters that are not at the boundary.
+    thetas : list of ndarray
+        The estimates and their neighbours.
     covariance : ndarray of shape (m, m)
         Of the free parameters, sigma profiled out.
     """
@@ -171,11 +181,13 @@ class Neighbours:
         self.free = free_parameters(opened.deviance, opened.theta)
         self.covariance = theta_covariance(opened.estimation, self.free)
         theta, posteriors = opened.theta, [opened.posterior]
+        self.thetas = [theta]
         self.steps = np.maximum(STEP * np.abs(theta[self.free]), LEAST_STEP)
         for sign in (1.0, -1.0):
             for parameter, step in zip(self.free, self.steps, strict=True):
                 moved = theta.copy()
                 moved[parameter] += sign * step
+                self.thetas.append(moved)
                 posteriors.append(opened.neighbour(moved))
         self.stack = PosteriorStack(posteriors)
 

@@ -7,12 +7,15 @@ import pandas as pd
 
 from skmixed.errors import ArgumentError, UnavailableError
 from skmixed.estimators.rows import Rows
+from skmixed.inference.diagnose.block_deletion import delete_dependent
 from skmixed.inference.diagnose.deletion import delete_rows
 from skmixed.inference.diagnose.family_deletion import delete_family_units
 from skmixed.inference.diagnose.group_deletion import delete_groups
-from skmixed.inference.diagnose.subject_deletion import delete_subjects
-from skmixed.inference.opened.residual_refit import refuse_other_products
-from skmixed.inference.variance.residual_parameters import list_residual_parameters
+from skmixed.inference.diagnose.subject_deletion import (
+    delete_subjects,
+    variance_parameters,
+)
+from skmixed.inference.opened.residual_refit import by_pattern
 from skmixed.inspection.rows import choose_factor
 from skmixed.likelihood.result import is_linear
 from skmixed.printing.printed import Printed, Table
@@ -34,7 +37,7 @@ class Influence(Printed):
         Fixed effects without the unit.
     random_sd : DataFrame or None
         Standard deviations of the random effects without the unit, where refitted; of
-        a model with ``residual=`` the parameters of that covariance.
+        a model with ``residual=`` or ``dispersion=`` all parameters of the covariances.
     level : str
         "observation", or the grouping factor.
 
@@ -110,7 +113,7 @@ def influence(
         As they were given to `fit`.
     level : str, default="observation"
         Units to delete: "observation", or the name of a grouping factor; of a model
-        with ``residual=`` its subject.
+        with ``residual=`` or ``dispersion=`` its subject or a grouping factor.
     refit : bool, default=True
         For groups, whether the variances are estimated anew without each group, which
         costs a short fit per group, or held at their estimates. For observations they
@@ -157,18 +160,20 @@ def influence(
     """
     allowed = {"asked": "influence", "residual": True, "generalized": True}
     rows = Rows.read_fitted(model, X, y, sample_weight, **allowed)
-    result, levels = model.result_, None
-    if getattr(result, "residual", None) is not None:
-        refuse_other_products(result, "Influence")
-        at, index = subjects_of(model, rows, level)
-        levels = model.spec_.residual.levels
-        codes = at.subject
-        deletion = delete_subjects(
-            model.fitted_, rows.design, at, refit=refit, verbose=verbose
-        )
-    else:
+    result = model.result_
+    if getattr(result, "residual", None) is None:
         codes, index = units_of(model, rows, level)
         deletion = delete_units(model, rows.design, codes, level, refit, verbose)
+    else:
+        codes, index, factor, at = dependent_units(model, rows, level)
+        if by_pattern(result):
+            deletion = delete_subjects(
+                model.fitted_, rows.design, at, refit=refit, verbose=verbose
+            )
+        else:
+            deletion = delete_dependent(
+                model.fitted_, factor, len(index), refit=refit, verbose=verbose
+            )
     linear = is_linear(result)
     table = {
         "n_rows": np.bincount(codes, minlength=len(index)),
@@ -184,7 +189,7 @@ def influence(
         table=pd.DataFrame(table, index=index),
         dfbetas=pd.DataFrame(deletion.dfbetas(result), index=index, columns=names),
         coef=pd.DataFrame(deletion.coef, index=index, columns=names),
-        random_sd=random_sd(result, deletion, index, levels),
+        random_sd=random_sd(model.fitted_, deletion, index),
         level=level,
     )
 
@@ -199,18 +204,37 @@ def units_of(estimator, rows, level):
     return codes, estimator.spec_.groups[group].to_index()
 
 
-def subjects_of(estimator, rows, level):
-    """Where rows stand in the residual covariance, and the subjects' labels."""
-    spec = estimator.spec_.residual
-    if level != spec.term.subject:
-        raise ArgumentError(
-            f"level={level!r}: influence of a model with residual='{spec.term}' is "
-            f"that of its subjects; write level={spec.term.subject!r}."
-        )
-    at = spec.read(rows.frame)
-    labels = rows.frame[level].to_numpy()
-    first = np.unique(at.subject, return_index=True)[1]
-    return at, pd.Index(labels[first], name=level)
+def dependent_units(estimator, rows, level):
+    """Units of a model whose residuals covary or differ in spread.
+
+    Returns
+    -------
+    codes : ndarray of int of shape (n,)
+    index : Index
+        Labels of the units.
+    factor : int or None
+        Grouping factor of the random effects that they are; None for subjects.
+    at : ResidualRows or None
+        Where rows stand in the residual covariance.
+    """
+    spec, groups = estimator.spec_.residual, estimator.result_.groups
+    if spec is not None and level == spec.term.subject:
+        at = spec.read(rows.frame)
+        labels = rows.frame[level].to_numpy()
+        first = np.unique(at.subject, return_index=True)[1]
+        return at.subject, pd.Index(labels[first], name=level), None, at
+    if level in groups:
+        codes, index = units_of(estimator, rows, level)
+        return codes, index, groups.index(level), None
+    subjects = [] if spec is None else [spec.term.subject]
+    offered = [f"level={name!r}" for name in dict.fromkeys([*subjects, *groups])]
+    does = f"is that of its subjects and groups; write {' or '.join(offered)}"
+    if not offered:
+        does = "needs subjects or groups, and this one has neither"
+    raise ArgumentError(
+        f"level={level!r}: influence of a model with {estimator.result_.residual.label}"
+        f" {does}."
+    )
 
 
 def delete_units(estimator, design, codes, level, refit, verbose):
@@ -236,12 +260,13 @@ def delete_units(estimator, design, codes, level, refit, verbose):
     return delete_groups(fit, design, factor, refit=refit, verbose=verbose)
 
 
-def random_sd(result, deletion, index, levels=None):
+def random_sd(fit, deletion, index):
     """Tabulate the standard deviations of the random effects without each unit."""
     if deletion.covariances is None:
         return None
+    result = fit.result
     if getattr(result, "residual", None) is not None:
-        columns = [p.name for p in list_residual_parameters(result.residual, levels)]
+        columns = [p.name for p in variance_parameters(fit)]
         return pd.DataFrame(deletion.covariances, index=index, columns=columns)
     columns = [
         f"{group}: {effect}"

@@ -103,6 +103,29 @@ class ResidualFit:
         n = len(residual.visit) if w is None else len(w)
         return self.part.value(self.own_theta, one_block(n, residual, w))[0]
 
+    def variances_of(self, residual, dispersion, theta=None):
+        """Variances of some rows' residuals relative to sigma^2, of shape (n,).
+
+        Parameters
+        ----------
+        residual : ResidualRows or None
+            Where the rows stand.
+        dispersion : ndarray of shape (n, r) or None
+        theta : ndarray of shape (m,), optional
+            Another than the estimates.
+        """
+        theta = self.theta if theta is None else theta
+        thetas, gamma = self.part.split(theta[self.start :])
+        roots = [s.root(own) for s, own in zip(self.structures, thetas, strict=True)]
+        variances = np.array([(root**2).sum(axis=1) for root in roots])
+        own = np.ones(1)
+        if residual is not None:
+            visit = residual.visit if self.visits else np.zeros_like(residual.visit)
+            own = variances[residual.level, visit]
+        if dispersion is not None:
+            own = own * np.exp(2.0 * (dispersion / self.scale) @ gamma)
+        return own
+
     @property
     def covariances(self):
         """Covariances over the visits relative to sigma^2, of shape (k, k)."""

@@ -185,7 +185,10 @@ def test_drawn_products_have_the_law_of_drawn_responses(residual):
     """At the truth, r^2 / sigma^2 is chi-square and beta has its covariance."""
     result = fit(residual).result_
     refitter, law = refitter_and_law(result, None)
-    opened, point = refitter.deviance, fit(residual).fitted_.open.point
+    opened, point = (
+        fit(residual).fitted_.open.deviance,
+        fit(residual).fitted_.open.point,
+    )
     r2, beta, n = [], [], 400
     for products in law.stream(n, np.random.default_rng(0)):
         drawn = opened.elimination.with_columns(products)

@@ -44,6 +44,12 @@ def mixture_weights(small, large, difference, seed=0):
     base = difference.n_fixed + difference.n_free
     refuse_structured(difference)
     D = difference.n_cone
+    if D > 1 and large.residual is not None:
+        raise ComparisonError(
+            "Several variances are tested at zero beside a residual covariance: the "
+            "weights of the mixture are not known. Use bootstrap_test, or add one "
+            "random effect at a time."
+        )
     if D == 0:
         return {base: 1.0}, False
     if D == 1:

@@ -6,8 +6,10 @@ import numpy as np
 
 from skmixed.errors import RowsError
 from skmixed.inference.compare.nesting import embed
+from skmixed.inference.compare.residual_rows import BlockPair
 from skmixed.inference.compare.residuals import ResidualPair, fixed_map
 from skmixed.inference.compare.structures import factor_key
+from skmixed.inference.opened.residual_refit import by_pattern
 from skmixed.inference.resample.bootstrap import in_chunks
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.family_bootstrap import FamilyPair
@@ -190,7 +192,8 @@ def ratio_chunk(models, added, n_resamples, seed, done=ignore):
         if not is_linear(small):
             pair = FamilyPair(small, large, designs)
         elif large.residual is not None:
-            pair = ResidualPair(small, large, added)
+            own = ResidualPair if by_pattern(large) else BlockPair
+            pair = own(small, large, added)
         elif designs is None:
             pair = NestedPair(small, large, added)
         else:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from skmixed.formula.text.parse import parse_formula
 from skmixed.formula.text.residual import parse_residual
 from skmixed.inference.compare.refusals import refuse_not_nested
 from skmixed.inference.opened.residual_refit import ResidualRefitter
@@ -49,12 +50,31 @@ def residual_difference(small, large, names):
     one, two = (getattr(result, "residual", None) for result in (small, large))
     if one is None and two is None:
         return 0
-    if two is None or not is_within(one, two):
-        written = "id" if one is None else one.text
+    written = [write_covariance(residual) for residual in (one, two)]
+    lacking = []
+    if not is_within(one, two):
+        lacking.append(f"the residual covariance {written[0]}")
+    if one is not None and not dispersion_terms(one) <= dispersion_terms(two):
+        lacking.append(f"the dispersion {one.dispersion}")
+    if lacking:
         if two is not None:
-            written += f" (the larger model has {two.text})"
-        refuse_not_nested(names, [f"the residual covariance {written}"])
-    return len(two.theta) - (0 if one is None else len(one.theta))
+            lacking[-1] += f" (the larger model has {written[1]})"
+        refuse_not_nested(names, lacking)
+    return len(two.own_theta) - (0 if one is None else len(one.own_theta))
+
+
+def write_covariance(residual):
+    """Residual covariance of a model for a message."""
+    if residual is None or residual.text is None:
+        return "id"
+    return residual.text
+
+
+def dispersion_terms(residual):
+    """Terms of the formula of a model's dispersion, a set of str."""
+    if residual is None or residual.dispersion is None:
+        return set()
+    return set(map(str, parse_formula(residual.dispersion).fixed))
 
 
 def is_within(one, two):
@@ -62,20 +82,20 @@ def is_within(one, two):
 
     Parameters
     ----------
-    one : ResidualFit or None
+    one, two : ResidualFit or None
         None for independent residuals.
-    two : ResidualFit
     """
+    alone = one is None or one.text is None
+    if two is None or two.text is None:
+        return alone
     large = parse_residual(two.text)
-    if one is None:
+    if alone:
         return large.name in WITHIN["id"] | {"id"} and not has_nugget(large)
     small = parse_residual(one.text)
-    visits = [fit.products.factors[0].effects for fit in (one, two)]
     same_place = (small.time, small.subject) == (large.time, large.subject)
-    same_place = same_place and visits[0] == visits[1]
-    if not same_place or small.by not in (None, large.by):
-        return False
-    if not equal_variances(one) and equal_variances(two):
+    same_place = same_place and one.visits == two.visits
+    same_place = same_place and small.by in (None, large.by)
+    if not same_place or (not equal_variances(one) and equal_variances(two)):
         return False
     if small.name in BY_TIME and large.name == "toep":
         return evenly_spaced(one)
@@ -143,18 +163,11 @@ class ResidualPair:
         p = products.n_fixed
         B = np.zeros((p + 1, self.n_fixed + 1))
         B[:p, :-1], B[:p, -1], B[p, -1] = self.columns, self.response, 1.0
-        batches = [
-            replace(b, rows=np.einsum("kms,mc->kcs", b.rows, B))
-            for b in products.batches
-        ]
+        products = products.combined(B)
+        batches = products.batches
         if len(self.factors) < len(batches):
-            batches = [merged(batches)]
-        return replace(
-            products,
-            factors=self.factors,
-            batches=tuple(batches),
-            n_fixed=self.n_fixed,
-        )
+            batches = (merged(batches),)
+        return replace(products, factors=self.factors, batches=batches)
 
     def ratios(self, n_draws, rng):
         """Yield the likelihood ratios of responses drawn from the null model."""

@@ -184,7 +184,7 @@ def hold_variances(fit, design, codes):
     and without it ``(S - S_g)_XX (beta_g - beta) = -(S_g)_Xe``.
     """
     result, posterior = fit.result, fit.open.posterior
-    A, p = posterior.A, posterior.A.n_fixed
+    A, p = fit.open.deviance.A, len(posterior.beta)
     beta, Lambda = posterior.beta, posterior.Lambdas[0]
     own = own_products(A.basis, design, codes, beta)
     C = np.concatenate([A.ZtXy[0][:, :p], own_scores(A.ZtXy[0], beta)], axis=1)

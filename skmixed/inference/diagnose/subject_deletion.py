@@ -7,11 +7,8 @@ import numpy as np
 from skmixed.inference.diagnose.deletion import Deletion, sigma_without
 from skmixed.inference.diagnose.group_deletion import determined
 from skmixed.inference.opened.curvature import whitening_root
-from skmixed.inference.opened.residual_refit import (
-    refuse_other_products,
-    residual_estimates,
-)
-from skmixed.inference.variance.residual_parameters import list_residual_parameters
+from skmixed.inference.opened.residual_refit import residual_estimates
+from skmixed.inference.variance.residual_parameters import parameters_of
 from skmixed.likelihood.products.patterns import Batch, subject_cubes
 from skmixed.likelihood.products.rows import without_offset
 from skmixed.printing.progress import count_done
@@ -39,13 +36,11 @@ def delete_subjects(fit, design, at, *, refit=True, verbose=None):
     Returns
     -------
     Deletion
-        Where refitted, ``covariances`` holds the values of the residuals' parameters.
+        Where refitted, ``covariances`` holds the values of the covariances' parameters.
     """
-    refuse_other_products(fit.result, "Influence")
     held = hold_covariance(fit, design, at)
     if not refit:
         return held
-    refuse_other_products(fit.result, "Influence with refit=True")
     return replace(refit_without(fit, design, at, verbose), leverage=held.leverage)
 
 
@@ -78,6 +73,26 @@ def hold_covariance(fit, design, at):
         V = covariances[at.level[members[0]]][np.ix_(visits, visits)]
         own = rows[members]
         S[i] = own.T @ np.linalg.solve(V, own)
+    return deletion_of(fit, S, counts)
+
+
+def deletion_of(fit, S, counts):
+    """Estimates without every unit, the relative covariance held.
+
+    Parameters
+    ----------
+    fit : Fitted
+    S : ndarray of shape (G, p + 1, p + 1)
+        What units add to the sums of squares and products of [X e].
+    counts : ndarray of int of shape (G,)
+        Their rows.
+
+    Returns
+    -------
+    Deletion
+    """
+    result, point = fit.result, fit.open.point
+    p = len(point.beta)
     information = point.RX @ point.RX.T
     rest = information - S[:, :p, :p]
     known = determined(rest)
@@ -126,26 +141,31 @@ def refit_without(fit, design, at, verbose):
                     n_obs=result.n_obs - int(count),
                     n_subjects=len(counts) - 1,
                 )
-                found.append(estimates(result, products))
+                found.append(estimates(fit, products))
             else:
                 found.append(None)
             done()
-    return gathered(found, result)
+    return gathered(found, fit)
 
 
-def estimates(result, products):
-    """Coefficients, standard errors, sigma and the residuals' parameters."""
-    fit, RX = residual_estimates(result, products, tol=TOLERANCE)
+def variance_parameters(fit):
+    """Parameters of the covariances of a model whose residuals covary, a list."""
+    return [p for p in parameters_of(fit) if p.kind != "fixed"]
+
+
+def estimates(fit, products):
+    """Coefficients, standard errors, sigma and the covariances' parameters."""
+    result = fit.result
+    found, RX = residual_estimates(result, products, tol=TOLERANCE)
     root = whitening_root(result, RX)
-    std_error = fit.sigma * np.sqrt(np.einsum("pr,pr->r", root, root))
-    listed = list_residual_parameters(fit.residual)
-    values = np.array([p.value_of(fit) for p in listed])
-    return fit.coef, std_error, fit.sigma, values
+    std_error = found.sigma * np.sqrt(np.einsum("pr,pr->r", root, root))
+    values = np.array([p.value_of(found) for p in variance_parameters(fit)])
+    return found.coef, std_error, found.sigma, values
 
 
-def gathered(found, result):
+def gathered(found, fit):
     """All deletions together, NaN where a subject determines an effect."""
-    r, m = len(result.coef), len(list_residual_parameters(result.residual))
+    r, m = len(fit.result.coef), len(variance_parameters(fit))
     nothing = np.full(r, np.nan), np.full(r, np.nan), np.nan, np.full(m, np.nan)
     found = [nothing if one is None else one for one in found]
     coef, std_error, sigma, values = zip(*found, strict=True)

@@ -46,6 +46,11 @@ class OpenFit:
         own = self.deviance
         return own.plain
 
+    @property
+    def basis(self):
+        """Basis of the likelihood's columns; of rows in series that of the fit."""
+        return getattr(self.deviance.A, "basis", self.result.A.basis)
+
     @cached_property
     def estimation(self):
         """The likelihood that the variances maximise: this one, unless they are held.
@@ -58,7 +63,7 @@ class OpenFit:
     def neighbour(self, theta):
         """The posterior at another theta, with the residual variance profiled out."""
         sigma2 = self.estimation.plain.at(theta).sigma2
-        return Posterior(self.deviance.A, self.plain.at(theta), sigma2)
+        return Posterior(self.basis, self.plain.at(theta), sigma2)
 
     @cached_property
     def curvature(self):
@@ -68,7 +73,7 @@ class OpenFit:
     @cached_property
     def posterior(self):
         """The random effects given the data."""
-        return Posterior(self.deviance.A, self.point, self.result.sigma**2)
+        return Posterior(self.basis, self.point, self.result.sigma**2)
 
     @cached_property
     def mode_covariances(self):

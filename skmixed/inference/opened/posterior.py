@@ -15,7 +15,8 @@ class Posterior:
 
     Parameters
     ----------
-    A : CrossProducts
+    basis : Basis
+        Of the likelihood's columns.
     point : ProfiledPoint
     sigma2 : float
         Residual variance.
@@ -35,8 +36,8 @@ class Posterior:
     where w is zero for the groups that the fit did not see.
     """
 
-    def __init__(self, A, point, sigma2):
-        self.A, self.basis, self.sigma2 = A, A.basis, sigma2
+    def __init__(self, basis, point, sigma2):
+        self.basis, self.sigma2 = basis, sigma2
         self.factored, self.Lambdas = point.factored, point.Lambdas
         self.beta, self.RX, self.f = point.beta, point.RX, point.scores
         self.F = [block[:, :-1] for block in self.factored.F]

@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 
 from skmixed.errors import ResidualCovarianceError, UnavailableError
-from skmixed.inference.opened.open_fit import reopen
-from skmixed.likelihood.criterion.held import TransformedElimination
-from skmixed.likelihood.criterion.profiled import ProfiledDeviance
-from skmixed.likelihood.fit import assemble
+from skmixed.inference.opened.open_fit import open_residual, reopen
+from skmixed.likelihood.covariance.structure import lifted
+from skmixed.likelihood.fit import finish, raw_factors
 from skmixed.likelihood.products.patterns import PatternProducts
+from skmixed.likelihood.search.blocks import BlockModel, search_blocks, starting_heads
 from skmixed.likelihood.search.optimize import minimise
 from skmixed.likelihood.search.patterns import search_patterns
 
+# Standard deviations of random effects start at least here: zero is stationary.
+FLOOR = 0.05
 # Precision of the deviance that a replicate needs.
 TOL = 1e-6
 
@@ -34,22 +36,14 @@ def residual_by_maximum_likelihood(result):
     ValueError
         Where that likelihood has no maximum.
     """
-    refuse_other_products(result, "Maximum likelihood of this fit by REML")
-    opened, point = reopen(result)
-    deviance = ProfiledDeviance(opened.A, opened.elimination.plain, False)
-    optimum = search_patterns(deviance, point.theta)
-    found = assemble(
-        result.A,
-        False,
-        deviance.elimination.name,
-        deviance.at(optimum.theta),
-        optimum,
-        Lambdas=(),
-        modes=(),
-        singular_terms=(),
-        residual=replace(result.residual, theta=optimum.theta),
+    residual = result.residual
+    deviance = open_residual(residual, False)
+    optimum = search_again(deviance, residual)
+    found = replace(
+        finish(result.A, deviance, optimum),
+        residual=replace(residual, theta=optimum.theta),
     )
-    if found.singular:
+    if found.residual.singular:
         raise ResidualCovarianceError(
             f"By maximum likelihood residual='{result.residual.text}' ends in a "
             "correlation matrix without inverse: the likelihood has no maximum to "
@@ -72,12 +66,31 @@ def residual_deviance_with(result, B):
     -------
     float
     """
-    refuse_other_products(result, "A fit without some of its columns")
-    opened, point = reopen(result)
-    elimination = TransformedElimination(opened.elimination.plain, B)
-    products = replace(opened.A, n_fixed=B.shape[1] - 1)
-    deviance = ProfiledDeviance(products, elimination, False)
-    return float(search_patterns(deviance, point.theta).value)
+    residual = result.residual
+    residual = replace(residual, products=residual.products.combined(B))
+    deviance = open_residual(residual, False)
+    return float(search_again(deviance, residual).value)
+
+
+def search_again(deviance, residual):
+    """Minimise another deviance of the same covariances, from their estimates.
+
+    Parameters
+    ----------
+    deviance : ProfiledDeviance
+    residual : ResidualFit
+
+    Returns
+    -------
+    Optimum
+        The best of several descents where there can be several optima.
+    """
+    if isinstance(deviance.A, PatternProducts):
+        return search_patterns(deviance, residual.theta)
+    heads = starting_heads(deviance, residual)
+    shape = residual.structures[0].shape
+    model = BlockModel(deviance, heads, residual.own_theta, shape, np.zeros(0))
+    return search_blocks(model)
 
 
 class ResidualRefitter:
@@ -90,10 +103,8 @@ class ResidualRefitter:
     """
 
     def __init__(self, result):
-        refuse_other_products(result, "The parametric bootstrap")
         self.result = result
-        self.deviance, point = reopen(result)
-        self.A, self.beta = self.deviance.A, point.beta
+        self.beta = reopen(result)[1].beta
 
     def fit_each(self, draws):
         """Fit to responses one after the other; see `Refitter`."""
@@ -104,26 +115,24 @@ class ResidualRefitter:
 
         Parameters
         ----------
-        products : PatternProducts
+        products : PatternProducts, BlockProducts or SeriesProducts
 
         Returns
         -------
         FitResult
             As `residual_estimates` gives it.
         """
-        return residual_estimates(self.result, products, self.deviance)[0]
+        return residual_estimates(self.result, products)[0]
 
 
-def residual_estimates(result, products, opened=None, tol=TOL):
+def residual_estimates(result, products, tol=TOL):
     """Fit a model with a residual covariance to other products, from its estimates.
 
     Parameters
     ----------
     result : FitResult
-    products : PatternProducts
+    products : PatternProducts, BlockProducts or SeriesProducts
         In the basis of the fit.
-    opened : ProfiledDeviance, optional
-        As `reopen` makes it, where it is at hand.
     tol : float
 
     Returns
@@ -134,14 +143,17 @@ def residual_estimates(result, products, opened=None, tol=TOL):
     RX : ndarray of shape (p, p)
         Lower root of ``X'V^-1 X``.
     """
-    opened = reopen(result)[0] if opened is None else opened
-    elimination = opened.elimination.plain.with_columns(products)
-    deviance = ProfiledDeviance(products, elimination, result.reml)
-    optimum = minimise(deviance, result.residual.theta, tol=tol)
+    deviance = open_residual(replace(result.residual, products=products), result.reml)
+    start = result.residual.theta.copy()
+    for place, is_log in deviance.scales if result.terms else ():
+        start[place] = lifted(start[place], is_log, FLOOR, FLOOR)
+    optimum = minimise(deviance, start, tol=tol)
     point = deviance.at(optimum.theta)
+    roots = raw_factors(result.A, deviance, optimum.theta) if result.terms else ()
     fit = replace(
         result,
         coef=result.A.basis.raw_coef(point.beta),
+        Lambdas=tuple(roots),
         sigma=float(np.sqrt(point.sigma2)),
         loglik=-0.5 * point.value,
         converged=optimum.converged,

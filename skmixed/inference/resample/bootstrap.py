@@ -12,7 +12,7 @@ from skmixed.inference.arguments import check_confidence_level
 from skmixed.inference.opened.residual_refit import ResidualRefitter
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.refit import Refitter
-from skmixed.inference.resample.residual_draws import PatternLaw
+from skmixed.inference.resample.residual_draws import residual_law
 from skmixed.inference.resample.row_draws import RowLaw
 from skmixed.inference.variance.parameters import values_of
 from skmixed.likelihood.linalg.threads import blas_threads
@@ -243,7 +243,7 @@ def refitter_and_law(result, design):
     Returns
     -------
     refitter : Refitter or ResidualRefitter
-    law : ResponseLaw, RowLaw or PatternLaw
+    law : ResponseLaw, RowLaw, or as of `residual_law`
     """
     if result.residual is not None:
         own = ResidualRefitter(result)
@@ -253,9 +253,3 @@ def refitter_and_law(result, design):
         return refitter, RowLaw(result, refitter.A, design)
     A, beta, Lambdas = refitter.A, refitter.beta, refitter.Lambdas
     return refitter, ResponseLaw(A, beta, Lambdas, result.sigma)
-
-
-def residual_law(result, beta):
-    """The law of the responses of a model with a residual covariance."""
-    covariances = [result.sigma**2 * Psi for Psi in result.residual.covariances]
-    return PatternLaw(result.residual.products, beta, covariances)

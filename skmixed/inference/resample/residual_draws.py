@@ -1,21 +1,116 @@
-"""New responses of a model with a residual covariance, drawn as products by pattern.
+"""New responses of a model with a residual covariance, drawn as its products.
 
 For the subjects of one pattern the likelihood sees X and y through the products of all
 (visit, column) pairs. With D = Q R, the rows of all n subjects' X side by side and R of
 full row rank r, these are R'R, R'(Q'E) and E'E: the rows of Q'E are r independent
 residuals, and E'E is their sum of squares plus an independent Wishart matrix of n - r
 degrees of freedom. So r pseudo-subjects get a row of residuals each, and a few more
-without covariates make up the Wishart matrix.
+without covariates make up the Wishart matrix. Where products are rows in blocks or
+series, rows are drawn.
 """
 
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import solve_banded
 
-from skmixed.likelihood.products.patterns import Batch
+from skmixed.inference.opened.open_fit import open_residual
+from skmixed.likelihood.products.patterns import Batch, PatternProducts
+from skmixed.likelihood.products.series import SeriesProducts
 
 # Singular values below this, relative to the largest, are rounding.
 RANK = 1e-9
+
+
+def residual_law(result, beta):
+    """The law of the responses of a model with a residual covariance.
+
+    Parameters
+    ----------
+    result : FitResult
+    beta : ndarray of shape (p,)
+        In the basis of the fit.
+
+    Returns
+    -------
+    PatternLaw, SeriesLaw or BlockLaw
+    """
+    residual = result.residual
+    if isinstance(residual.products, PatternProducts):
+        covariances = [result.sigma**2 * Psi for Psi in residual.covariances]
+        return PatternLaw(residual.products, beta, covariances)
+    deviance = open_residual(residual, False)
+    own = SeriesLaw if isinstance(residual.products, SeriesProducts) else BlockLaw
+    return own(deviance, residual.theta, beta, result.sigma)
+
+
+class BlockLaw:
+    """The law of rows in blocks.
+
+    Parameters
+    ----------
+    deviance : MarginalDeviance
+    theta : ndarray of shape (m,)
+    beta : ndarray of shape (p,)
+        In the basis of the products.
+    sigma : float
+    """
+
+    def __init__(self, deviance, theta, beta, sigma):
+        self.products, self.beta = deviance.A, beta
+        self.roots = []
+        for batch in self.products.batches:
+            V = deviance.covariance(theta, batch)
+            k = np.arange(V.shape[1])
+            V[:, k, k] += ~batch.seen
+            self.roots.append(sigma * np.linalg.cholesky(V))
+
+    def stream(self, n_draws, rng):
+        """Draw responses one by one; see :class:`PatternLaw`."""
+        for _ in range(n_draws):
+            yield self.draw(rng)
+
+    def draw(self, rng):
+        """Products with a drawn response in the place of y."""
+        batches = []
+        for batch, root in zip(self.products.batches, self.roots, strict=True):
+            rows, noise = batch.rows.copy(), rng.standard_normal(batch.seen.shape)
+            noise[~batch.seen] = 0.0
+            rows[:, :, -1] = rows[:, :, :-1] @ self.beta
+            rows[:, :, -1] += np.matmul(root, noise[:, :, None])[:, :, 0]
+            batches.append(batch.with_rows(rows))
+        return replace(self.products, batches=tuple(batches))
+
+
+class SeriesLaw:
+    """The law of first-order Markov series.
+
+    Parameters
+    ----------
+    deviance : MarkovDeviance
+    theta : ndarray of shape (1,)
+    beta : ndarray of shape (p,)
+        In the basis of the products.
+    sigma : float
+
+    Notes
+    -----
+    Independent noise u becomes ``e_j = r_j e_(j-1) + sqrt(1 - r_j^2) u_j``.
+    """
+
+    def __init__(self, deviance, theta, beta, sigma):
+        self.products = deviance.A
+        self.mean = beta @ deviance.A.rows[:-1]
+        r = deviance.correlations(theta)[0]
+        self.scale = sigma * np.sqrt(1.0 - r**2)
+        self.band = np.array([np.ones_like(r), np.append(-r[1:], 0.0)])
+
+    def stream(self, n_draws, rng):
+        """Draw responses one by one; see :class:`PatternLaw`."""
+        for _ in range(n_draws):
+            noise = self.scale * rng.standard_normal(len(self.mean))
+            y = self.mean + solve_banded((1, 0), self.band, noise)
+            yield replace(self.products, rows=np.vstack([self.products.rows[:-1], y]))
 
 
 class PatternLaw:

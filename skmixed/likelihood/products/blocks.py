@@ -5,7 +5,7 @@ nothing shorter than the rows tells the likelihood. They are put in blocks that 
 independent of one another, the blocks of like size padded to one and computed together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -61,6 +61,14 @@ class BlockBatch(OnlyFields):
     time: np.ndarray
     w: np.ndarray
     count: np.ndarray | float = 1.0
+
+    def with_rows(self, rows):
+        """The same blocks with another [X y], which keep what is known of them."""
+        other = replace(self, rows=rows)
+        own = {field.name for field in fields(self)}
+        known = {name: part for name, part in vars(self).items() if name not in own}
+        vars(other).update(known)
+        return other
 
     @cached_property
     def same(self):
@@ -189,6 +197,11 @@ class BlockProducts:
     structures: tuple
     visits: tuple
     sigma: None = None
+
+    def combined(self, B):
+        """Blocks with ``[X y] B`` in the place of [X y], B of shape (p + 1, c)."""
+        batches = tuple(batch.with_rows(batch.rows @ B) for batch in self.batches)
+        return replace(self, batches=batches, n_fixed=B.shape[1] - 1)
 
     @property
     def beside(self):

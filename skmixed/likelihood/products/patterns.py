@@ -7,7 +7,7 @@ like subjects. Columns that are constant within subjects or confined to a visit 
 small.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -100,6 +100,22 @@ class PatternProducts:
     sigma: None = None
 
     beside = ()
+
+    def combined(self, B):
+        """Products of combinations of the columns: ``[X y] B`` in the place of [X y].
+
+        Parameters
+        ----------
+        B : ndarray of shape (p + 1, c)
+
+        Returns
+        -------
+        PatternProducts
+        """
+        batches = tuple(
+            replace(b, rows=np.einsum("kms,mc->kcs", b.rows, B)) for b in self.batches
+        )
+        return replace(self, batches=batches, n_fixed=B.shape[1] - 1)
 
     @property
     def structures(self):

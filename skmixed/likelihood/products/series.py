@@ -1,6 +1,6 @@
 """Rows in series: what the likelihood of a first-order Markov residual needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,11 @@ class SeriesProducts:
     sigma: None = None
 
     factors = beside = visits = ()
+
+    def combined(self, B):
+        """Rows with ``[X y] B`` in the place of [X y], B of shape (p + 1, c)."""
+        rows = np.ascontiguousarray(B.T @ self.rows)
+        return replace(self, rows=rows, n_fixed=B.shape[1] - 1)
 
     @classmethod
     def of(cls, rows, subject, time, structures):
