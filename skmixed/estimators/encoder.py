@@ -6,42 +6,23 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold, check_cv
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skmixed.errors import (
-    ColumnError,
-    IdentifiabilityError,
-    MissingValuesError,
-    ResponseError,
-    explained,
-)
+from skmixed.errors import ColumnError, MissingValuesError, ResponseError, explained
+from skmixed.estimators.encoded_effects import held_effects
 from skmixed.estimators.input import (
     REQUIRES_Y,
     read_features,
-    read_response,
     refuse_lacking,
 )
+from skmixed.estimators.labels import TARGET_TYPES, read_target
 from skmixed.formula import Design, GroupIndex, RandomBlock
-from skmixed.likelihood.criterion.profiled import ProfiledDeviance
-from skmixed.likelihood.elimination.regime import bid_for, choose_elimination
-from skmixed.likelihood.linalg.threads import blas_threads
-from skmixed.likelihood.products.plan import cross_products
-from skmixed.likelihood.products.precondition import change_basis, scale_free
-from skmixed.likelihood.search.search import search
-from skmixed.likelihood.search.start import starting_theta
-
-# "auto" takes moments where a dense matrix of more columns would be factored.
-LARGEST_REML = 1500
-# Variances need not be sharper than this, in the deviance.
-TOL = 1e-4
-# A response whose residual sum of squares is this share of its size is a constant.
-CONSTANT = 1e-20
 
 
-class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class RandomEffectEncoder(TransformerMixin, BaseEstimator):
     """Encode columns of many levels by their random effects in one mixed model.
 
     Every level becomes its conditional mode: its mean deviation in the response, drawn
@@ -60,6 +41,9 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         Estimate the variances by restricted maximum likelihood, or by moments without
         iteration. "auto" is REML unless crossed columns need a dense matrix of more
         than 1500 columns.
+    target_type : {"auto", "continuous", "binary", "multiclass"}, default="auto"
+        What `y` is. "auto" takes numbers of more than two values for continuous, other
+        responses for labels of classes.
     cv : int or cross-validation splitter, default=5
         Folds of `fit_transform`.
     shuffle : bool, default=True
@@ -72,9 +56,14 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     columns_ : list of str
         The columns that are encoded.
     effects_ : dict of str to Series
-        Conditional modes of the levels of every encoded column, given all rows.
+        Conditional modes of the levels of every encoded column, given all rows; a
+        DataFrame with a column per class where there are more than two.
     variances_ : Series
-        Variances of the columns' effects, and "residual".
+        Variances of the columns' effects, and "residual" of a continuous response; a
+        DataFrame with a column per class where there are more than two.
+    target_type_ : str
+    classes_ : ndarray of shape (n_classes,) or None
+        Labels in order; None for a continuous response.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
 
@@ -89,6 +78,15 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     and one evaluation at these variances gives the best linear unbiased predictors of
     the other folds: k evaluations in place of k fits. A column of which no level
     occurs twice, or which has but one level, says nothing and becomes 0.
+
+    Labels of two classes have a logistic mixed model, and effects are log odds of the
+    second class. Its working linear models (penalised quasi-likelihood; Breslow and
+    Clayton, 1993) estimate the variances once; at these, every fold is iterated to the
+    modes given the other folds. More than two classes have a model each, against the
+    rest, and every encoded column becomes as many, ``school_a``, ``school_b``, ...
+
+    Crossed columns whose exact model would take too long or too much memory are solved
+    by conjugate gradients, with variances by moments.
 
     Examples
     --------
@@ -107,6 +105,7 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         "columns": [list, None],
         "fixed": [list, None],
         "variances": [StrOptions({"auto", "reml", "moments"})],
+        "target_type": [StrOptions(TARGET_TYPES)],
         "cv": ["cv_object"],
         "shuffle": ["boolean"],
         "random_state": ["random_state"],
@@ -121,6 +120,7 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         *,
         fixed=None,
         variances="auto",
+        target_type="auto",
         cv=5,
         shuffle=True,
         random_state=None,
@@ -128,6 +128,7 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         self.columns = columns
         self.fixed = fixed
         self.variances = variances
+        self.target_type = target_type
         self.cv = cv
         self.shuffle = shuffle
         self.random_state = random_state
@@ -139,7 +140,7 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         ----------
         X : data frame or array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Numbers.
+            Numbers, or labels of classes.
 
         Returns
         -------
@@ -159,15 +160,15 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
+        ndarray of shape (n_samples, n_features_out)
         """
-        frame, design, held = self._learn(X, y)
+        frame, target, held = self._learn(X, y)
         codes = {name: index.encode(frame) for name, index in self._indices.items()}
         if held is None:
             return self._encode(frame, codes, {})
-        out = np.empty(frame.shape)
-        for _, test in self._folds(frame, design.y):
-            effects = held.effects(design.select(test))
+        out = np.empty((len(frame), len(self.get_feature_names_out())))
+        for _, test in self._folds(frame, target):
+            effects = held.without(test)
             own = {name: code[test] for name, code in codes.items()}
             out[test] = self._encode(frame.iloc[test], own, effects)
         return out
@@ -181,7 +182,7 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
+        ndarray of shape (n_samples, n_features_out)
             Levels that `fit` did not see, and missing ones, are 0.
         """
         check_is_fitted(self)
@@ -190,16 +191,43 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         effects = {name: self.effects_[name].to_numpy() for name in codes}
         return self._encode(frame, codes, effects)
 
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns that come out.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Those of `fit`, where they are given.
+
+        Returns
+        -------
+        ndarray of str
+            Those of `X`; of more than two classes an encoded column has one for each.
+
+        See Also
+        --------
+        transform : Makes the columns.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        found = []
+        for name, column in zip(names, self._names, strict=True):
+            several = column in self.columns_ and self.target_type_ == "multiclass"
+            found += [f"{name}_{c}" for c in self.classes_] if several else [name]
+        return np.asarray(found, dtype=object)
+
     def _learn(self, X, y):
-        """Learn from all rows; return them, their design and the held variances."""
+        """Learn from all rows; return them, the response and the held variances."""
         with explained("arguments"):
             self._validate_params()
         if y is None:
             raise ResponseError(REQUIRES_Y.format(type(self).__name__))
         frame = read_features(self, X, reset=True)
-        y = read_response(y, len(frame))
-        if not np.isfinite(y).all():
-            raise ResponseError("Input y contains NaN or infinity.")
+        y, self.classes_ = read_target(y, len(frame), self.target_type)
+        n_classes = 0 if self.classes_ is None else len(self.classes_)
+        kinds = {0: "continuous", 2: "binary"}
+        self.target_type_ = kinds.get(n_classes, "multiclass")
+        self._names = list(frame.columns)
         self.columns_ = choose_columns(frame, self.columns)
         numbers(frame.drop(columns=self.columns_))
         fixed = read_fixed(frame, self.fixed or [])
@@ -209,27 +237,46 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             self._indices[name] = index
             blocks += intercepts(name, codes, index.n_levels)
         design = Design(fixed, y, None, None, tuple(blocks), np.eye(fixed.shape[1])[0])
-        held = HeldVariances.of(design, self.variances)
-        effects, variances = ({}, {}) if held is None else (held.all, held.variances)
+        held = held_effects(design, n_classes, self.variances)
+        self._publish({} if held is None else held.all, held)
+        return frame, y, held
+
+    def _publish(self, effects, held):
+        """Set the fitted effects and variances."""
+        shape, columns = (), None
+        if self.target_type_ == "multiclass":
+            shape, columns = (len(self.classes_),), self.classes_
         self.effects_ = {
-            name: pd.Series(effects.get(name, np.zeros(index.n_levels)), index.levels)
+            name: labelled(
+                effects.get(name, np.zeros((index.n_levels, *shape))),
+                index.levels,
+                columns,
+            )
             for name, index in self._indices.items()
         }
-        names = [*self.columns_, "residual"]
-        self.variances_ = pd.Series(variances).reindex(names, fill_value=0.0)
-        return frame, design, held
+        variances = {} if held is None else held.variances
+        names = [*self.columns_]
+        names += ["residual"] if self.target_type_ == "continuous" else []
+        found = [variances.get(name, np.zeros(shape)) for name in names]
+        found = np.reshape(found, (len(names), *shape))
+        self.variances_ = labelled(found, names, columns)
 
     def _encode(self, frame, codes, effects):
         """Put effects in the place of levels."""
-        out = np.empty(frame.shape)
-        for place, name in enumerate(frame.columns):
+        several = self.target_type_ == "multiclass"
+        found = []
+        for name in frame.columns:
             if name not in codes:
-                out[:, place] = numbers(frame[[name]])[:, 0]
+                found.append(numbers(frame[[name]]))
             elif name in effects:
-                out[:, place] = np.append(effects[name], 0.0)[codes[name]]
+                padded = np.concatenate(
+                    [effects[name], np.zeros_like(effects[name][:1])]
+                )
+                found.append(padded[codes[name]].reshape(len(frame), -1))
             else:
-                out[:, place] = 0.0
-        return out
+                width = len(self.classes_) if several else 1
+                found.append(np.zeros((len(frame), width)))
+        return np.hstack(found)
 
     def _folds(self, frame, y):
         if not isinstance(self.cv, Integral):
@@ -247,97 +294,11 @@ class RandomEffectEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         return tags
 
 
-class HeldVariances:
-    """A model of all rows at its variances, which those of some rows leave.
-
-    Parameters
-    ----------
-    A : CrossProducts
-        Of all rows.
-    scaled : CrossProducts
-        In the basis of theta.
-    theta : ndarray of shape (m,)
-    """
-
-    def __init__(self, A, scaled, theta):
-        self.A, self.theta = A, theta
-        self.bases = [
-            new.mixture(old)
-            for new, old in zip(scaled.basis.random, A.basis.random, strict=True)
-        ]
-        deviance, point = self.at(A)
-        self.all = modes(deviance, point)
-        sigma2 = point.sigma2
-        self.variances = {"residual": sigma2}
-        for factor, basis, Lambda in zip(
-            A.factors, deviance.A.basis.random, point.Lambdas, strict=True
-        ):
-            root = basis.raw(Lambda)
-            self.variances[factor.group] = sigma2 * float((root @ root.T).item())
-
-    @classmethod
-    def of(cls, design, method):
-        """Estimate the variances; None where the rows say nothing of them.
-
-        Parameters
-        ----------
-        design : Design
-        method : {"auto", "reml", "moments"}
-        """
-        if not design.random or len(design.y) <= design.X.shape[1]:
-            return None
-        A = cross_products(design)
-        if A.gram[-1, -1] <= CONSTANT * float(design.y @ design.y):
-            return None
-        with blas_threads(bid_for(A).columns):
-            if method == "moments" or (
-                method == "auto" and bid_for(A).columns > LARGEST_REML
-            ):
-                scaled = scale_free(A)
-                return cls(A, scaled, starting_theta(scaled))
-            deviance, optimum = search(A, True, tol=TOL, max_iter=50, verbose=0)
-            return cls(A, deviance.A, optimum.theta)
-
-    def at(self, A):
-        """The criterion of some rows at these variances."""
-        own = change_basis(A, self.bases)
-        deviance = ProfiledDeviance(own, choose_elimination(own), True)
-        point = deviance.at(self.theta)
-        if point.factored is None:
-            raise IdentifiabilityError(
-                "The rows outside a fold do not determine the effects of the columns "
-                "in `fixed`; take fewer folds, or fewer columns."
-            )
-        return deviance, point
-
-    def effects(self, fold):
-        """Effects given the rows that are not in a fold.
-
-        Parameters
-        ----------
-        fold : Design
-
-        Returns
-        -------
-        dict of str to ndarray of shape (n_levels,)
-        """
-        with blas_threads(bid_for(self.A).columns):
-            own = cross_products(fold, basis=self.A.basis)
-            return modes(*self.at(self.A - own))
-
-
-def modes(deviance, point):
-    """Conditional modes of scalar random effects, by grouping factor."""
-    return {
-        factor.group: basis.raw(Lambda @ (Lambda.T @ f))[0]
-        for factor, basis, Lambda, f in zip(
-            deviance.A.factors,
-            deviance.A.basis.random,
-            point.Lambdas,
-            point.scores,
-            strict=True,
-        )
-    }
+def labelled(values, index, columns):
+    """A Series, or a DataFrame where there are columns."""
+    if columns is None:
+        return pd.Series(values, index, dtype=float)
+    return pd.DataFrame(values, index, columns)
 
 
 def choose_columns(frame, columns):

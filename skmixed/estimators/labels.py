@@ -3,12 +3,19 @@
 import numpy as np
 import pandas as pd
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from skmixed.errors import ResponseError
-from skmixed.estimators.input import read_table, response_label, unmask
+from skmixed.estimators.input import (
+    read_response,
+    read_table,
+    response_label,
+    unmask,
+)
 from skmixed.formula.text.parse import parse_formula
 
+# What the response of a transformer may be.
+TARGET_TYPES = {"auto", "continuous", "binary", "multiclass"}
 # Labels that are repeated this often are looked at so often.
 REPEATED = 3
 
@@ -108,3 +115,48 @@ def places_among(values, classes):
     places = pd.Index(classes).get_indexer(pd.Index(values)).astype(float)
     places[places < 0] = np.nan
     return places
+
+
+def read_target(y, n_samples, target_type):
+    """Read a response that is of numbers or of labels.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+    n_samples : int
+        Number of rows of `X`.
+    target_type : {"auto", "continuous", "binary", "multiclass"}
+        "auto" takes numbers of more than two values for continuous.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+        Numbers, or places among the classes.
+    classes : ndarray or None
+
+    Raises
+    ------
+    ResponseError
+    """
+    if target_type in ("auto", "continuous"):
+        values = np.asarray(read_labels(y)[0])
+        inferred = pd.api.types.infer_dtype(values, skipna=True)
+        numeric = inferred in ("integer", "floating", "mixed-integer-float")
+        if target_type == "continuous" or (numeric and len(pd.unique(values)) != 2):
+            y = read_response(y, n_samples)
+            if not np.isfinite(y).all():
+                raise ResponseError("Input y contains NaN or infinity.")
+            return y, None
+    values, categories = read_labels(y)
+    check_consistent_length(np.empty((n_samples, 0)), values)
+    classes, _ = find_classes(values, categories, False)
+    grades = places_among(values, classes)
+    if np.isnan(grades).any():
+        raise ResponseError("Input y contains NaN: some labels are missing.")
+    if len(classes) < 2 or (target_type == "binary" and len(classes) > 2):
+        raise ResponseError(
+            f"The response y has {len(classes)} classes; a response of labels "
+            f"{'' if target_type == 'auto' else f'({target_type!r}) '}needs "
+            f"{'two' if target_type == 'binary' else 'two or more'}."
+        )
+    return grades, classes

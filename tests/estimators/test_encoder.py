@@ -1,9 +1,13 @@
 """Encoded levels are the dense BLUPs of the rows outside the fold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import SAME_ALGEBRA
+from scipy.special import expit
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -11,6 +15,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmixed import MixedLinearRegressor, RandomEffectEncoder
 from skmixed.datasets import load_london_schools, load_penicillin
+from skmixed.estimators import encoded_effects
+from skmixed.likelihood.linalg.probes import Probes
 
 # Of variances that are estimated to a looser tolerance than a fit's.
 NEAR = 1e-2
@@ -72,6 +78,89 @@ def test_folds_are_encoded_by_the_dense_blups_of_the_others(variances):
             np.testing.assert_allclose(
                 found[test, place], wanted[name][test], atol=SAME_ALGEBRA
             )
+
+
+def modes_of_labels(X, y, train, encoder, place=None):
+    """Log odds of the levels given some rows: penalised likelihood, densely."""
+    Zs, ratios = [np.column_stack([np.ones(len(X)), X["x"].astype(float)])], [0.0, 0.0]
+    for name in ("a", "b"):
+        levels = pd.Index(encoder.effects_[name].index)
+        code = levels.get_indexer(X[name])
+        Zs.append(1.0 * (code[:, None] == np.arange(len(levels))))
+        ratio = encoder.variances_.loc[name]
+        ratio = ratio if place is None else ratio.iloc[place]
+        ratios += [1.0 / ratio] * len(levels)
+    W, coef = np.hstack(Zs), np.zeros(len(ratios))
+    for _ in range(30):
+        mu = expit(W[train] @ coef)
+        step = W[train].T @ (y[train] - mu) - ratios * coef
+        H = (W[train].T * (mu * (1 - mu))) @ W[train] + np.diag(ratios)
+        coef += np.linalg.solve(H, step)
+    n_a = Zs[1].shape[1]
+    return Zs[1] @ coef[2 : 2 + n_a], Zs[2] @ coef[2 + n_a :]
+
+
+@pytest.mark.parametrize("variances", ["reml", "moments"])
+@pytest.mark.parametrize("labels", [["no", "yes"], ["low", "mid", "top"]])
+def test_labels_are_encoded_by_the_modes_given_the_other_folds(labels, variances):
+    X, y = crossed()
+    grades = np.digitize(y, np.quantile(y, np.arange(1, len(labels)) / len(labels)))
+    encoder = RandomEffectEncoder(fixed=["x"], variances=variances, random_state=3)
+    out = encoder.fit_transform(X, np.array(labels)[grades])
+    assert encoder.classes_.tolist() == labels
+    places = [None] if len(labels) == 2 else range(3)
+    names = [f"a_{c}" for c in labels], [f"b_{c}" for c in labels]
+    names = (["a"], ["b"]) if len(labels) == 2 else names
+    order = encoder.get_feature_names_out().tolist()
+    assert order == [*names[0], "x", *names[1]]
+    for train, test in KFold(5, shuffle=True, random_state=3).split(X):
+        for k, place in enumerate(places):
+            one = 1.0 * (grades == (1 if place is None else place))
+            wanted = modes_of_labels(X, one, train, encoder, place)
+            for mode, name in zip(wanted, (names[0][k], names[1][k]), strict=True):
+                found = out[test, order.index(name)]
+                np.testing.assert_allclose(found, mode[test], atol=SAME_ALGEBRA)
+
+
+def test_levels_without_end_are_solved_for_by_iteration(monkeypatch):
+    X, y = crossed()
+    dense = RandomEffectEncoder(fixed=["x"], variances="moments", random_state=0)
+    wanted = dense.fit_transform(X, y)
+    monkeypatch.setattr(
+        encoded_effects, "with_probes", lambda A, _: replace(A, probes=Probes(0))
+    )
+    found = clone(dense).set_params(variances="auto").fit_transform(X, y)
+    np.testing.assert_allclose(found, wanted, atol=SAME_ALGEBRA)
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "kind"),
+    [
+        ([0, 1], {}, "binary"),
+        ([1.5, 2.5, 4.0], {}, "continuous"),
+        ([0, 1, 2], {"target_type": "multiclass"}, "multiclass"),
+        ([0, 1], {"target_type": "continuous"}, "continuous"),
+        ([True, False], {}, "binary"),
+    ],
+)
+def test_what_the_response_is(y, options, kind):
+    X, _ = crossed()
+    y = np.resize(y, len(X))
+    assert RandomEffectEncoder(**options).fit(X, y).target_type_ == kind
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "said"),
+    [
+        (["a"], {}, "1 classes"),
+        (["a", "b", "c"], {"target_type": "binary"}, "has 3 classes"),
+        (["a", None], {}, "labels are missing"),
+    ],
+)
+def test_labels_that_cannot_serve_are_refused(y, options, said):
+    X, _ = crossed()
+    with pytest.raises(ValueError, match=said):
+        RandomEffectEncoder(**options).fit(X, np.resize(np.array(y, object), len(X)))
 
 
 def test_variances_are_those_of_the_model():

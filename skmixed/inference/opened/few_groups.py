@@ -3,10 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import lapack
 
 from skmixed.inference.opened.curvature import whitening_root
-from skmixed.likelihood.criterion.profiled import solve_upper
+from skmixed.likelihood.criterion.profiled import profile_out
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.fit import assemble
 from skmixed.likelihood.linalg.deferred import Deferred
@@ -133,12 +132,10 @@ class FewGroups:
         S = self.point.factored.S + S
         if self.own[0] < self.fit.result.A.factors[0].n_levels:
             S -= self.factored(self.old)[1]
-        R, info = lapack.dpotrf(S, lower=1, clean=1)
-        p = len(S) - 1
-        if info not in (0, p + 1):
+        solved = profile_out(S)
+        if solved is None:
             raise np.linalg.LinAlgError("X'V^-1 X is not positive definite")
-        RX, r2 = R[:p, :p], 0.0 if info else float(R[p, p] ** 2)
-        beta = solve_upper(RX, R[p, :p])
+        beta, r2, RX = solved
         point = replace(self.point, beta=beta, r2=r2, RX=RX)
         result = assemble(
             self.all_products(),

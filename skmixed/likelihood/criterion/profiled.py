@@ -162,21 +162,19 @@ class ProfiledDeviance(Remembering):
         factored: Any = None
         try:
             factored = self.factor_at(theta, Lambdas)
-            R, info = lapack.dpotrf(factored.S, lower=1, clean=1)
-            known = np.isfinite(factored.logdet_V) and info in (0, p + 1)
+            solved = profile_out(factored.S) if np.isfinite(factored.logdet_V) else None
         except np.linalg.LinAlgError:
-            known = False
-        if not known:
+            solved = None
+        if solved is None:
             none = np.inf, np.zeros(p), np.inf, np.eye(p), np.inf, np.inf
             return ProfiledPoint(theta, *none, Lambdas, factored)
-        r2, RX = 0.0 if info else float(R[p, p] ** 2), R[:p, :p]
+        beta, r2, RX = solved
         nu, sigma2, value = self.residual_part(r2)
         if np.isinf(value):
             r2 = np.inf
         value += factored.logdet_V
         if self.reml:
             value += 2.0 * float(np.log(np.diag(RX)).sum())
-        beta = solve_upper(RX, R[p, :p])
         return ProfiledPoint(
             theta, float(value), beta, r2, RX, nu, sigma2, Lambdas, factored
         )
@@ -285,6 +283,31 @@ class ProfiledDeviance(Remembering):
             cross = (flat @ flat.T).reshape(k, p, k, p).transpose(0, 2, 1, 3)
             N.append(D_j.reshape(-1, k * k) @ cross.reshape(k * k, p * p))
         return np.concatenate(N)
+
+
+def profile_out(S):
+    """Minimise a sum of squares over the coefficients.
+
+    Parameters
+    ----------
+    S : ndarray of shape (p + 1, p + 1)
+        ``[X y]'V^-1[X y]``.
+
+    Returns
+    -------
+    beta : ndarray of shape (p,)
+    r2 : float
+        ``(y - X beta)'V^-1(y - X beta)``.
+    RX : ndarray of shape (p, p)
+        Lower triangular root of ``X'V^-1 X``.
+        All three, or None where that is not positive definite.
+    """
+    p = len(S) - 1
+    R, info = lapack.dpotrf(S, lower=1, clean=1)
+    if info not in (0, p + 1):
+        return None
+    RX = R[:p, :p]
+    return solve_upper(RX, R[p, :p]), 0.0 if info else float(R[p, p] ** 2), RX
 
 
 def solve_upper(RX, right):

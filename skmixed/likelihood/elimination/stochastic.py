@@ -1,6 +1,7 @@
 """Elimination of very large crossed factors, by iterative solves and random probes."""
 
 import copy
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -109,7 +110,7 @@ class StochasticElimination(Regime):
                 self.cross[key], self.cross32[key] = in_both_precisions(one)
 
     def choose_directions(self):
-        """Find the directions that are exact, and project the probes off them."""
+        """Choose how many directions are exact, and in which precision they are."""
         rest = [self.factors[j] for j in self.order[1:]]
         size = sum(factor.size for factor in rest)
         few = sum(factor.size for factor in rest if factor.n_levels <= FEW_LEVELS)
@@ -119,15 +120,20 @@ class StochasticElimination(Regime):
         self.dtype = np.dtype(np.float64 if self.double else np.float32)
         self.probe_tol = SMALL_TOL if self.double else PROBE_TOL
         self.solve_tol = SMALL_TOL if self.double else SOLVE_TOL
+
+    @cached_property
+    def directions(self):
+        """Those that are exact, and the probes projected off them."""
+        rest = [self.factors[j] for j in self.order[1:]]
+        size = sum(factor.size for factor in rest)
         if self.n_exact == size:
-            self.directions = np.eye(size)
-            return
+            return np.eye(size)
         signs = np.concatenate(
             [self.probes.signs(f.group, f.n_levels, f.n_effects) for f in rest]
         ).astype(self.dtype)
         Q = self.leading_directions(size)
         signs -= Q @ (Q.T @ signs)
-        self.directions = np.hstack([Q, signs])
+        return np.hstack([Q, signs])
 
     def leading_directions(self, size):
         """Orthonormal directions of the smallest eigenvalues of A, roughly: (n, q)."""
@@ -160,6 +166,7 @@ class StochasticElimination(Regime):
     def reweighted(self, A):
         """Give the elimination of the same rows with other weights."""
         other = copy.copy(self)
+        other.directions = self.directions  # the same whatever the weights
         other.ZtZ = A.ZtZ
         other.take_products(A)
         other.take_columns(A)

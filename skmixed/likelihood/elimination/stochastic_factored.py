@@ -35,11 +35,6 @@ class StochasticFactored(Factorisation):
     ----------
     elimination : StochasticElimination
     Lambdas : list of ndarray of shape (k_j, k_j)
-
-    Attributes
-    ----------
-    samples : ndarray of shape (s,)
-        What each probe says of log|V|, but for a constant.
     """
 
     solves_rows = True
@@ -49,12 +44,26 @@ class StochasticFactored(Factorisation):
         e = self.elimination = elimination
         roots = [relative_root(e.ZtZ[j], Lambdas[j]) for j in e.order]
         self.coupling = e.coupling([N for N, _ in roots])
-        narrow = e.narrow(self.coupling)
-        self.probed = Probed(narrow, e.directions, e.n_exact, e.probe_tol)
-        self.logdet_V = sum(logdet for _, logdet in roots) + self.probed.logdet
-        self.samples = self.probed.samples
+        self.own_logdet = sum(logdet for _, logdet in roots)
         self.x, explained = self.solve(e.C, self.coupling, e.solve_tol)
         self.S = e.gram - (explained + explained.T) / 2
+
+    @cached_property
+    def probed(self):
+        """What the probes say; solves for [X y] do without."""
+        e = self.elimination
+        narrow = e.narrow(self.coupling)
+        return Probed(narrow, e.directions, e.n_exact, e.probe_tol)
+
+    @property
+    def logdet_V(self):
+        """Log det V, estimated."""
+        return self.own_logdet + self.probed.logdet
+
+    @property
+    def samples(self):
+        """What each probe says of log det V, but for a constant."""
+        return self.probed.samples
 
     def solve(self, C, coupling, tol):
         """``x = M^-1 N C`` and ``C'N'x``, C and x lists by place in the order."""
