@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from responses import MODELS, tables
 from trials import trial
 
 SMALL_ROWS = 5_000
@@ -35,6 +36,10 @@ class Case:
         Whether grouping factors are crossed, not nested.
     residual : str
         Covariance of the residuals over visits; such a case has no random terms.
+    family : str
+        Family of the responses, as R names it; empty for linear models.
+    n_nodes : int
+        Nodes of the quadrature per random effect; 1 is Laplace's approximation.
     """
 
     name: str
@@ -44,6 +49,15 @@ class Case:
     n_rows: int
     crossed: bool = False
     residual: str = ""
+    family: str = ""
+    n_nodes: int = 1
+
+    @property
+    def kind(self):
+        """Which kind of model: "linear", "residual" or "generalised"."""
+        if self.family:
+            return "generalised"
+        return "residual" if self.residual else "linear"
 
     @property
     def formula(self):
@@ -53,8 +67,10 @@ class Case:
 
     @property
     def text(self):
-        """The model, with the covariance of its residuals."""
-        return f"{self.formula}, {self.residual}" if self.residual else self.formula
+        """The model, with its family or the covariance of its residuals."""
+        nodes = f"{self.n_nodes} nodes" if self.n_nodes > 1 else ""
+        parts = (self.formula, self.family, nodes, self.residual)
+        return ", ".join(part for part in parts if part)
 
     @property
     def small(self):
@@ -187,6 +203,10 @@ CASES = [
     Case("5,000 x 10 us", *TRIAL, "trial_5k", 35_000, residual="us(visit | id)"),
     Case("100k x 6 ar1", *TRIAL, "trial_100k", 480_000, residual="ar1(time | id)"),
     Case("200k x 6 toeph", *TRIAL, "trial_200k", 950_000, residual="toeph(visit | id)"),
+    *(
+        Case(name, *model, table, rows, family=family, **more)
+        for name, model, family, table, rows, more in MODELS
+    ),
 ]
 
 
@@ -291,6 +311,7 @@ SIMULATED: dict[str, Callable] = {
     "trial_5k": lambda: trial(5_000, 10, seed=2),
     "trial_100k": lambda: trial(100_000, 6, seed=3, ar1=True),
     "trial_200k": lambda: trial(200_000, 6, seed=4),
+    **tables(classic),
 }
 
 

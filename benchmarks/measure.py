@@ -31,7 +31,7 @@ class Figures:
     case, package : str
         Names.
     method : str
-        "REML" or "ML".
+        "REML" or "ML"; "other" of a likelihood that is not comparable.
     reason : str
         Why there is no figure, otherwise empty.
     over : bool
@@ -155,13 +155,13 @@ def measure_case(setting, case, rivals):
     versions : dict of str to str
         Versions of the packages that ran.
     """
-    ours, versions = Figures(case.name, SKMIXED.name), {}
+    ours, versions = Figures(case.name, SKMIXED.name, SKMIXED.method_on(case)), {}
     everyone = [ours]
     with setting.open(SKMIXED, case) as skmixed:
         versions |= skmixed.versions
         ours.add(skmixed.call())
         for rival in rivals:
-            theirs = Figures(case.name, rival.name, rival.method)
+            theirs = Figures(case.name, rival.name, rival.method_on(case))
             everyone.append(theirs)
             theirs.reason = rival.reason(case)
             if theirs.reason:

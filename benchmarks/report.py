@@ -4,6 +4,7 @@ import statistics
 
 SAME_LOGLIK = 1e-6
 WRONG_OPTIMUM = 0.01
+NOT_ASKED = "not asked for"
 
 
 def grouped(run):
@@ -13,6 +14,16 @@ def grouped(run):
         by_case.setdefault(one["case"], {})[one["package"]] = one
     packages = list(dict.fromkeys(one["package"] for one in run["figures"]))
     return by_case, packages
+
+
+def without(run, names):
+    """Return a run without the cases of these names."""
+    figures = [one for one in run["figures"] if one["case"] not in names]
+    # packages that were asked for none of what is left have no column
+    asked = {
+        one["package"] for one in figures if not one["reason"].startswith(NOT_ASKED)
+    }
+    return run | {"figures": [one for one in figures if one["package"] in asked]}
 
 
 def median(values):
@@ -30,19 +41,26 @@ def duration(seconds):
 
 
 def best_loglik(figures):
-    """Return the highest REML log-likelihood of one case."""
+    """Return the highest log-likelihood of one case among those that are comparable."""
+    method = method_of(figures)
     reached = [
         one["loglik"]
         for one in figures.values()
-        if one["loglik"] is not None and one["method"] == "REML"
+        if one["loglik"] is not None and one["method"] == method
     ]
     return max(reached, default=None)
 
 
-def is_wrong(one, best):
-    """Whether a fit ended clearly below the best log-likelihood."""
-    comparable = one["loglik"] is not None and one["method"] == "REML"
-    return comparable and one["loglik"] < best - WRONG_OPTIMUM
+def method_of(figures):
+    """Return skmixed's method, "REML" or "ML", which others are compared by."""
+    return figures["skmixed"]["method"]
+
+
+def is_wrong(one, figures):
+    """Whether a fit ended clearly below the best log-likelihood of its case."""
+    if one["loglik"] is None or one["method"] != method_of(figures):
+        return False
+    return one["loglik"] < best_loglik(figures) - WRONG_OPTIMUM
 
 
 def against_fastest(figures):
@@ -51,17 +69,21 @@ def against_fastest(figures):
     The fastest is the one of the least median among those at the optimum; the ratio
     is the median over pairs of neighbouring calls.
     """
-    best = best_loglik(figures)
     seconds = {
         name: median(one["cpu"])
         for name, one in figures.items()
-        if one["beside"] and not is_wrong(one, best)
+        if one["beside"] and not is_wrong(one, figures)
     }
     if not seconds:
         return None, None
     name = min(seconds, key=seconds.get)
-    pairs = zip(figures[name]["beside"], figures[name]["cpu"], strict=False)
-    return median([ours / theirs for ours, theirs in pairs]), name
+    return ratio_to(figures[name]), name
+
+
+def ratio_to(one):
+    """Return skmixed's time over that of a rival, None without figures."""
+    pairs = zip(one["beside"], one["cpu"], strict=False)
+    return median([ours / theirs for ours, theirs in pairs])
 
 
 def ratio_cell(figures):
@@ -89,7 +111,7 @@ class Footnotes:
         return [f"- [{number}] {reason}" for reason, number in self.numbers.items()]
 
 
-def cpu_cell(one, best, limit, notes):
+def cpu_cell(one, figures, limit, notes):
     """Write the CPU seconds of one package on one case."""
     if one["over"]:
         return f"> {limit:g} s"
@@ -97,7 +119,7 @@ def cpu_cell(one, best, limit, notes):
     if seconds is None:
         reason = f"{one['package']}: {one['reason']}".replace("|", "\\|")
         return f"- {notes.mark(reason[:160])}"
-    mark = " !" if best is not None and is_wrong(one, best) else ""
+    mark = " !" if is_wrong(one, figures) else ""
     return duration(seconds) + mark
 
 
@@ -112,10 +134,20 @@ def cpu_table(run):
     by_case, packages = grouped(run)
     notes, rows = Footnotes(), []
     for case, figures in by_case.items():
-        best = best_loglik(figures)
-        cells = [cpu_cell(figures[p], best, run["limit"], notes) for p in packages]
+        cells = [cpu_cell(figures[p], figures, run["limit"], notes) for p in packages]
         rows.append([case, *cells, ratio_cell(figures)])
     return [*table(["case", *packages, "ratio"], rows), "", *notes.lines()]
+
+
+def ratio_table(run):
+    """Return the table of skmixed's time over that of every rival."""
+    by_case, packages = grouped(run)
+    rivals = [package for package in packages if package != "skmixed"]
+    rows = []
+    for case, figures in by_case.items():
+        ratios = [ratio_to(figures[rival]) for rival in rivals]
+        rows.append([case, *("-" if r is None else f"{r:.3g}" for r in ratios)])
+    return table(["case", *rivals], rows)
 
 
 def wall_table(run):
@@ -162,18 +194,18 @@ def loglik_table(run):
     for case, figures in by_case.items():
         ours = figures["skmixed"]["loglik"]
         if ours is not None:
-            cells = [difference(figures[rival], ours) for rival in rivals]
+            cells = [difference(figures[rival], figures) for rival in rivals]
             rows.append([case, f"{ours:.6f}", *cells])
     return table(["case", "skmixed", *rivals], rows)
 
 
-def difference(one, ours):
+def difference(one, figures):
     """Write how far a rival ended above (+) or below (-) skmixed."""
     if one["loglik"] is None:
         return "-"
-    if one["method"] != "REML":
+    if one["method"] != method_of(figures):
         return one["method"]
-    gap = one["loglik"] - ours
+    gap = one["loglik"] - figures["skmixed"]["loglik"]
     return "0" if abs(gap) < SAME_LOGLIK else f"{gap:+.1g}"
 
 

@@ -8,9 +8,15 @@ table to a fitted model, and the reading of the log-likelihood from that model.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-REML, ML = "REML", "ML"
-NO_RESIDUAL = "no residuals that covary"
-ONLY_RESIDUAL = "asked where residuals covary only"
+import generalised
+from report import NOT_ASKED
+
+REML, ML, OTHER = "REML", "ML", "other"
+KINDS = {
+    "linear": "linear models",
+    "residual": "residuals that covary",
+    "generalised": "families of responses",
+}
 STATSMODELS_ROWS = 5_000
 SLOW_CROSSED_ROWS = 50_000
 
@@ -188,8 +194,13 @@ class Rival:
     r_call : callable, optional
         Of a package of R: ``case -> str``, the call for the data frame ``table``, empty
         where it has no such model.
-    longitudinal : bool
-        Whether it is asked for models whose residuals covary, and for no others.
+    generalised : callable, optional
+        As `start`, for families of responses.
+    approximates : bool
+        Whether it has another approximation of their likelihood for several factors.
+    kinds : tuple of str
+        Kinds of the models that a package of R is asked for; of the others "linear",
+        and "generalised" where they have that function.
     """
 
     name: str
@@ -199,14 +210,27 @@ class Rival:
     method: str = REML
     remark: str = ""
     r_call: Callable | None = None
-    longitudinal: bool = False
+    generalised: Callable | None = None
+    approximates: bool = False
+    kinds: tuple[str, ...] = ("linear",)
+
+    def method_on(self, case):
+        """Say what is maximised: "REML", "ML" or another approximation of it."""
+        if not case.family:
+            return self.method
+        return OTHER if self.approximates and len(case.groups) > 1 else ML
+
+    def open(self, case, frame):
+        """Give the call that is timed, and the reading of the log-likelihood."""
+        start = self.generalised if case.family else self.start
+        return start(case, frame)
 
     def reason(self, case):
         """Say why it is not asked for a model; empty where it is."""
-        if bool(case.residual) != self.longitudinal:
-            return NO_RESIDUAL if case.residual else ONLY_RESIDUAL
+        if case.kind not in self.kinds and not (case.family and self.generalised):
+            return f"{NOT_ASKED} {KINDS[case.kind]}"
         if self.r_call is not None and not self.r_call(case):
-            return f"has no {case.residual.partition('(')[0]}"
+            return f"has no {case.residual.partition('(')[0] or 'such model'}"
         return self.refuse(case)
 
 
@@ -217,8 +241,15 @@ RIVALS = [
         open_glmm,
         remark="compiled (Rust); asked without Satterthwaite's degrees of freedom "
         "(`satterthwaite=False`), which skmixed computes only when they are read",
+        generalised=generalised.open_glmm,
     ),
-    Rival("mixedlm", ("mixedlm==1.3.0",), open_mixedlm, remark="compiled (Rust)"),
+    Rival(
+        "mixedlm",
+        ("mixedlm==1.3.0",),
+        open_mixedlm,
+        remark="compiled (Rust)",
+        generalised=generalised.open_mixedlm,
+    ),
     Rival(
         "mixedlm-rs",
         ("mixedlm-rs==0.2.0",),
@@ -242,6 +273,8 @@ RIVALS = [
         remark="compiled (C++); maximum likelihood, since it has no REML; stochastic "
         "approximations by default where there are several factors; no formulas, so "
         "that its design matrix is made before the clock starts",
+        generalised=generalised.open_gpboost,
+        approximates=True,
     ),
     Rival(
         "statsmodels",
@@ -258,11 +291,13 @@ RIVALS = [
         remark="without its optional CHOLMOD",
     ),
 ]
-SKMIXED = Rival("skmixed", (), open_skmixed)
+SKMIXED = Rival("skmixed", (), open_skmixed, generalised=generalised.open_skmixed)
 
 
 def ask_lme4(case):
     """Ask lme4 for the formula."""
+    if case.family:
+        return generalised.ask_lme4(case)
     return f"lmer({case.formula}, table)"
 
 
@@ -292,6 +327,8 @@ def ask_nlme(case):
 
 def ask_glmmtmb(case):
     """Ask glmmTMB for the covariance as that of random effects, without residual."""
+    if case.family:
+        return generalised.ask_glmmtmb(case)
     name, (visit, subject) = read_residual(case)
     kinds = {"us": "us", "csh": "cs", "ar1": "ar1", "toeph": "toep"}
     if name not in kinds:
@@ -307,14 +344,22 @@ def read_residual(case):
 
 
 R_RIVALS = [
-    Rival("lme4", (), None, remark="R, with its default control", r_call=ask_lme4),
+    Rival(
+        "lme4",
+        (),
+        None,
+        refuse=generalised.refuse_large,
+        remark="R, with its default control",
+        r_call=ask_lme4,
+        kinds=("linear", "generalised"),
+    ),
     Rival(
         "nlme",
         (),
         None,
         remark="R, `gls` with its default control",
         r_call=ask_nlme,
-        longitudinal=True,
+        kinds=("residual",),
     ),
     Rival(
         "glmmTMB",
@@ -323,7 +368,7 @@ R_RIVALS = [
         remark="R; the residuals' covariance as that of random effects, with "
         "`dispformula = ~ 0`",
         r_call=ask_glmmtmb,
-        longitudinal=True,
+        kinds=("residual", "generalised"),
     ),
 ]
 

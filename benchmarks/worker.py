@@ -61,7 +61,7 @@ class Worker:
     def __init__(self, rival, case, path):
         self.case = case
         self.frame = cases.read_table(path)
-        self.fit, self.loglik = rival.start(case, self.frame)
+        self.fit, self.loglik = rival.open(case, self.frame)
 
     def time_once(self, collect=True):
         """Fit a fresh copy of the table, and return the figures of the call.

@@ -98,6 +98,23 @@ def test_page_is_written_from_stored_figures(benchmark, run, tmp_path):
     assert "`Reaction ~ Days + (1 + Days \\| Subject)`" in text
 
 
+def test_a_page_keeps_the_half_that_is_not_measured(benchmark, run, tmp_path):
+    write_page, page = benchmark("page").write_page, tmp_path / "page.md"
+    imports = {"skmixed": 1.2, "its dependencies": 1.0}
+    families = run | {
+        "figures": [
+            figures("skmixed", [0.01], -92.0, case="cbpp", method="ML"),
+            figures("glmm", [0.1], -92.0, case="cbpp", method="ML", beside=[0.005]),
+        ]
+    }
+    for one in (run, families, run):
+        write_page([one], imports, page)
+    text = page.read_text()
+    assert text.count("a ratio of 1.20") == 1
+    assert text.count("## Generalised models") == 1
+    assert "| cbpp | 0.05 |" in text
+
+
 def test_slower_needs_both_thresholds(benchmark):
     verdict = benchmark("checkouts").verdict
     assert verdict([1.0, 1.0], [1.3, 1.3])[1] == "slower"

@@ -35,17 +35,39 @@ def test_packages_are_asked_for_the_models_that_they_have(benchmark):
     )
     assert "us(0 + factor(visit) | id)" in of_r["glmmTMB"].r_call(us)
     assert of_r["nlme"].reason(by_name["200k x 6 toeph"]) == "has no toeph"
-    assert of_r["lme4"].reason(us) == rivals.NO_RESIDUAL
-    assert of_r["nlme"].reason(by_name["sleepstudy"]) == rivals.ONLY_RESIDUAL
+    assert of_r["lme4"].reason(us) == "not asked for residuals that covary"
+    assert of_r["nlme"].reason(by_name["sleepstudy"]) == "not asked for linear models"
     assert of_r["lme4"].r_call(by_name["sleepstudy"]) == (
         "lmer(Reaction ~ Days + (1 + Days | Subject), table)"
     )
     for rival in rivals.RIVALS:
-        assert rival.reason(us) == rivals.NO_RESIDUAL
+        assert rival.reason(us) == "not asked for residuals that covary"
         assert rival.reason(by_name["sleepstudy"]) in (
             "",
             rival.refuse(by_name["sleepstudy"]),
         )
+
+
+def test_packages_are_asked_for_the_families_that_they_have(benchmark):
+    cases, rivals = benchmark("cases").CASES, benchmark("rivals")
+    by_name = {case.name: case for case in cases}
+    of_r = {rival.name: rival for rival in rivals.R_RIVALS}
+    cbpp = by_name["cbpp"]
+    call = "(cbind(incidence, healthy) ~ period + (1 | herd), table, family = binomial)"
+    assert of_r["lme4"].r_call(cbpp) == f"glmer{call}"
+    assert of_r["glmmTMB"].r_call(cbpp) == f"glmmTMB{call}"
+    assert of_r["glmmTMB"].reason(by_name["1M 9 nodes"]) == "has no such model"
+    assert of_r["lme4"].reason(by_name["10k NB"]) == "has no such model"
+    assert "not tried" in of_r["lme4"].reason(by_name["1M Poisson"])
+    assert of_r["glmmTMB"].reason(by_name["sleepstudy"]) == (
+        "not asked for linear models"
+    )
+    by_rival = {rival.name: rival for rival in rivals.RIVALS}
+    assert by_rival["glmm"].reason(cbpp) == ""
+    assert by_rival["statsmodels"].reason(cbpp) == "not asked for families of responses"
+    assert by_rival["gpboost"].reason(by_name["100k logistic"])
+    assert by_rival["gpboost"].method_on(by_name["verbagg"]) == "other"
+    assert by_rival["gpboost"].method_on(cbpp) == "ML"
 
 
 def test_trials_are_the_tables_of_their_cases(benchmark):
