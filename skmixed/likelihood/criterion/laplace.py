@@ -15,10 +15,10 @@ from skmixed.likelihood.elimination.regime import choose_reweighted
 from skmixed.likelihood.linalg.grouped import shared_left
 from skmixed.likelihood.products.precondition import whitening
 
-# Newton decrement that the modes are found to, and the loosest far from the optimum.
+# Newton decrement that the modes are found to, and the loosest far from the optimum:
+# of many rows, whose sweeps cost more, at the start too.
 TIGHTEST, LOOSEST = 1e-17, 1e-9
-# Modes of many rows where a search starts: its first steps gain much.
-MANY_ROWS, FIRST = 50_000, 1e-13
+MANY_ROWS, LOOSEST_OF_MANY = 50_000, 1e-8
 # An error of the modes may move the deviance by this share of the next step's gain.
 SHARE_OF_GAIN = 1e-5
 
@@ -100,9 +100,10 @@ class LaplaceDeviance(Remembering):
         self.beta_basis = inverse_root(start.XtX / sweeps.n)
         self.elimination = choose_reweighted(start.A, solver)
         self.search = ModeSearch(sweeps, self.elimination)
-        self.tol_modes = self.tol_now = TIGHTEST
-        if sweeps.n >= MANY_ROWS:
-            self.tol_now = FIRST
+        self.tol_modes, many = TIGHTEST, sweeps.n >= MANY_ROWS
+        self.loosest = LOOSEST_OF_MANY if many else LOOSEST
+        self.tol_now = self.loosest if many else TIGHTEST
+        self.costly_curvature = many and self.exact
         self.forget()
 
     def forget(self):
@@ -156,6 +157,14 @@ class LaplaceDeviance(Remembering):
         """Deviance at x with modes as exact as they can be; see :meth:`at`."""
         self.tol_now = self.tol_modes
         return self.at(x)
+
+    def start_at(self, x):
+        """Deviance at a start, with modes as exact as the first step asks for."""
+        point = self.at(x)
+        if np.isfinite(point.value) and self.tol_now > self.tol_modes:
+            _ = self.derivatives(point).hessian
+            point = self.at(x)
+        return point
 
     def find_modes(self, x, u):
         """Find the modes from a start."""
@@ -211,15 +220,15 @@ class LaplaceDeviance(Remembering):
         """Find the derivatives; see :meth:`derivatives`."""
         pieces = self.pieces(point)
         gradient, G = self.gradient_of(point, pieces)
+        known = point, pieces, gradient, G
+        held = self.look_ahead(*known) if self.costly_curvature else None
 
         def curve():
             with np.errstate(all="ignore"):
-                hessian, slopes = self.curvature(point, pieces, G)
-                self.tangent = point.theta, pieces.f, slopes
-                if len(self.structures) == 1:
-                    hessian = add_moving_weights(self, point, hessian, pieces, slopes)
-                self.set_tolerance(gradient, hessian)
-            return hessian
+                found = held or self.look_ahead(*known)
+                if len(self.structures) != 1:
+                    return found[0]
+                return add_moving_weights(self, point, found[0], pieces, found[1])
 
         pairs = list(zip(self.bases, G, point.modes.factored.traces, strict=True))
         return Derivatives(
@@ -228,6 +237,13 @@ class LaplaceDeviance(Remembering):
             [B.T @ G_j @ B for B, G_j, _ in pairs],
             [np.trace(B.T @ T @ B) / len(T) for B, _, T in pairs],
         )
+
+    def look_ahead(self, point, pieces, gradient, G):
+        """Curvature with W held, and slopes of f: what foretells modes and gains."""
+        hessian, slopes = self.curvature(point, pieces, G)
+        self.tangent = point.theta, pieces.f, slopes
+        self.set_tolerance(gradient, hessian)
+        return hessian, slopes
 
     def gradient_of(self, point, pieces):
         """Gradient, and Laplace's slopes in every Psi, in the basis of the rows."""
@@ -301,7 +317,8 @@ class LaplaceDeviance(Remembering):
         curvature = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
         gain = np.sum((vectors.T @ gradient) ** 2 / np.maximum(curvature, 1e-300)) / 2
         tol = (SHARE_OF_GAIN * gain) ** 2
-        self.tol_now = float(np.clip(tol, self.tol_modes, max(LOOSEST, self.tol_modes)))
+        loosest = max(self.loosest, self.tol_modes)
+        self.tol_now = float(np.clip(tol, self.tol_modes, loosest))
 
     def curvature(self, point, pieces, G):
         """Hessian with W held, and the slopes of f along x.

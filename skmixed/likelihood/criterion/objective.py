@@ -76,6 +76,8 @@ class Remembering(ABC):
 
     last: Any = None
     n_evaluations = 0
+    # Whether a Hessian costs more than the step that another point's would do for.
+    costly_curvature = False
 
     def at(self, theta):
         """Criterion at theta; an infinite value where it cannot be computed.

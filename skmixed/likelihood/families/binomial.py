@@ -21,6 +21,8 @@ from skmixed.likelihood.families.links import (
 WHOLE = 1e-6
 # Below this probability the complementary log-log is taken by its series.
 RARE = 1e-8
+# The exponential of this is a double still, and so is its inverse.
+LARGEST_EXPONENT = 700.0
 # Numbers from 1/2 to 1 of which a product does not underflow.
 MULTIPLIED = 64
 
@@ -71,7 +73,7 @@ class Binomial(Family):
 
 
 class BinomialLogit(Binomial):
-    """Logistic regression: ``W = w p (1 - p)`` from ``exp(-|eta|)`` alone."""
+    """Logistic regression: ``W = w p (1 - p)`` from ``exp(-eta)`` alone."""
 
     link = Logit()
     canonical = True
@@ -99,32 +101,32 @@ class BinomialLogit(Binomial):
         return float(loglik.sum()) + sum_of_logs(q), score, W
 
     def halves(self, y, eta):
-        """``q = 1 / (1 + exp(-|eta|))``, score and W of rows of one trial."""
-        q = np.abs(eta)
-        np.negative(q, out=q)
-        W = np.exp(q, out=np.empty_like(q))
-        np.add(W, 1.0, out=q)
-        np.reciprocal(q, out=q)
-        W *= q
-        score = y - np.where(eta >= 0, q, W)
-        W *= q
-        return q, score, W
+        """``q = max(p, 1 - p)``, score and W of rows of one trial."""
+        rest = np.negative(eta)
+        np.minimum(rest, LARGEST_EXPONENT, out=rest)
+        np.exp(rest, out=rest)
+        p = rest + 1.0
+        np.reciprocal(p, out=p)
+        rest *= p  # 1 - p, to all its digits
+        q = np.maximum(p, rest)
+        rest *= p
+        return q, np.subtract(y, p, out=p), rest
 
     def terms(self, y, w, eta, psi):
-        t = self.slopes(y, w, eta, psi)
-        loglik = y * eta - np.maximum(eta, 0.0) - np.log1p(np.exp(-np.abs(eta)))
-        return replace(t, loglik=w * loglik)
+        loglik, score, W = self.step(y, w, eta, psi)
+        return replace(self.slopes(y, w, eta, psi, score, W), loglik=loglik)
 
-    def slopes(self, y, w, eta, psi):
-        _, score, v = self.halves(y, eta)
-        slope = score - y  # -p
+    def slopes(self, y, w, eta, psi, score, W):
+        weighted = np.ndim(w) or w != 1.0
+        v = W / w if weighted else W
+        slope = (score / w if weighted else score) - y  # -p
         slope *= 2.0
         slope += 1.0
-        bend = 1.0 - 6.0 * v
-        W = w * v
         slope *= W
+        bend = -6.0 * v
+        bend += 1.0
         bend *= W
-        return Terms(np.zeros(0), w * score, W, slope, bend)
+        return Terms(np.zeros(0), score, W, slope, bend)
 
 
 class BinomialProbit(Binomial):

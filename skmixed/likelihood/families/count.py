@@ -64,6 +64,9 @@ class PoissonLog(Count):
         loglik, score, W = self.step(y, w, eta, psi)
         return Terms(loglik, score, W, W, W)
 
+    def slopes(self, y, w, eta, psi, score, W):
+        return Terms(np.zeros(0), score, W, W, W)
+
     def latent_variance(self, psi, mean_of_rows):
         return float(polygamma(1, mean_of_rows()))
 

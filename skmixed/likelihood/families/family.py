@@ -103,8 +103,8 @@ class Family:
         loglik, score, W = self.step(y, w, eta, psi)
         return float(loglik.sum()), score, W
 
-    def slopes(self, y, w, eta, psi):
-        """:meth:`terms`, whose ``loglik`` may be left out."""
+    def slopes(self, y, w, eta, psi, score, W):
+        """:meth:`terms` from two that are known; ``loglik`` may be left out."""
         return self.terms(y, w, eta, psi)
 
     def expected_weights(self, y, w, eta, psi):

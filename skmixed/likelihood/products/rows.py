@@ -8,9 +8,12 @@ from scipy import sparse
 from skmixed.likelihood.covariance.names import structure_of
 from skmixed.likelihood.covariance.side_by_side import side_by_side
 from skmixed.likelihood.covariance.structure import Structure, Term
+from skmixed.likelihood.linalg.group_sums import coo_tocsr
 
 # Rows that show most crossed factors to be so, before all are looked at.
 SAMPLED_ROWS = 4096
+# From this many rows on they are sorted by group: sums and look-ups stay in cache.
+SORTED_FROM = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,3 +192,28 @@ def transposed_z(z, codes, n_levels):
     indptr = np.arange(0, n * k + 1, k, dtype=codes.dtype)
     data = np.ascontiguousarray(z).reshape(-1)
     return sparse.csc_array((data, index.reshape(-1), indptr), shape=(n_levels * k, n))
+
+
+def sorted_by_level(rows, n):
+    """Order of the rows by the factor with most levels.
+
+    Parameters
+    ----------
+    rows : GroupedRows
+    n : int
+
+    Returns
+    -------
+    ndarray of int of shape (n,) or None
+        None where it is not worth while, or they are in order.
+    """
+    if n < SORTED_FROM or not rows.factors or coo_tocsr is None:
+        return None
+    leading = int(np.argmax([factor.n_levels for factor in rows.factors]))
+    codes, G = rows.codes[leading].astype(np.int32), rows.factors[leading].n_levels
+    if np.all(codes[1:] >= codes[:-1]):
+        return None
+    index = np.arange(n, dtype=np.int32)
+    start, order = np.empty(G + 1, np.int32), np.empty(n, np.int32)
+    coo_tocsr(G, n, n, codes, index, index, start, order, np.empty(n, np.int32))
+    return order

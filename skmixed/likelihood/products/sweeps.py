@@ -10,19 +10,13 @@ from itertools import product
 
 import numpy as np
 
-from skmixed.likelihood.linalg.group_sums import (
-    GroupSums,
-    coo_tocsr,
-    interleave,
-)
+from skmixed.likelihood.linalg.group_sums import GroupSums, interleave
 from skmixed.likelihood.products.columns import FramedRows, chunks
 from skmixed.likelihood.products.cross_products import CrossProducts
 from skmixed.likelihood.products.plan import RowPlan, find_within, summed_over_rows
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.row_state import RowState
-
-# From this many rows on they are sorted by group: sums and look-ups stay in cache.
-SORTED_FROM = 50_000
+from skmixed.likelihood.products.rows import sorted_by_level
 
 
 class RowSweeps:
@@ -56,7 +50,6 @@ class RowSweeps:
         order = sorted_by_level(plan.rows, self.n)
         self.order = None if order is None else self.laid_out(order)
         self.lay_out(design, plan, framed)
-        self.is_one = [bool(np.all(column == 1.0)) for column in self.columns]
         self.within = find_within(plan.rows, framed.places, plan.parents)
         self.constant = family.constant(self.y, self.weights())
         self.ones = np.ones(min(self.n, self.chunks[0].stop))
@@ -65,7 +58,11 @@ class RowSweeps:
         """Bring columns, codes, weights and offsets into the order of the sweeps."""
         buffer = np.empty((len(framed.columns) + 1, self.n))
         y = np.asarray(design.y, dtype=float)
-        self.columns = self.laid_out(framed.fill(y, slice(0, self.n), buffer))
+        framed.fill(y, slice(0, self.n), buffer)
+        self.is_one = [bool(np.all(column == 1.0)) for column in buffer]
+        self.columns = buffer if self.order is None else np.empty_like(buffer)
+        for one, own, column in zip(self.is_one, self.columns, buffer, strict=True):
+            own[:] = 1.0 if one else self.laid_out(column)
         self.y = self.columns[self.p]
         w, offset = design.weights, design.offset
         self.w = None if w is None else self.laid_out(np.asarray(w, dtype=float))
@@ -230,10 +227,13 @@ class RowSweeps:
 
     def row_values(self, values, chunk):
         """Values z'v of some rows, for v (k, G) of the first factor's levels."""
-        codes, z = self.codes(0, chunk), self.z(0, chunk)
-        out = np.zeros(len(codes))
-        add_row_values(values, codes, z, out)
-        return out
+        codes, total = self.codes(0, chunk), None
+        for column, v in zip(self.z(0, chunk), values, strict=True):
+            taken = v.take(codes)
+            if column is not None:
+                taken *= column
+            total = taken if total is None else np.add(total, taken, out=total)
+        return total
 
     def gathered(self, by_level, by_pair, places):
         """Cross-products of the sums, with Z's in place of [X y]."""
@@ -285,7 +285,7 @@ class RowSweeps:
         ]
         for chunk in self.chunks:
             rows = self.y[chunk], self.weights(chunk), state.eta[chunk]
-            t = family.slopes(*rows, psi)
+            t = family.slopes(*rows, psi, state.score[chunk], state.W[chunk])
             state.W1[chunk], state.W2[chunk] = t.W1, t.W2
             h = state.h[chunk]
             if own is not None:
@@ -359,31 +359,6 @@ class RowSweeps:
             one, other = (self.z(j, chunk) for j in pair)
             for a, b in product(range(len(one)), range(len(other))):
                 add_product(2.0 * C[a, b].take(codes[chunk]), one[a], other[b], out)
-
-
-def sorted_by_level(rows, n):
-    """Order of the rows by the factor with most levels.
-
-    Parameters
-    ----------
-    rows : GroupedRows
-    n : int
-
-    Returns
-    -------
-    ndarray of int of shape (n,) or None
-        None where it is not worth while, or they are in order.
-    """
-    if n < SORTED_FROM or not rows.factors or coo_tocsr is None:
-        return None
-    leading = int(np.argmax([factor.n_levels for factor in rows.factors]))
-    codes, G = rows.codes[leading].astype(np.int32), rows.factors[leading].n_levels
-    if np.all(codes[1:] >= codes[:-1]):
-        return None
-    index = np.arange(n, dtype=np.int32)
-    start, order = np.empty(G + 1, np.int32), np.empty(n, np.int32)
-    coo_tocsr(G, n, n, codes, index, index, start, order, np.empty(n, np.int32))
-    return order
 
 
 def add_row_values(values, codes, z, out):

@@ -198,7 +198,7 @@ def search_generalized(deviance, x, **options):
         If no start has a likelihood.
     """
     x = with_likelihood(deviance, x)
-    value = deviance.at(x).value
+    value = deviance.start_at(x).value
     if not np.isfinite(value):
         raise ColumnError(
             "The likelihood cannot be computed where the search starts. Are responses, "

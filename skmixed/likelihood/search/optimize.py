@@ -1,5 +1,6 @@
 """Saddle-free trust-region Newton steps on an unconstrained theta."""
 
+import copy
 from contextlib import nullcontext
 from dataclasses import dataclass
 from math import sqrt
@@ -94,6 +95,13 @@ class NewtonStep:
         """Half the Newton decrement of a gradient in this curvature."""
         along = self.vectors.T @ gradient
         return 0.5 * float(along @ (along / self.curvature))
+
+    def turned(self, gradient):
+        """The same curvature with another gradient."""
+        other = copy.copy(self)
+        other.gradient = self.vectors.T @ gradient
+        other.decrement = self.decrement_of(gradient)
+        return other
 
     def within(self, radius):
         """Minimise the model in a ball.
@@ -244,13 +252,25 @@ class Descent:
         self.theta, self.value, self.previous = point.theta, point.value, self.decrement
         self.samples = samples_of(point)
         self.slopes = self.objective.derivatives(point)
-        if self.previous < NEAR and not self.model.saddle.any():
-            self.decrement = self.model.decrement_of(self.slopes.gradient)
-            if self.arrived:
-                return
+        if self.curvature_serves():
+            return
         self.look_around()
         if self.decrement > SLOW * self.previous:
             self.learn_curvature(step, self.slopes.gradient - before)
+
+    def curvature_serves(self):
+        """Whether that of the point before ends the search here, or one step on."""
+        if self.model.saddle.any():
+            return False
+        gradient, previous = self.slopes.gradient, self.previous
+        self.decrement = self.model.decrement_of(gradient)
+        if previous < NEAR and self.arrived:
+            return True
+        costly = getattr(self.objective, "costly_curvature", False)
+        if not costly or self.decrement**2 >= LAST**2 * self.tol * previous:
+            return False
+        self.model = self.model.turned(gradient)
+        return True
 
     def learn_curvature(self, step, change):
         """Correct an approximate curvature where its steps gain too little.
