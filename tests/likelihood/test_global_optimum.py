@@ -56,3 +56,10 @@ def shortfall(fit):
     with np.errstate(all="ignore"):
         best = best_of_many_starts(deviance, lambda start: descend(deviance, start, {}))
     return 0.5 * (here.value - best.value)
+
+
+def test_starts_where_nothing_can_be_computed_are_left():
+    """What is left of 18 rows is refused in words, wherever the search began."""
+    design, reml = hostile_design("wild", 1289, seed=203)
+    with pytest.raises(ValueError, match="reproduce any response of 18 rows"):
+        fit_linear(cross_products(design), reml=reml)

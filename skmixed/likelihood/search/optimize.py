@@ -334,9 +334,11 @@ def minimise(objective, theta, *, tol=1e-8, max_iter=100, verbose=0):
     -------
     Optimum
     """
+    value = objective.at(theta).value
     if not len(theta):
-        value = objective.at(theta).value
         return Optimum(theta, value, decrement=0.0, n_iter=1, converged=True)
+    if not np.isfinite(value):
+        return Optimum(theta, np.inf, decrement=np.inf, n_iter=1, converged=False)
     with progress_bar(verbose) as bar:
         descent = Descent(objective, theta, tol)
         report(bar, verbose, descent)

@@ -125,7 +125,7 @@ def best_of_basins(deviance, start, options):
     if deviance.n_theta == 1 and can_scan(deviance, len(PROFILE)):
         return best_of_valleys(deviance, start, options)
     scanned, afar = look_afar(deviance)
-    optimum = minimise(deviance, start, **options)
+    optimum = minimise(deviance, evaluable(deviance, start), **options)
     for theta in within_starts(deviance, optimum, afar):
         optimum = better(optimum, descend(deviance, theta, options))
     for value, theta in scanned:
@@ -216,7 +216,17 @@ def deviance_of(A, reml, regime):
 def descend(deviance, theta, options):
     """Minimise from a start, and off the boundary where it is not optimal."""
     optimum = minimise(deviance, theta, **options)
+    if np.isinf(optimum.value):
+        return optimum
     return leave_boundary(deviance, optimum, **options)
+
+
+def evaluable(deviance, start):
+    """Start, or one where the deviance can be computed in its place."""
+    for theta in (start, unit_theta(deviance), np.zeros(len(start))):
+        if np.isfinite(deviance.at(theta).value):
+            return theta
+    return start
 
 
 def further_starts(deviance):
