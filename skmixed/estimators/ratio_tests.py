@@ -110,9 +110,12 @@ def likelihood_ratio_test(*models, refit=True):
 
 
 def name_of(model):
-    """Formula of a model, with its residual covariance."""
-    residual = getattr(model, "residual_", None)
-    return model.formula_ if residual is None else f"{model.formula_}, {residual}"
+    """Formula of a model, with its residual covariance and dispersion."""
+    residual = getattr(model.result_, "residual", None)
+    if residual is None:
+        return model.formula_
+    parts = [residual.text, residual.dispersion and f"dispersion {residual.dispersion}"]
+    return ", ".join([model.formula_, *filter(None, parts)])
 
 
 def print_ratio_tests(table):

@@ -14,9 +14,9 @@ from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.fixed.contrasts import estimate_table
 from skmixed.inference.fixed.degrees_of_freedom import choose_degrees_of_freedom
 from skmixed.inference.opened.fitted import fitted, refuse_held
-from skmixed.inference.opened.residual_refit import refuse_other_products
 from skmixed.inference.report.summary import summarize
 from skmixed.inference.resample.bootstrap import bootstrap_replicates
+from skmixed.inference.variance.held_residual import can_hold
 from skmixed.inference.variance.parameters import choose_parameters, values_of
 from skmixed.inference.variance.profile import profile_likelihood
 from skmixed.inference.variance.residual_parameters import parameters_of
@@ -313,13 +313,8 @@ class StatementsMixin:
         residual = self.result_.residual
         if residual is None:
             return wanted
-        refuse_other_products(self.result_, "The profile likelihood")
         named = [] if names is None else np.atleast_1d(names)
-        return [
-            p
-            for p in wanted
-            if p.name in named or p.kind == "fixed" or p.can_be_held(residual)
-        ]
+        return [p for p in wanted if p.name in named or can_hold(self.result_, p)]
 
     def _require_random_effects(self, method):
         refuse_held(self.result_, f"method='{method}'")

@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import SAME_ALGEBRA
+from scipy import stats
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.base import clone
 
 from skmixed import (
@@ -23,11 +26,16 @@ from skmixed.inference.compare.nesting import difference
 from skmixed.inference.compare.residual_rows import BlockPair
 from skmixed.inference.opened.open_fit import open_residual
 from skmixed.inference.resample.bootstrap import refitter_and_law
+from skmixed.inference.variance.held_residual import can_hold
+from skmixed.inference.variance.residual_parameters import parameters_of
 from skmixed.inspection import influence
 from skmixed.warnings import SingularFitWarning
 
 # Two searches of one optimum; estimates are known to about its square root.
 SAME_LOGLIK, SAME_ESTIMATES = 1e-6, 1e-4
+# A bound is met by a spline through points of the profile.
+SAME_RISE = 2e-3
+TIGHT = {"xatol": 1e-5, "fatol": 1e-6, "maxiter": 2000}
 # Standard errors of a mean that a simulation may be off by.
 SIGMAS = 4.5
 
@@ -220,6 +228,84 @@ def test_deleting_a_unit_is_dense_algebra(kind):
     assert again.table.loc[unit, "sigma"] == pytest.approx(
         other.sigma_, rel=SAME_ESTIMATES
     )
+
+
+@every_kind
+def test_profiles_are_near_walds_intervals_and_start_at_the_fit(kind):
+    model = fit(kind, False)
+    names = [p.name for p in parameters_of(model.fitted_)]
+    chosen = ["arm[T.treated]", *(n for n in names if n not in model.fitted_.names)]
+    held = [p.name for p in model._choose_held(chosen) if can_hold(model.result_, p)]
+    lacking = [n for n in chosen if n not in held]
+    assert all("|subject" in n and "visit" in beside_of(kind) for n in lacking)
+    found = model.profile(held, confidence_level=0.5).conf_int(0.5).frame
+    wald = model.conf_int(ddf="normal", confidence_level=0.5).frame.loc[held]
+    np.testing.assert_allclose(found["estimate"], wald["estimate"], rtol=SAME_ALGEBRA)
+    width = (found["upper"] - found["lower"]) / (wald["upper"] - wald["lower"])
+    at_an_edge = width.index.str.contains("nugget|sd_Intercept")
+    assert width[~at_an_edge].between(0.8, 1.6).all()
+    for name in lacking:
+        with pytest.raises(ValueError, match="method='wald'"):
+            model.profile(name)
+
+
+def beside_of(kind):
+    return KINDS[kind][0]
+
+
+def together(name):
+    column = table()[name].to_numpy()
+    return 1.0 * (column[:, None] == column)
+
+
+def apart(name):
+    column = table()[name].to_numpy()
+    return np.abs(column[:, None] - column)
+
+
+# V by hand: of the parameter that is held, and of logarithms and logits of the others.
+BY_HAND = {
+    ("a series", "range"): lambda held, x: (
+        np.exp(2 * x[0]) * together("subject") * np.exp(-apart("hour") / held)
+    ),
+    ("a dispersion", "dispersion_arm[T.treated]"): lambda held, x: np.diag(
+        np.exp(2 * x[0] + 2 * held * (table()["arm"] == "treated"))
+    ),
+    ("sites above", "rho"): lambda held, x: (
+        np.exp(2 * x[0]) * together("subject") * held ** apart("visit")
+        + np.exp(2 * x[1]) * together("site")
+    ),
+    ("an intercept beside it", "sd_Intercept|subject"): lambda held, x: (
+        together("subject")
+        * (held**2 + np.exp(2 * x[0]) * np.exp(-apart("hour") / np.exp(x[1])))
+    ),
+    ("sites above", "visit"): lambda held, x: (
+        np.exp(2 * x[0]) * together("subject") * expit(x[2]) ** apart("visit")
+        + np.exp(2 * x[1]) * together("site")
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), BY_HAND)
+def test_a_bound_is_where_dense_refits_lose_what_it_says(kind, name):
+    """The deviance with the parameter held at a bound, all others estimated."""
+    model, level = fit(kind, False), 0.8
+    bound = model.conf_int(name, confidence_level=level, method="profile").frame
+    value = bound.loc[name, "upper"]
+    X, y = model.spec_.build(table()).X, table()["y"].to_numpy()
+    if name in model.fitted_.names:
+        at = model.fitted_.names.index(name)
+        y, X = y - value * X[:, at], np.delete(X, at, axis=1)
+
+    def deviance(x):
+        V = BY_HAND[kind, name](value, x)
+        P = np.linalg.inv(V)
+        left = y - X @ np.linalg.solve(X.T @ P @ X, X.T @ P @ y)
+        return np.linalg.slogdet(2 * np.pi * V)[1] + left @ P @ left
+
+    best = minimize(deviance, np.zeros(3), method="Nelder-Mead", options=TIGHT).fun
+    rise = best + 2 * model.loglik_
+    assert rise == pytest.approx(stats.chi2.ppf(level, 1), abs=SAME_RISE)
 
 
 @every_kind

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmixed.errors import ResidualCovarianceError, UnavailableError
+from skmixed.errors import ResidualCovarianceError
 from skmixed.inference.opened.open_fit import open_residual, reopen
 from skmixed.likelihood.covariance.structure import lifted
 from skmixed.likelihood.fit import finish, raw_factors
@@ -177,25 +177,3 @@ def by_pattern(result):
     if residual is None:
         return True
     return isinstance(residual.products, PatternProducts) and not result.terms
-
-
-def refuse_other_products(result, asked):
-    """Raise unless the fit rests on products by pattern of visits.
-
-    Parameters
-    ----------
-    result : FitResult
-    asked : str
-        Who asks.
-
-    Raises
-    ------
-    ValueError
-    """
-    if not by_pattern(result):
-        raise UnavailableError(
-            f"{asked} is there for residual= over visits, without random effects; this "
-            f"model has {result.residual.label} over irregular times, beside random "
-            "effects or with a dispersion. There are Wald's intervals, and fits to "
-            "what simulate draws."
-        )

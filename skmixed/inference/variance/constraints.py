@@ -102,6 +102,11 @@ class HeldParameter:
 
     def hold_coefficient(self, A, elimination):
         """Cross-products without the held fixed effect's direction."""
+        B = self.combination(A)
+        return replace(A, gram=B.T @ A.gram @ B), TransformedElimination(elimination, B)
+
+    def combination(self, A):
+        """Columns [X y] without the held fixed effect's direction, (p + 1, p)."""
         at = self.parameter.effects[0]
         direction = A.basis.contrasts(np.eye(A.n_fixed)[at])
         self.known = float(A.basis.raw_coef(np.zeros(A.n_fixed))[at])
@@ -110,7 +115,7 @@ class HeldParameter:
         others = np.linalg.svd(direction[None])[2][1:].T
         B = np.zeros((p + 1, p))
         B[:p, : p - 1], B[p, p - 1] = others, 1.0
-        return replace(A, gram=B.T @ A.gram @ B), TransformedElimination(elimination, B)
+        return B
 
     def estimates(self):
         """(theta, log sigma) of the fit in this basis."""

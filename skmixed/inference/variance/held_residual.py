@@ -6,11 +6,40 @@ import numpy as np
 from scipy.special import logit
 
 from skmixed.errors import UnavailableError
-from skmixed.inference.opened.residual_refit import refuse_other_products
+from skmixed.inference.opened.residual_refit import by_pattern
 from skmixed.inference.variance.constraints import HeldParameter
+from skmixed.inference.variance.residual_parameters import ResidualParameter
 from skmixed.likelihood.criterion.held import Restricted
 from skmixed.likelihood.criterion.scaled import ScaledDeviance
 from skmixed.likelihood.elimination.patterns import Patterns
+
+
+def can_hold(result, parameter):
+    """Whether the profile likelihood can hold a parameter.
+
+    Parameters
+    ----------
+    result : FitResult
+        With a residual covariance or a dispersion.
+    parameter : Parameter or ResidualParameter
+
+    Returns
+    -------
+    bool
+        Not where several parameters of the likelihood move it.
+    """
+    if parameter.kind == "fixed":
+        return True
+    if not isinstance(parameter, ResidualParameter):  # of random effects, or sigma
+        alone = parameter.kind == "sd" and len(result.effects[parameter.factor]) == 1
+        return parameter.kind == "sigma" or alone
+    residual = result.residual
+    if by_pattern(result) or parameter.kind == "dispersion":
+        return parameter.can_be_held(residual)
+    structure, first = parameter.part(residual)[0], parameter.effects[0] == 0
+    if structure.shape is None:
+        return parameter.kind == "sigma" and first and bool(structure.n_pinned)
+    return parameter.can_be_held(residual)
 
 
 class HeldResidualParameter(HeldParameter):
@@ -32,7 +61,6 @@ class HeldResidualParameter(HeldParameter):
     """
 
     def __init__(self, result, parameter):
-        refuse_other_products(result, "The profile likelihood")
         self.parameter, self.result = parameter, result
         self.sigma, self.term = None, None
         self.fixed = parameter.kind == "fixed"
@@ -54,11 +82,13 @@ class HeldResidualParameter(HeldParameter):
     def refuse_shared(self):
         """Raise for a parameter that others of the covariance move too."""
         own = self.parameter
-        if not (self.fixed or own.can_be_held(self.result.residual)):
+        if not can_hold(self.result, own):
+            where = f"residual='{self.result.residual.text}'"
+            if not isinstance(own, ResidualParameter):
+                where = "its covariance beside the residuals'"
             raise UnavailableError(
                 f"`{own.name}` cannot be held: it depends on several parameters of "
-                f"residual='{self.result.residual.text}'. Use method='wald' for it, or "
-                "the bootstrap."
+                f"{where}. Use method='wald' for it, or the bootstrap."
             )
 
     def reordered(self):

@@ -8,8 +8,10 @@ from scipy import stats
 from scipy.interpolate import CubicSpline
 
 from skmixed.inference.arguments import check_confidence_level
+from skmixed.inference.opened.residual_refit import by_pattern
 from skmixed.inference.variance.constraints import HeldParameter
 from skmixed.inference.variance.held_residual import HeldResidualParameter
+from skmixed.inference.variance.held_rows import HeldRowParameter
 from skmixed.inference.variance.parameters import values_of
 from skmixed.likelihood.covariance.structure import lifted
 from skmixed.likelihood.search.optimize import minimise
@@ -179,7 +181,9 @@ def profile_likelihood(result, parameters, target, verbose=None):
 
 def hold_one(result, parameter):
     """The held form of a parameter."""
-    kind = HeldParameter if result.residual is None else HeldResidualParameter
+    if result.residual is None:
+        return HeldParameter(result, parameter)
+    kind = HeldResidualParameter if by_pattern(result) else HeldRowParameter
     return kind(result, parameter)
 
 
@@ -241,7 +245,7 @@ def guess_width(parameter, estimate, sigma, std_error):
     """
     if parameter.kind == "fixed":
         return float(std_error[parameter.effects[0]])
-    if parameter.kind == "correlation":
+    if parameter.kind in ("correlation", "dispersion"):
         return 0.2
     return max(0.2 * estimate, 0.01 * sigma if estimate <= 0 else 0.0)
 

@@ -257,8 +257,8 @@ class DispersionParameter(ResidualParameter):
         return float(result.residual.gamma[self.place])
 
     def can_be_held(self, residual):
-        """Not by the profile likelihood."""
-        return False
+        """It is a parameter of its own."""
+        return True
 
     @property
     def domain(self):

@@ -211,7 +211,8 @@ class DirectionSums:
         """Second derivatives, of shape (m, m)."""
         H = self.H - 2.0 / self.point.sigma2 * self.g @ self.g.T
         d = self.d / self.point.r2
-        H -= self.point.nu * np.outer(d, d)
+        if self.deviance.profiles_sigma:
+            H -= self.point.nu * np.outer(d, d)
         if self.deviance.reml:
             N = self.N.reshape(len(d), -1)
             H -= N @ N.T

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from skmixed.likelihood.criterion.marginal import MarginalDeviance
 from skmixed.likelihood.criterion.objective import Derivatives
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
+from skmixed.likelihood.criterion.series import MarkovDeviance
 
 
 class ScaledDeviance(ProfiledDeviance):
@@ -51,3 +53,45 @@ class ScaledDeviance(ProfiledDeviance):
 
         gradient = np.append(theta.gradient, 2.0 * (self.A.n_obs - point.nu))
         return Derivatives(gradient, hessian, theta.G_Psi, theta.scale)
+
+
+class ScaledMarginal(ScaledDeviance, MarginalDeviance):
+    """The same of dependent blocks of rows.
+
+    Parameters
+    ----------
+    A : BlockProducts
+    parts : sequence of RandomPart or ResidualPart
+    """
+
+    def __init__(self, A, parts):
+        MarginalDeviance.__init__(self, A, parts, False)
+
+
+class ScaledMarkov(ScaledDeviance, MarkovDeviance):
+    """The same of first-order Markov residuals.
+
+    Parameters
+    ----------
+    A : SeriesProducts
+    """
+
+    def __init__(self, A):
+        MarkovDeviance.__init__(self, A, False)
+
+
+def scaled(deviance):
+    """The same deviance with the residual variance as a parameter of its own.
+
+    Parameters
+    ----------
+    deviance : MarginalDeviance or MarkovDeviance
+        Of the likelihood.
+
+    Returns
+    -------
+    ScaledDeviance
+    """
+    if isinstance(deviance, MarkovDeviance):
+        return ScaledMarkov(deviance.A)
+    return ScaledMarginal(deviance.A, deviance.parts)

@@ -48,7 +48,8 @@ class MarkovDeviance(ProfiledDeviance):
     def correlations(self, theta):
         """Correlations with the rows before and two derivatives, of shape (n,)."""
         structure = self.A.structures[0]
-        r, r1, r2 = structure.shape.at_lags(self.lag, structure.phi(theta))
+        phi = structure.phi(theta[self.spans[0]])
+        r, r1, r2 = structure.shape.at_lags(self.lag, phi)
         return [np.where(self.first, 0.0, one) for one in (r, r1[0], r2[0, 0])]
 
     def factor_at(self, theta, Lambdas):
@@ -86,7 +87,8 @@ class MarkovDeviance(ProfiledDeviance):
         g, d, N = self.moved(point, S1)
         gradient = log1 - d[0] / point.sigma2
         H = log2 + (v @ S2 @ v - 2.0 * g[0] @ g[0]) / point.sigma2
-        H -= point.nu * (d[0] / point.r2) ** 2
+        if self.profiles_sigma:
+            H -= point.nu * (d[0] / point.r2) ** 2
         if self.reml:
             white = white_of(point.RX)
             gradient -= np.trace(N[0])
