@@ -8,10 +8,10 @@ from scipy import stats
 from scipy.linalg import solve_triangular
 
 from skmixed.errors import ArgumentError
+from skmixed.likelihood.products.own_parts import ALIASED, shortest_parts
 
-# A column is determined by those before it when less than this share of its centred
-# length is left over (the tolerance of R's qr), or of its length (rounding).
-ALIASED = 1e-7
+# A column is determined by those before it when less than ALIASED of its centred length
+# is left over, or less than this share of its length: rounding.
 ROUNDING = 1e-12
 # Rows factorised at a time, so that the work stays in cache.
 CHUNK_ROWS = 32_768
@@ -171,7 +171,7 @@ def least_squares(X, y, weights=None, clusters=()):
     if shift.any():
         columns, response = X - shift[:-1], y - shift[-1]
     R = triangle(columns, response, weights)
-    kept, R = independent_columns(R, smallest_lengths(R, shift, weights, len(y)))
+    kept, R = independent_columns(R, smallest_lengths(R, shift, weights, X))
     r = int(kept.sum())
     root = solve_triangular(R[:r, :r], np.eye(r))
     coef = root @ R[:r, r]
@@ -222,12 +222,16 @@ def centres(X, y, weights=None):
     return shift
 
 
-def smallest_lengths(R, shift, weights, n):
+def smallest_lengths(R, shift, weights, X):
     """Lengths below which a column is taken for determined by earlier ones."""
-    total = n if weights is None else weights.sum()
+    total = np.sqrt(len(X) if weights is None else weights.sum())
     spread = np.sqrt((R[:, :-1] ** 2).sum(axis=0))
-    length = np.hypot(spread, np.sqrt(total) * np.abs(shift[:-1]))
-    return np.maximum(ALIASED * spread, ROUNDING * length)
+    rounding = ROUNDING * np.hypot(spread, total * np.abs(shift[:-1]))
+    smallest = np.maximum(ALIASED * spread, rounding)
+    doubtful = np.flatnonzero(np.abs(np.diag(R))[:-1] <= smallest)
+    shortest = np.maximum(total * shortest_parts(X, doubtful), rounding[doubtful])
+    smallest[doubtful] = np.minimum(smallest[doubtful], shortest)
+    return smallest
 
 
 def sum_of_squares(values, weights=None):

@@ -7,6 +7,8 @@ from skmixed.warnings import LaplaceAccuracyWarning, SeparationWarning, warn
 # On the logit scale: odds of three million to one, between the levels of a column or
 # along a standard deviation of it.
 FARTHEST = 15.0
+# A column with less of its own says nothing without the others.
+REMOTE = 0.02
 # Standard deviation of random effects on the logit scale that no data bound.
 WIDEST = 10.0
 # Shift of an estimate by quadrature, in standard errors, that is too much.
@@ -64,10 +66,14 @@ def scale_of(link):
 
 
 def _warn_about_columns(fit, design, farthest):
-    X, found = design.X[:, fit.result.kept], []
-    for name, x, coef in zip(fit.names, X.T, fit.result.coef, strict=True):
-        if name != "Intercept" and abs(coef) * spread_of(x) > farthest:
-            found.append(name)
+    X, coef = design.X[:, fit.result.kept], fit.result.coef
+    far = np.abs(coef) * np.array([spread_of(x) for x in X.T]) > farthest
+    # coefficients at a remote origin are as large as they like, their sums are not
+    if not far.any() or np.ptp(X @ coef) <= farthest:
+        return
+    far &= own_shares(X) > REMOTE
+    names = zip(fit.names, far, strict=True)
+    found = [name for name, is_far in names if is_far and name != "Intercept"]
     if not found:
         return
     named = ", ".join(f"`{name}`" for name in found)
@@ -85,6 +91,30 @@ def spread_of(x):
     low, high = x.min(), x.max()
     two = ((x == low) | (x == high)).all()
     return float(high - low) if two else float(x.std())
+
+
+def own_shares(X):
+    """Share of every column's length that the other columns do not give.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, r)
+        Independent columns.
+
+    Returns
+    -------
+    ndarray of shape (r,)
+        Of columns about their means, if one is constant. Beside ``x f`` the column f
+        speaks of x = 0, which may be far from the data.
+    """
+    constant = np.ptp(X, axis=0) == 0
+    C = X - X.mean(axis=0) if constant.any() else X
+    length = np.linalg.norm(C, axis=0)
+    varies, shares = ~constant & (length > 0), np.ones(len(length))
+    R = np.linalg.qr(C[:, varies] / length[varies], mode="r")
+    inverse = np.linalg.pinv(R, rcond=0.0)
+    shares[varies] = 1.0 / np.linalg.norm(inverse, axis=1)
+    return shares
 
 
 def _warn_about_variances(result, widest):

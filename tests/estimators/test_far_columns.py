@@ -5,11 +5,28 @@ import pandas as pd
 import pytest
 from conftest import SAME_DENSE
 
-from skmixed import MixedLinearRegressor
+from skmixed import (
+    MixedLinearRegressor,
+    MixedLogisticClassifier,
+    PooledLinearRegressor,
+    RankDeficiencyWarning,
+)
 from skmixed.datasets import load_sleepstudy
 
 # In standard deviations of the column; a double has 16 digits.
 SHIFTS = [1e4, 1e6, 1e7, 1e8, 1e9]
+# Relative error of what is said of products, of which a double holds seven digits at
+# the largest shift.
+SAME_PRODUCTS = 1e-5
+PRODUCTS = [
+    "x * f",
+    "f + x:f",
+    "0 + f + x:f",
+    "x * C(f, Sum)",
+    "x * w",
+    "x * f * w",
+    "poly(x, 2) * f",
+]
 TERMS = {
     "alone": "Reaction ~ Days + (Days | Subject)",
     "first": "Reaction ~ Days + z + (Days + z | Subject)",
@@ -118,3 +135,57 @@ def test_effects_that_repeat_others_to_the_last_digit_are_not_refused():
     one = MixedLinearRegressor("Reaction ~ Days + (Days | Subject)").fit(frame)
     two = MixedLinearRegressor("Reaction ~ Days + (Days + I(2 * Days) | Subject)")
     np.testing.assert_allclose(two.fit(frame).loglik_, one.loglik_, rtol=SAME_DENSE)
+
+
+def products_table(shift):
+    """A number x far from zero, one w near it, and a category f."""
+    rng = np.random.default_rng(1)
+    x, w = np.round(64 * rng.normal(size=(2, 300))) / 64
+    f, g = rng.choice(list("abc"), 300), np.arange(300) % 15
+    y = x + w + x * w / 2 + (f == "a") * x + rng.normal(size=15)[g]
+    y = y + rng.normal(size=300)
+    far = {"x": x + shift, "z": w + shift}
+    return pd.DataFrame({**far, "w": w, "f": f, "g": g, "y": y, "high": y > 0})
+
+
+@pytest.mark.parametrize("term", PRODUCTS)
+@pytest.mark.parametrize(
+    ("estimator", "response"),
+    [
+        (MixedLinearRegressor, "y"),
+        (PooledLinearRegressor, "y"),
+        (MixedLogisticClassifier, "high"),
+    ],
+)
+def test_products_of_a_far_column_are_those_of_the_centred_one(
+    estimator, response, term
+):
+    model = estimator(f"{response} ~ {term} + (1 | g)")
+    near, tables = products_table(0.0), [products_table(s) for s in (1e4, 1e7, 1e9)]
+    expected = model.fit(near).summary().fixed.iloc[-1]
+    predicted = model.predict(near)
+    for table in tables:
+        found = model.fit(table).summary().fixed.iloc[-1]
+        np.testing.assert_allclose(
+            found[["estimate", "std_error"]],
+            expected[["estimate", "std_error"]],
+            rtol=SAME_PRODUCTS,
+        )
+        np.testing.assert_allclose(
+            model.predict(table), predicted, atol=SAME_PRODUCTS, rtol=SAME_PRODUCTS
+        )
+
+
+@pytest.mark.parametrize("term", ["x * z", "x + I(x**2)", "x * f * z"])
+@pytest.mark.parametrize("shift", [1e7, 1e9])
+def test_products_that_no_double_holds_are_left_out_with_a_warning(term, shift):
+    with pytest.warns(RankDeficiencyWarning, match="left out"):
+        MixedLinearRegressor(f"y ~ {term} + (1 | g)").fit(products_table(shift))
+
+
+def test_a_product_that_others_determine_is_left_out_however_far():
+    """x is constant within f: x:f is a multiple of f."""
+    table = products_table(0.0)
+    table["x"] = 1e8 + 0.1 * table["f"].map({"a": 1, "b": 2, "c": 3})
+    with pytest.warns(RankDeficiencyWarning, match=r"x:f\[T.b\]"):
+        MixedLinearRegressor("y ~ f + x + x:f + (1 | g)").fit(table)

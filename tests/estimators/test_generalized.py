@@ -434,6 +434,18 @@ def test_separation_names_the_column():
         MixedLogisticClassifier("~ x + f").fit(X, y)
 
 
+def test_coefficients_at_a_far_origin_are_not_taken_for_separation(recwarn):
+    """That of f[T.b] is its effect in the year 0."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"year": rng.integers(1990, 2020, 400), "g": np.arange(400) % 20})
+    X["f"] = rng.choice(["a", "b"], 400)
+    eta = 0.1 * (X["year"] - 2005) * (X["f"] == "b")
+    y = (rng.uniform(size=400) < 1 / (1 + np.exp(-eta))).astype(int)
+    model = MixedLogisticClassifier("~ year * f + (1 | g)").fit(X, y)
+    assert abs(model.fixed_effects_["f[T.b]"]) > 100
+    assert not [w for w in recwarn if issubclass(w.category, SeparationWarning)]
+
+
 # -------------------------------------------------- statements
 @pytest.fixture(scope="module")
 def cbpp(herds):

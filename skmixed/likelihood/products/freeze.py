@@ -6,10 +6,8 @@ from scipy.linalg import lapack
 from skmixed.errors import ColumnError
 from skmixed.likelihood.products.basis import Basis, ColumnBasis
 from skmixed.likelihood.products.columns import Moments
+from skmixed.likelihood.products.own_parts import ALIASED, shortest_parts
 
-# A column is aliased when its part orthogonal to the columns before it is shorter than
-# this, relative to its own centred length (the tolerance of R's qr and lme4).
-ALIASED = 1e-7
 # Below this squared relative length a Gram matrix is no longer trusted with a column:
 # it is orthogonalised row by row instead.
 WELL_CONDITIONED = 1e-4
@@ -46,8 +44,7 @@ def freeze_fixed(moments, X, constant, residual):
         if independent.all():
             gram = moments.about(shift, kept) / (scale[:, None] * scale)
             if len(X) < len(kept) or not well_conditioned(gram):
-                columns = (X[:, kept] - shift) / scale
-                independent, mix = find_independent(columns, residual)
+                independent, mix = find_independent(X[:, kept], shift, scale, residual)
         if independent.all():
             break
         if anchor is not None and np.any(anchor[~independent]):
@@ -148,13 +145,14 @@ def fit_crudely(fixed, moments, y_shift, X, y, residual):
     return np.linalg.lstsq(X.T @ weighted, weighted.T @ (y - y_shift), rcond=None)[0]
 
 
-def find_independent(columns, residual):
+def find_independent(X, shift, scale, residual):
     """Tell the columns that depend on the ones before them, from the rows.
 
     Parameters
     ----------
-    columns : ndarray of shape (n, r)
-        Centred, of unit root mean square.
+    X : ndarray of shape (n, r)
+    shift, scale : ndarray of shape (r,)
+        That centre the columns and give them unit root mean square.
     residual : Residual
 
     Returns
@@ -163,16 +161,25 @@ def find_independent(columns, residual):
     mix : ndarray of shape (r, r) or None
         Upper triangular and orthogonalising; None where columns are dependent.
     """
+    columns = (X - shift) / scale
     mix, _ = orthogonalise(weighted_gram(columns, residual))
     # Rows, not their Gram matrix, decide: it has lost the digits in question.
     gram = weighted_gram(columns @ mix, residual)
     lengths = np.sqrt(np.diag(gram))
-    independent = lengths > ALIASED
+    independent = are_long(lengths, X, scale)
     if not independent.all():
         return independent, None
     again, remainders = orthogonalise(gram / np.outer(lengths, lengths))
-    independent = lengths * np.sqrt(np.maximum(remainders, 0)) > ALIASED
-    return independent, mix / lengths @ again
+    own = lengths * np.sqrt(np.maximum(remainders, 0))
+    return are_long(own, X, scale), mix / lengths @ again
+
+
+def are_long(own, X, scale):
+    """Whether own parts, relative to the columns' lengths, are more than rounding."""
+    independent = own > ALIASED
+    short = np.flatnonzero(~independent)
+    independent[short] = own[short] * scale[short] > shortest_parts(X, short)
+    return independent
 
 
 def weighted_gram(columns, residual):
