@@ -17,16 +17,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.errors import (
     IdentifiabilityError,
-    ResponseError,
     UnavailableAttributeError,
     explained,
 )
 from skmixed.estimators.by_chunks import score_by_chunks
 from skmixed.estimators.input import (
+    GivenRows,
     check_response_rules,
     read_features,
     read_response,
     read_table,
+    refuse_infinite,
     refuse_missing,
     require_response_in,
     response_label,
@@ -112,6 +113,10 @@ class FormulaEstimator:
         Design
             With the response, and with the weights if there are any.
         """
+        return self._make_design(self._read_rows(X, y, sample_weight))
+
+    def _read_rows(self, X, y, sample_weight):
+        """Read the arguments of `fit`, `GivenRows`."""
         self._forget()
         label = response_label(y)
         frame = read_features(self, X, reset=True)
@@ -134,15 +139,23 @@ class FormulaEstimator:
         keep = self._choose_rows(columns, formula, y, weights, residual)
         if not keep.all():
             columns = FrameColumns(frame, keep)
+            y = None if y is None else y[keep]
+        return GivenRows(frame, columns, formula, y, weights, keep, residual)
+
+    def _make_design(self, given):
+        """Make the design of rows that were read; see :meth:`_learn_design`."""
+        columns, formula, y = given.columns, given.formula, given.y
         self.spec_, design = self._learn_spec(formula, columns)
-        y = self.spec_.read_response(columns) if y is None else y[keep]
+        y = self.spec_.read_response(columns) if y is None else y
         refuse_infinite(y)
-        self._keep_columns(frame, formula, design)
+        self._keep_columns(given.frame, formula)
         self.formula_ = self.spec_.formula_text
         self.n_obs_ = len(y)
-        weights = self._weigh_rows(columns, weights, keep)
         design = dataclasses.replace(
-            design, y=y, weights=weights, **self._learn_residual(residual, columns)
+            design,
+            y=y,
+            weights=self._weigh_rows(columns, given.weights, given.keep),
+            **self._learn_residual(given.residual, columns),
         )
         check_magnitudes(design, self.spec_.coef_names)
         return design
@@ -220,10 +233,10 @@ class FormulaEstimator:
         self.coef_names_ = names[has_intercept:]
         self.aliased_ = [c for c in self.spec_.coef_names if c not in names]
 
-    def _keep_columns(self, frame, formula, design):
+    def _keep_columns(self, frame, formula):
         """Keep the names of X's columns where the prediction is linear in them."""
         self._linear_columns_ = None
-        if design.offset is not None or (self._predicts_by_group and formula.random):
+        if formula.offsets or (self._predicts_by_group and formula.random):
             return
         numbers = all(
             is_numeric_dtype(dtype) and not is_bool_dtype(dtype)
@@ -262,17 +275,6 @@ class FormulaEstimator:
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
-
-
-def refuse_infinite(y):
-    """Raise for a response that is not finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        finite = np.isfinite(y.dot(y))
-    if not (finite or np.isfinite(y).all()):
-        raise ResponseError(
-            "Input y contains infinity or a value too large: the response is not "
-            f"finite in {int((~np.isfinite(y)).sum())} rows."
-        )
 
 
 class BaseFormulaRegressor(FormulaEstimator, RegressorMixin, BaseEstimator):

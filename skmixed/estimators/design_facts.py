@@ -79,14 +79,14 @@ class FactsOfSums:
         raw = np.zeros(self.A.factors[factor].n_effects)
         raw[list(positions)] = self.blocks[place].constant
         one = np.linalg.solve(self.A.basis.random[factor].to_raw, raw)
-        return one, np.einsum("i,ijg,j->g", one, self.A.ZtZ[factor], one)
+        return one, one @ np.tensordot(one, self.A.ZtZ[factor], 1)
 
     def varies_within(self, place, effect):
         """Whether an effect's column of a random term varies within some group."""
         factor, positions, _ = self.A.terms[place]
         one, n = self.ones(place)
         ZtZ, k = self.A.ZtZ[factor], positions[effect]
-        sums = np.einsum("i,ig->g", one, ZtZ[:, k])
+        sums = one @ ZtZ[:, k]
         within = (ZtZ[k, k] - sums**2 / n).sum()
         return bool(within > WITHIN * ZtZ[k, k].sum())
 
@@ -94,7 +94,7 @@ class FactsOfSums:
         """Group means of the fixed columns that do not vary within groups."""
         one, n = self.ones(place)
         p = self.A.n_fixed
-        sums = np.einsum("i,img->mg", one, self.A.ZtXy[self.A.terms[place][0]])[:p]
+        sums = np.tensordot(one, self.A.ZtXy[self.A.terms[place][0]][:, :p], 1)
         squares = np.diag(self.A.gram)[:p]
         within = squares - (sums**2 / n).sum(axis=1)
         return (sums / n)[within <= WITHIN * squares]

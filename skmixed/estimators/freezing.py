@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skmixed.errors import MissingValuesError
-from skmixed.estimators.base import refuse_infinite
-from skmixed.estimators.input import check_response_rules
+from skmixed.estimators.input import check_response_rules, refuse_infinite
 from skmixed.estimators.reading import FrozenDesign, needed_columns
 from skmixed.formula.table.arrays import check_magnitudes
 from skmixed.formula.table.coding import CodedValues, read_values

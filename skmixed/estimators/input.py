@@ -3,6 +3,9 @@
 Nothing here knows a model: every estimator that takes a formula reads its input so.
 """
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import (
@@ -18,6 +21,7 @@ from skmixed.errors import (
     TableError,
     TableTypeError,
 )
+from skmixed.formula.table.frame import FrameColumns
 from skmixed.formula.text.parse import parse_formula
 from skmixed.sources.frames import read_table
 from skmixed.sources.types import source_of
@@ -27,6 +31,39 @@ REQUIRES_Y = (
     "This {} estimator requires y to be passed, but the target y is None. Call "
     "fit(X, y), or name the response in the formula ('y ~ ...') and keep it in X."
 )
+
+
+@dataclass(frozen=True, eq=False)
+class GivenRows:
+    """What `fit` was given, read, and which rows of it enter.
+
+    Parameters
+    ----------
+    frame : DataFrame of pandas
+        With all rows.
+    columns : FrameColumns of n rows
+        Those that enter.
+    formula : MixedFormula
+    y : ndarray of shape (n,) or None
+        None where it is a column.
+    weights : ndarray or None
+        Of all rows.
+    keep : ndarray of bool
+        Which of all rows enter.
+    residual : object
+        Residual covariance as it was read, or None.
+    """
+
+    frame: pd.DataFrame
+    columns: FrameColumns
+    formula: Any
+    y: np.ndarray | None
+    weights: np.ndarray | None
+    keep: np.ndarray
+    residual: Any
+
+    def __len__(self):
+        return self.columns.n_rows
 
 
 def read_features(estimator, X, *, reset):
@@ -340,3 +377,14 @@ def same_values(column, y):
     if np.isnan(held).all():
         held, y = (pd.factorize(np.asarray(v), sort=True)[0] for v in (column, y))
     return np.array_equal(held, y, equal_nan=True)
+
+
+def refuse_infinite(y):
+    """Raise for a response that is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(y.dot(y))
+    if not (finite or np.isfinite(y).all()):
+        raise ResponseError(
+            "Input y contains infinity or a value too large: the response is not "
+            f"finite in {int((~np.isfinite(y)).sum())} rows."
+        )

@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmixed.errors import ArgumentError
+from skmixed.estimators import many_rows
 from skmixed.estimators.base import BaseFormulaRegressor
 from skmixed.estimators.description import DescriptionMixin
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
@@ -288,7 +289,10 @@ class MixedLinearRegressor(
             return self._fit_source(source, y, sample_weight)
         self._refuse_sigma()
         with memory_in_words(self.formula):
-            design = self._learn_design(X, y, sample_weight)
+            given = self._read_rows(X, y, sample_weight)
+            if len(given) >= many_rows.MANY_ROWS and self._fit_parts(given):
+                return self
+            design = self._make_design(given)
             warn_about_design(self.spec_.formula, design)
             result = self._fit_design(design)
         self._publish(Fitted.of(result, self.spec_, design))

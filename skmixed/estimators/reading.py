@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from skmixed.errors import IdentifiabilityError, WeightError
-from skmixed.estimators.base import refuse_infinite
-from skmixed.estimators.input import read_response, refuse_missing
+from skmixed.estimators.input import (
+    read_response,
+    refuse_infinite,
+    refuse_missing,
+)
 from skmixed.estimators.statistics import RowSums, Statistics, Summary, with_groups
 from skmixed.estimators.weights import read_weights
 from skmixed.formula.table.arrays import check_magnitudes
@@ -115,16 +118,18 @@ class DesignReader:
     Parameters
     ----------
     frozen : FrozenDesign
+    groups : TableGroups, optional
+        Where all groups are known beforehand; by default they are found as they come.
     """
 
-    def __init__(self, frozen):
+    def __init__(self, frozen, groups=None):
         self.frozen = frozen
         formula = frozen.spec.formula
         names = zip(name_groups(formula), formula.random, strict=True)
         factors = {}
         for name, term in names:
             factors.setdefault(name, tuple(term.columns))
-        self.groups = GrowingGroups(factors, frozen.orders)
+        self.groups = groups or GrowingGroups(factors, frozen.orders)
         self.products = GrowingProducts(frozen.basis, frozen.spec.coef_names)
         self.sums = RowSums()
         self.n_chunks = self.n_read = self.n_used = 0
@@ -138,6 +143,11 @@ class DesignReader:
         frame : DataFrame of pandas, of n rows
         y, sample_weight : array-like of shape (n,), optional
             In the place of columns.
+
+        Returns
+        -------
+        Design or None
+            Of the rows that count; None where none does.
 
         Raises
         ------
@@ -156,12 +166,13 @@ class DesignReader:
         self.n_chunks, self.n_read = self.n_chunks + 1, self.n_read + len(frame)
         self.sums = self.sums + RowSums(n_dropped)
         if design is None:
-            return
+            return None
         self.groups.keep()
         self.products.add(design, {name: own for name, (_, own) in coded.items()})
         self.sums = self.sums + self.summarised(design, columns)
         self.n_used += len(design.y)
         self.weighted = design.weights is not None
+        return design
 
     def read(self, frame, y, sample_weight):
         """Make the design of a chunk.

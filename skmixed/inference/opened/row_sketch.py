@@ -75,16 +75,81 @@ class RowSketch:
 
         Here s_g is the sum of a z over the rows of a group, for K random vectors a.
         """
-        random, rows = self._design.random, sampled_rows(len(self._design.X))
-        m = sum(
-            structure_of(b.covariance, b.options, b.effects, b.group).n_theta
-            for b in random
+        return forms_of(self._design.random, sampled_rows(len(self._design.X)))
+
+
+class GrowingSketch:
+    """The sums of a `RowSketch` over rows that come a part at a time.
+
+    Parameters
+    ----------
+    n : int
+        Rows in all.
+    """
+
+    def __init__(self, n):
+        self.n, self.n_read = n, 0
+        self.X = self.y = 0.0
+        self.forms = ()
+
+    def add(self, design):
+        """Add the rows of a part."""
+        width = len(weights_of_rows(self.n))
+        columns = (*design.X.T, design.y)
+        sums = np.array([folded(column, width) for column in columns])
+        sums = np.roll(sums, self.n_read % width, axis=1)
+        self.X, self.y = self.X + sums[:-1], self.y + sums[-1]
+        self.n_read += len(design.y)
+
+    def look_at(self, design):
+        """Take the quadratic forms from a design of :func:`sampled_rows`."""
+        self.forms = forms_of(design.random, slice(None))
+
+    def done(self, kept):
+        """The sketch, of the columns that were kept.
+
+        Parameters
+        ----------
+        kept : ndarray of bool of shape (p,)
+
+        Returns
+        -------
+        RowSketch
+        """
+        weights, sketch = weights_of_rows(self.n), RowSketch.__new__(RowSketch)
+        X = [by_bucket(weights * sums) for sums in self.X[kept]]
+        X = np.array(X).T if X else np.zeros((len(weights) // PASSES, 0))
+        sketch.__dict__.update(
+            _design=None,
+            _kept=kept,
+            X=X,
+            one=sums_of_one(self.n),
+            y=by_bucket(weights * self.y),
+            forms=self.forms,
         )
-        vectors = random_vectors(max(LEAST_FORMS, m + MORE_FORMS), len(rows))
-        return tuple(
-            quadratic_forms(block.z[rows], block.codes[rows], vectors)
-            for block in random
-        )
+        return sketch
+
+
+def forms_of(random, rows):
+    """Quadratic forms of every random term over some rows; see :class:`RowSketch`.
+
+    Parameters
+    ----------
+    random : sequence of RandomBlock
+    rows : ndarray of int, or slice
+
+    Returns
+    -------
+    tuple of ndarray of shape (K, k, k)
+    """
+    m = sum(
+        structure_of(b.covariance, b.options, b.effects, b.group).n_theta
+        for b in random
+    )
+    own = [(block.z[rows], block.codes[rows]) for block in random]
+    n = len(own[0][1]) if own else 0
+    vectors = random_vectors(max(LEAST_FORMS, m + MORE_FORMS), n)
+    return tuple(quadratic_forms(z, codes, vectors) for z, codes in own)
 
 
 def sums_of_columns(X, kept):
@@ -104,12 +169,16 @@ def sums_of_columns(X, kept):
 def bucket_sums(column):
     """Weighted sums of a column over buckets of rows, of shape (s,)."""
     weights = weights_of_rows(len(column))
-    whole = len(column) // len(weights)
-    rest = column[whole * len(weights) :]
-    total = column[: len(column) - len(rest)]
-    total = total.reshape(whole, len(weights)).sum(axis=0)
+    return by_bucket(weights * folded(column, len(weights)))
+
+
+def folded(column, width):
+    """Sums of the rows that are a width apart, of shape (width,)."""
+    whole = len(column) // width
+    rest = column[whole * width :]
+    total = column[: len(column) - len(rest)].reshape(whole, width).sum(axis=0)
     total[: len(rest)] += rest
-    return by_bucket(weights * total)
+    return total
 
 
 def sums_of_one(n):

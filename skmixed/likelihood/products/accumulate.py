@@ -67,8 +67,9 @@ class GrowingProducts:
         ----------
         design : Design
             Of the chunk's rows.
-        numbers : dict of str to ndarray of int of shape (G_j,)
-            For every factor, the number of each of the chunk's groups among all.
+        numbers : dict of str to ndarray of int of shape (G_j,), or range
+            For every factor, the number of each of the chunk's groups among all; a
+            range where the chunk knows all.
         """
         residual, y = residual_of(design), without_offset(design)
         with blas_threads():
@@ -146,10 +147,11 @@ class GrowingProducts:
 
 def extend(sums, numbers, codes):
     """Have sums take rows of a chunk, with room for its groups and more to come."""
-    n, have = int(numbers.max(initial=-1)) + 1, sums.n_groups
+    known, have = isinstance(numbers, range), sums.n_groups
+    n = len(numbers) if known else int(numbers.max(initial=-1)) + 1
     if n > have:
-        sums.grow(max(n, int(1.5 * have)))
-    sums.codes = numbers.astype(np.int32)[codes]
+        sums.grow(n if known else max(n, int(1.5 * have)))
+    sums.codes = codes if known else numbers.astype(np.int32)[codes]
 
 
 def pair_sums(plan, places):

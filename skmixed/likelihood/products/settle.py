@@ -14,6 +14,8 @@ from skmixed.likelihood.products.freeze import orthogonalise, well_conditioned
 CLEAR, ALIASED = 1e-8, 1e-12
 # A centred column that is shorter than this, relative to itself uncentred, is constant.
 EMPTY = 1e-7
+# Mean square of the constant less 1, above which it is none.
+NOT_ONE = 1e-8
 
 
 class DoubtfulColumnsError(ExplainedError, ValueError):
@@ -124,6 +126,7 @@ def choose_columns(A, total, names):
     """
     old, p = A.basis.fixed, A.n_fixed
     G, anchor = A.gram[:p, :p] / total, A.basis.constant.copy()
+    refuse_late_change(A.basis, G, names)
     M, mean = centring(A.basis, G, anchor)
     C = M.T @ G @ M
     lengths = np.sqrt(np.maximum(np.diag(C), 0.0))
@@ -150,6 +153,19 @@ def choose_columns(A, total, names):
     scale, absorbed = (old.scale * lengths)[kept], anchor[:, None] * shift
     fixed = ColumnBasis(old.n_raw, kept, shift, scale, absorbed, mix)
     return Chosen(fixed, anchor, T)
+
+
+def refuse_late_change(basis, G, names):
+    """Raise where columns add up to 1 in the sample, but not in all rows."""
+    if not basis.constant.any():
+        return
+    one = basis.one
+    if abs(one @ G @ one - 1.0) > NOT_ONE:
+        found = [n for n, a in zip(names, basis.constant, strict=True) if a]
+        raise DoubtfulColumnsError(
+            f"The columns {found} add up to 1 in the first rows and not in all. Sort "
+            "the rows so that early ones show what the columns hold."
+        )
 
 
 def centring(basis, G, anchor):
