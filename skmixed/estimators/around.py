@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmixed.errors import ArgumentError, ColumnError, ResponseError, explained
+from skmixed.estimators.cross_fitting import PREDICTED, fit_and_predict, widest_groups
 from skmixed.estimators.input import (
     REQUIRES_Y,
     array_names,
@@ -23,12 +24,10 @@ from skmixed.estimators.input import (
     refuse_lacking,
 )
 from skmixed.estimators.linear import MixedLinearRegressor
+from skmixed.estimators.regressor_error import error_of_regressor
 from skmixed.formula.table.columns import check_columns
 from skmixed.formula.text.parse import parse_formula
 from skmixed.warnings import RankDeficiencyWarning
-
-# The column of the regressor's predictions in the linear mixed model.
-PREDICTED = "f(X)"
 
 
 class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -72,7 +71,10 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     random_effects_ : dict of str to DataFrame
     random_effects_cov_ : dict of str to DataFrame
     sigma_ : float
-        Residual standard deviation, the error of f(X) for a new row included.
+        Residual standard deviation of the response, without the chance error of f(X).
+    regressor_error_ : float
+        Standard deviation of that error within groups, for a new row. Intervals take
+        both: ``linear_.sigma_**2 == sigma_**2 + regressor_error_**2``.
     formula_ : str
         Formula of ``linear_``.
     features_ : list of str
@@ -90,6 +92,10 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Its coefficient calibrates f, and what f overfits never enters a variance. The first
     round takes no random effects off. Predictions are the mean of the folds' models,
     put through the linear mixed model.
+
+    The residuals of ``linear_`` hold the error of f(X) for a new row. How large it is
+    two models of disjoint halves of the rows tell, for two of the folds: what they get
+    wrong by chance is independent.
 
     Sample weights are not taken: few regressors count a row of weight 2 as two rows.
 
@@ -140,7 +146,6 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    # ------------------------------------------------------------------------- fitting
     def fit(self, X, y=None):
         """Fit the regressor and the random effects in turn.
 
@@ -172,9 +177,18 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             frame = frame.drop(columns=formula.response_columns, errors="ignore")
         text = text.partition("~")[2]
         self.features_ = self._choose_features(frame, formula)
-        folds = list(self._folds(frame, y, formula))
+        groups = widest_groups(frame, formula)
+        folds = list(self._folds(frame, y, groups))
         base = default_estimator() if self.estimator is None else self.estimator
-        target, best, self.deviances_ = y, np.inf, []
+        kept = self._take_rounds(base, text, frame, y, folds)
+        error = error_of_regressor(self, base, text, frame, y, (folds, *kept, groups))
+        self.formula_, self.regressor_error_ = self.linear_.formula_, np.sqrt(error)
+        self.sigma_ = np.sqrt(self.linear_.sigma_**2 - error)
+        return self
+
+    def _take_rounds(self, base, text, frame, y, folds):
+        """Fit f and the random effects in turn; target and predictions of the best."""
+        target, best, self.deviances_, kept = y, np.inf, [], None
         for _ in range(self.max_rounds):
             fitted, predicted = self._predict_out_of_fold(base, frame, target, folds)
             linear = self._fit_linear(text, frame.assign(**{PREDICTED: predicted}), y)
@@ -182,14 +196,14 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             gain = best - linear.deviance_
             if gain > 0:
                 best, self.estimators_, self.linear_ = linear.deviance_, fitted, linear
+                kept = target, predicted
             if gain <= self.tol * len(y):
                 break
             around = frame.assign(**{PREDICTED: predicted})
             random = linear.predict(around)
             random -= linear.predict(around, random_effects=False)
             target = y - random
-        self.formula_, self.sigma_ = self.linear_.formula_, self.linear_.sigma_
-        return self
+        return kept
 
     def _read(self, X, *, reset):
         """Read a table; arrays get the names x0, x1, ..."""
@@ -238,17 +252,14 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             )
         return features
 
-    def _folds(self, frame, y, formula):
+    def _folds(self, frame, y, groups):
         """Folds of whole groups of the widest factor, or those of `cv` itself."""
-        groups = None
-        if formula.group_columns:
-            sizes = {c: frame[c].nunique(dropna=False) for c in formula.group_columns}
-            widest = frame[max(sizes, key=sizes.get)]
-            groups = pd.factorize(widest, use_na_sentinel=False)[0]
         if not isinstance(self.cv, Integral):
-            return check_cv(self.cv).split(frame, y, groups)
+            return check_cv(self.cv).split(
+                frame, y, groups if groups.max() > 0 else None
+            )
         shuffled = {"shuffle": True, "random_state": self.random_state}
-        if groups is not None and groups.max() > 0:
+        if groups.max() > 0:
             n_splits = min(self.cv, int(groups.max()) + 1)
             return GroupKFold(n_splits, **shuffled).split(frame, y, groups)
         if len(y) < 2:
@@ -281,7 +292,6 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             warnings.simplefilter("ignore", RankDeficiencyWarning)
             return MixedLinearRegressor(f"~ {text} + `{PREDICTED}`").fit(frame, y)
 
-    # ---------------------------------------------------------------------- predictions
     def _with_predicted(self, X):
         check_is_fitted(self)
         frame = self._read(X, reset=False)
@@ -368,9 +378,9 @@ class MixedEffectsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return self._of_linear("random_effects_cov_")
 
     def _of_linear(self, name):
-        if "linear_" not in vars(self):
-            raise AttributeError(f"{name} exists after fit.")
-        return getattr(self.linear_, name)
+        if "linear_" in vars(self):
+            return getattr(self.linear_, name)
+        raise AttributeError(f"{name} exists after fit.")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -386,9 +396,3 @@ def default_estimator():
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(random_state=0)
-
-
-def fit_and_predict(model, features, target, train, test):
-    """Fit on some rows, predict others."""
-    model.fit(features.iloc[train], target[train])
-    return model, np.asarray(model.predict(features.iloc[test]), dtype=float)

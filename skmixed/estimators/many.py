@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -107,7 +108,7 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
     first = clone(model)
     shared, W = read_many_weights(sample_weight, Y)
     some = np.where(np.isfinite(Y[:, 0]), Y[:, 0], 0.0)
-    design = first._learn_design(X, some, shared)
+    design = learn_without_response(first, X, some, shared)
     if len(design.X) != len(Y):
         raise MissingValuesError(
             f"{len(Y) - len(design.X)} rows have missing values or weight zero. Leave "
@@ -123,6 +124,20 @@ def fit_many(model, X, Y, sample_weight=None, *, verbose=None):
         fits = ManyFits(names, source.fit(done))
     report_failed(fits)
     return fits
+
+
+def learn_without_response(model, X, y, sample_weight):
+    """Learn the design of responses that no column of X need hold.
+
+    The left side of the formula counts for nothing then, but that ``.`` leaves it out:
+    models of other responses must not read it from new rows.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "y differs from column", UserWarning)
+        design = model._learn_design(X, y, sample_weight)
+    right = model.spec_.formula_text.partition("~")[2]
+    model.spec_.formula_text = model.formula_ = f"~{right}"
+    return design
 
 
 def read_many_weights(sample_weight, Y):

@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skmixed import MixedEffectsRegressor, MixedLinearRegressor
 
 # Of variances, relative to the truth, in a simulation of 4000 rows.
-NEAR = 0.12
+NEAR, CLOSE = 0.12, 0.025
 SAME = 1e-6
 LEVEL = 0.9
 COVERAGE = 0.03
@@ -65,8 +65,11 @@ def test_it_finds_what_a_line_does_not(model, bent):
 def test_variances_are_not_overfitted(model):
     between = model.random_effects_cov_["g"].iloc[0, 0]
     assert between == pytest.approx(1.0, abs=2 * NEAR)
-    # the error of f(X) for a new row is part of the residual
-    assert 1 - NEAR < model.sigma_ < 1 + 2 * NEAR
+    assert model.sigma_ == pytest.approx(1.0, abs=CLOSE)
+    # the error of f(X) for a new row is part of what intervals hold
+    together = model.sigma_**2 + model.regressor_error_**2
+    assert model.linear_.sigma_**2 == pytest.approx(together)
+    assert model.regressor_error_ > 0
 
 
 def test_intervals_cover_new_groups(model):
@@ -152,5 +155,5 @@ def test_new_groups_are_learnt_from_their_first_rows(model):
         return np.sqrt(np.mean((fitted.predict(later) - later.y) ** 2))
 
     assert error(adapted) < error(model) * (1 - NEAR)
-    assert adapted.linear_.sigma_ == model.sigma_
+    assert adapted.linear_.sigma_ == model.linear_.sigma_
     assert len(model.random_effects_["g"]) == 200

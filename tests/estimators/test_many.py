@@ -8,6 +8,7 @@ import pytest
 from scipy import special
 
 from skmixed import MixedLinearRegressor, fit_many
+from skmixed.datasets import load_sleepstudy
 from skmixed.inference.fixed.moderated import VariancePrior, inverse_trigamma
 from skmixed.likelihood.batch.criterion import ManyDeviances
 from skmixed.likelihood.batch.fit import choose_elimination, scale_free_design
@@ -264,3 +265,17 @@ def test_variances_lend_each_other_strength():
         fit_many(
             MixedLinearRegressor("~ x + (1 | donor)"), frame, responses(frame, 21, r=2)
         ).moderated()
+
+
+def test_the_left_side_does_not_matter(recwarn):
+    sleep = load_sleepstudy().frame
+    Y = sleep[["Reaction"]].assign(log=np.log(sleep["Reaction"]))
+    fits = fit_many(MixedLinearRegressor("Reaction ~ Days + (1 | Subject)"), sleep, Y)
+    assert not recwarn.list
+    with pytest.raises(ValueError, match="y"):  # and not Reaction in place of log
+        fits["log"].score(sleep)
+    assert fits["log"].score(sleep, Y["log"]) > 0
+    everything = fit_many(
+        MixedLinearRegressor("Reaction ~ . + (1 | Subject)"), sleep, Y
+    )
+    assert everything.fixed.index.levels[1].tolist() == ["Days", "Intercept"]
