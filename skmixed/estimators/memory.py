@@ -1,7 +1,7 @@
 """What a fit will take, told before it starts; and what to do where it is too much."""
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -9,11 +9,14 @@ import pandas as pd
 from scipy import sparse
 
 from skmixed.errors import OutOfMemoryError, TableTypeError
+from skmixed.estimators.dispersion import read_dispersion
 from skmixed.estimators.input import read_table
+from skmixed.estimators.residual_memory import ResidualSizes
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.design import DesignSpec, name_groups
 from skmixed.formula.table.groups import GroupIndex
 from skmixed.formula.text.parse import parse_formula
+from skmixed.formula.text.residual import parse_residual
 from skmixed.likelihood.covariance.names import canonical_name
 from skmixed.likelihood.elimination.regime import best_bid
 from skmixed.likelihood.elimination.sizes import (
@@ -103,7 +106,7 @@ class MemoryEstimate(Printed):
         )
 
 
-def estimate_memory(formula, data, *, solver="auto"):
+def estimate_memory(formula, data, *, solver="auto", residual=None, dispersion=None):
     """Estimate the memory and the time of a fit before it is started.
 
     Parameters
@@ -114,6 +117,10 @@ def estimate_memory(formula, data, *, solver="auto"):
         With the columns of the formula; the response may be missing from it.
     solver : {"auto", "exact", "stochastic"}, default="auto"
         As of :class:`MixedLinearRegressor`: what each would take.
+    residual, dispersion : str, default=None
+        As of :class:`MixedLinearRegressor`. The solver is then "patterns" (subjects
+        with the same visits share products), "markov" (series), or "blocks" (rows that
+        depend on one another are held together).
 
     Returns
     -------
@@ -144,9 +151,11 @@ def estimate_memory(formula, data, *, solver="auto"):
         raise TableTypeError(f"data must be a data frame, got {type(data).__name__}.")
     parsed = parse_formula(formula, columns=tuple(frame.columns))
     parsed = parsed.with_covariances(canonical_name)
-    frame = frame[~missing_rows(frame, parsed.predictor_columns)]
+    beside = columns_beside(residual, dispersion)
+    frame = frame[~missing_rows(frame, [*parsed.predictor_columns, *beside])]
     spec, _ = DesignSpec.learn(parsed, few_rows(frame, parsed))
-    codes, levels = learn_codes(parsed, frame.reset_index(drop=True))
+    frame = frame.reset_index(drop=True)
+    codes, levels = learn_codes(parsed, frame)
     effects = dict.fromkeys(levels, 0)
     for group, names in spec.effects:
         effects[group] += len(names)
@@ -156,7 +165,7 @@ def estimate_memory(formula, data, *, solver="auto"):
     products = product_bytes(sizes)
     widths = m + 2 * sum(sizes.n_effects)
     regime, bid = best_bid(sizes, solver)
-    return MemoryEstimate(
+    estimate = MemoryEstimate(
         n_obs=n,
         n_fixed=m - 1,
         n_levels=levels,
@@ -166,6 +175,40 @@ def estimate_memory(formula, data, *, solver="auto"):
         cross_products=products + 8 * min(CHUNK_ROWS, n) * widths,
         elimination=products + bid.bytes,
         seconds=ROW_SECONDS * n * (m + sum(sizes.n_effects)) + bid.fit_seconds,
+    )
+    if residual is None and dispersion is None:
+        return estimate
+    own = ResidualSizes.learn(frame, residual, dispersion, parsed, m, codes, effects)
+    return with_residuals(estimate, own)
+
+
+def columns_beside(residual, dispersion):
+    """Columns that the residuals' covariances need."""
+    found = [] if residual is None else list(parse_residual(residual).columns)
+    if dispersion is not None:
+        found += read_dispersion(dispersion).predictor_columns
+    return found
+
+
+def with_residuals(estimate, sizes):
+    """The estimate of a fit with independent residuals, and of what follows it.
+
+    Parameters
+    ----------
+    estimate : MemoryEstimate
+    sizes : ResidualSizes
+
+    Returns
+    -------
+    MemoryEstimate
+    """
+    products, elimination, seconds = sizes.estimate()
+    return replace(
+        estimate,
+        solver=sizes.solver,
+        cross_products=estimate.cross_products + products,
+        elimination=max(estimate.elimination, products + elimination),
+        seconds=estimate.seconds + seconds,
     )
 
 

@@ -61,6 +61,51 @@ def test_a_fit_keeps_within_its_estimate(table, formula, solver):
     assert estimate.total <= 3 * peak + OVERHEAD
 
 
+@pytest.fixture(scope="module")
+def visits():
+    rng = np.random.default_rng(0)
+    subject, visit = np.repeat(np.arange(2_000), 6), np.tile(np.arange(6), 2_000)
+    y = rng.normal(size=(2_000, 6)) @ np.tri(6) + rng.normal(size=(2_000, 6))
+    rows = pd.DataFrame({"subject": subject, "visit": visit, "y": y.ravel()})
+    rows["hour"] = visit + rng.uniform(0, 0.5, len(rows))
+    rows["site"], rows["y"] = (
+        subject // 10,
+        rows["y"] + rng.normal(size=200)[subject // 10],
+    )
+    return rows[rng.uniform(size=len(rows)) < 0.9].reset_index(drop=True)
+
+
+@pytest.mark.parametrize(
+    ("beside", "residual", "dispersion", "solver"),
+    [
+        ("", "us(visit | subject)", None, "patterns"),
+        ("", "car1(hour | subject)", None, "markov"),
+        ("+ (1 | subject)", None, "~ visit", "blocks"),
+        ("+ (1 | site)", "ar1(visit | subject)", None, "blocks"),
+    ],
+)
+def test_so_does_one_whose_residuals_covary(
+    visits, beside, residual, dispersion, solver
+):
+    formula = f"y ~ visit {beside}"
+    options = {"residual": residual, "dispersion": dispersion}
+    estimate = estimate_memory(formula, visits, **options)
+    tracemalloc.start()
+    model = MixedLinearRegressor(formula, **options).fit(visits)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert estimate.solver == model.result_.solver == solver
+    assert peak <= estimate.total + OVERHEAD
+    assert estimate.total <= 3 * peak + OVERHEAD
+
+
+def test_what_depends_on_too_many_rows_is_refused_as_the_fit_does(visits):
+    with pytest.raises(ValueError, match="rows depend on one another"):
+        estimate_memory(
+            "y ~ visit + (1 | town)", visits.assign(town="one"), dispersion="~ visit"
+        )
+
+
 @pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
 @pytest.mark.parametrize(
     "formula",
