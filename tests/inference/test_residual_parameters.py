@@ -88,6 +88,12 @@ def test_parameters_are_those_of_the_covariance(residual):
         cov, own = cov[level], own[level]
         found = found.filter(regex=rf"\|{level}$", axis=0)
     np.testing.assert_array_equal(own, found["estimate"])
+    correlations = model.result_.residual.correlations
+    for parameter in parameters(model):
+        if parameter.kind == "correlation":
+            value = correlations[parameter.factor][parameter.effects]
+            found = parameter.value_of(model.result_)
+            assert found == pytest.approx(value, rel=SAME_ALGEBRA)
     sd = np.sqrt(np.diag(cov))
     for visit, value in zip(cov.index, sd, strict=True):
         name = f"sd_{visit}" if f"sd_{visit}" in own else "sd"

@@ -209,7 +209,7 @@ def correlations(structure, visits):
         nugget = [ResidualParameter("nugget", "nugget", 0, (0,), first + 1)]
     if hasattr(shape, "range_of"):
         return [ResidualParameter("range", "range", 0, (1, 0), first), *nugget]
-    names, steps = shape.names, hasattr(shape, "between")
+    names, steps = shape.names, shape.by_step
     if len(names) == 1 and not steps:
         least = None if shape.ordered else shape.smallest
         rho = ResidualParameter("rho", "correlation", 0, (1, 0), first, least)

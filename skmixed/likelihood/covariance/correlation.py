@@ -32,6 +32,8 @@ class Shape:
     ordered = False
     # whether they stand at times, which the shape takes too
     timed = False
+    # whether parameters are of neighbours, and not of lags
+    by_step = False
 
     @property
     def n_phi(self):

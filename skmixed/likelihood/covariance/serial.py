@@ -128,6 +128,8 @@ class Antedependence(Shape):
     Of effects j < k it is rho_j rho_(j+1) ... rho_(k-1), with rho = tanh(phi).
     """
 
+    by_step = True
+
     @property
     def n_phi(self):
         """Number of steps."""
@@ -139,7 +141,7 @@ class Antedependence(Shape):
         return tuple(f"rho{k}" for k in range(1, self.n_effects))
 
     @cached_property
-    def between(self):
+    def spanned(self):
         """Whether a step lies between two effects, of shape (k - 1, k, k)."""
         at = np.arange(self.n_effects)
         low, high = np.minimum(at[:, None], at), np.maximum(at[:, None], at)
@@ -150,16 +152,16 @@ class Antedependence(Shape):
         """R, dR and d2R."""
         rho = np.tanh(np.clip(phi, -LARGEST_PHI, LARGEST_PHI))
         slope, k, m = 1.0 - rho**2, self.n_effects, self.n_phi
-        factors = np.where(self.between, rho[:, None, None], 1.0)
+        factors = np.where(self.spanned, rho[:, None, None], 1.0)
         R1, R2 = np.zeros((m, k, k)), np.zeros((m, m, k, k))
         for i in range(m):
             without = factors.copy()
-            without[i] = self.between[i]
+            without[i] = self.spanned[i]
             R1[i] = slope[i] * without.prod(axis=0)
             R2[i, i] = -2.0 * rho[i] * R1[i]
             for j in range(i):
                 both = without.copy()
-                both[j] = self.between[j]
+                both[j] = self.spanned[j]
                 R2[i, j] = R2[j, i] = slope[i] * slope[j] * both.prod(axis=0)
         return factors.prod(axis=0), R1, R2
 
