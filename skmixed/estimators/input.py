@@ -233,7 +233,8 @@ def read_response(y, n_samples):
     if len(shape) == 2 and shape[1] > 1:
         raise ResponseError(
             f"y should be a 1d array, got an array of shape {shape} instead. Fit "
-            "several responses with skmixed.fit_many(model, X, Y)."
+            "several responses one after the other, those of MixedLinearRegressor by "
+            "skmixed.fit_many(model, X, Y)."
         )
     y = column_or_1d(y, warn=True)
     check_consistent_length(np.empty((n_samples, 0)), y)

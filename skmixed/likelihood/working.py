@@ -7,9 +7,12 @@ import numpy as np
 from skmixed.likelihood.covariance.structure import canonical
 from skmixed.likelihood.search.boundary import SINGULAR, singular_terms
 
-# Step of the differences of the exact gradient, relative to a parameter above 1: so
-# short that the tangent of the modes is exact, and long beside the gradient's rounding.
+# Step of the differences of the exact gradient where the curvature is largest: so short
+# that the tangent of the modes is exact, and long beside the gradient's rounding.
 STEP = 3e-6
+# The least curvature that a step is made longer for, relative to the largest, and the
+# longest step, relative to x.
+FLATTEST, LONGEST = 1e-12, 1e-4
 
 
 def working_products(deviance, point):
@@ -86,14 +89,26 @@ def hessian(deviance, x, free):
 
 
 def differences(deviance, x, free):
-    """Hessian in some entries of x by differences of the exact gradient."""
-    at, H = deviance.derivatives(deviance.closely(x)), np.empty((len(free), len(free)))
-    for row, i in enumerate(free):
-        moved, step = x.copy(), STEP * max(1.0, abs(x[i]))
-        moved[i] += step
+    """Hessian in some entries of x by differences of the exact gradient.
+
+    Notes
+    -----
+    They are taken along directions that the curvature at hand makes unit ones: far from
+    its origin a covariate is hardly told from thresholds, and in such pairs of entries
+    single steps lose what tells them apart.
+    """
+    at = deviance.derivatives(deviance.closely(x))
+    values, vectors = np.linalg.eigh(at.hessian[np.ix_(free, free)])
+    root = np.sqrt(np.maximum(np.abs(values), FLATTEST * np.abs(values).max()))
+    step = np.minimum(STEP * root.max() / root, LONGEST * (1.0 + np.linalg.norm(x)))
+    slopes = np.empty((len(free), len(free)))
+    for k, length in enumerate(step):
+        moved = x.copy()
+        moved[free] += length * vectors[:, k]
         there = deviance.derivatives(deviance.closely(moved))
-        H[row] = (there.gradient[free] - at.gradient[free]) / step
-    return (H + H.T) / 2.0
+        slopes[k] = (there.gradient[free] - at.gradient[free]) / length
+    H = slopes @ vectors
+    return vectors @ ((H + H.T) / 2.0) @ vectors.T
 
 
 def raw_effects(deviance, point):

@@ -19,6 +19,8 @@ from skmixed.likelihood.generalized import fit_generalized
 FAMILIES = every_family()
 # Two fits of one model: log-likelihoods, and estimates in their standard errors.
 SAME_LOGLIK, SAME_ESTIMATE = 2e-7, 1e-3
+# What is added to covariates, in their standard deviations.
+FAR = 1e3
 # Variances of estimates whose curvature is corrected from half of sixty groups.
 HALF_THE_GROUPS = 2e-2
 
@@ -57,6 +59,24 @@ def test_units_of_covariates_do_not_matter(name, structure):
     other = replace(other, y=design.y, weights=design.weights, offset=design.offset)
     scale = np.where(np.arange(design.X.shape[1]) == design.X.shape[1] - 1, 1e-3, 1.0)
     assert_same(fit_generalized(design, family), fit_generalized(other, family), scale)
+
+
+@every_family_and_structure
+def test_origins_of_covariates_do_not_matter(name, structure):
+    family, frame = FAMILIES[name], table()
+    design = generalized_design(family, structure, frame=frame)
+    fixed = "~ 0 + x" if family.name == "ordinal" else "~ x"
+    text = parse_formula(f"{fixed} + {STRUCTURES[structure][0]}")
+    # of effects that do not covary the origin is a part of the model
+    z = frame["z"] if structure == "diagonal" else frame["z"] - FAR
+    _, other = DesignSpec.learn(text, frame.assign(x=frame["x"] + FAR, z=z))
+    other = replace(other, y=design.y, weights=design.weights, offset=design.offset)
+    one, far = fit_generalized(design, family), fit_generalized(other, family)
+    assert one.loglik == pytest.approx(far.loglik, abs=SAME_LOGLIK)
+    apart = (one.coef[-1] - far.coef[-1]) / np.sqrt(one.coef_cov[-1, -1])
+    assert abs(apart) < SAME_ESTIMATE
+    error = np.sqrt(far.coef_cov[-1, -1])
+    assert error == pytest.approx(np.sqrt(one.coef_cov[-1, -1]), rel=SAME_ESTIMATE)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
