@@ -28,6 +28,7 @@ from skmixed.estimators.mixed_regressors import (
     MixedNegativeBinomialRegressor,
     MixedPoissonRegressor,
 )
+from skmixed.estimators.permutations import permutation_test
 from skmixed.estimators.pooling import pool
 from skmixed.estimators.power import simulate_power
 from skmixed.estimators.ratio_tests import bootstrap_test, likelihood_ratio_test
@@ -105,6 +106,7 @@ __all__ = [
     "joint_tests",
     "likelihood_ratio_test",
     "naive_vs_mixed",
+    "permutation_test",
     "pool",
     "simulate_power",
     "to_dict",

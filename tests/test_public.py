@@ -24,7 +24,7 @@ PUBLIC = {
         contrast_test describe describe_occasions drop_fixed_terms drop_random_terms
         emmeans emtrends estimate_memory fit_many
         five_approaches from_dict johnson_neyman joint_tests likelihood_ratio_test
-        naive_vs_mixed
+        naive_vs_mixed permutation_test
         pool simulate_power to_dict
         trusted_types visit_table
     """,

@@ -85,6 +85,7 @@ METHODS = {
 FUNCTIONS = {
     "anova": lambda m, d: [skmixed.anova(m, type=kind) for kind in (1, 2, 3)],
     "as_marginaleffects": lambda m, d: skmixed.as_marginaleffects(m, d),
+    "permutation_test": lambda m, d: skmixed.permutation_test(m, "x = 0", X=d),
     "bootstrap_test": lambda m, d: skmixed.bootstrap_test(
         smaller(m, d), m, 2, random_state=0
     ),
@@ -155,7 +156,7 @@ NO_ANSWER = {
     *("adapt", "design_effect", "icc", "partial_fit", "r2_nakagawa", "report"),
     *("submodel", "update", "variance_partition"),
     *("as_marginaleffects", "check_model", "cluster_robust"),
-    *("compare_table", "drop_random_terms", "pool"),
+    *("compare_table", "drop_random_terms", "permutation_test", "pool"),
     "simulated_residuals",
     *("GroupLinesDisplay", "RandomEffectsDisplay", "ResidualsDisplay"),
     *("ShrinkageDisplay", "TrajectoriesDisplay", "VarianceDisplay"),
