@@ -34,7 +34,7 @@ from skmixed.estimators.input import (
 )
 from skmixed.estimators.rows import response_of
 from skmixed.estimators.weights import read_weights
-from skmixed.formula.table.arrays import check_magnitudes
+from skmixed.formula.table.arrays import check_magnitudes, power_of, refuse_beyond
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.table.frame import FrameColumns
@@ -320,6 +320,7 @@ class BaseFormulaRegressor(FormulaEstimator, RegressorMixin, BaseEstimator):
         table = read_table(X)
         X = X if table is None else table
         y_pred = self.predict(X)
+        refuse_beyond(power_of(y_pred[np.isfinite(y_pred)]), "the predictions")
         if y is None:
             y = response_of(self, read_features(self, X, reset=False))
         if self.na_action == "drop":

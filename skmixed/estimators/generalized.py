@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.errors import UnavailableError
+from skmixed.errors import ColumnError, UnavailableError
 from skmixed.estimators.absent import Absent
 from skmixed.estimators.base import FormulaEstimator
 from skmixed.estimators.diagnostics import warn_about_design, warn_about_result
@@ -197,11 +197,15 @@ class GeneralizedEstimator(
 
     def _mean_response(self, X, random_effects, averaged):
         """Mean response, NaN where values are missing, of shape (n,)."""
-        _, eta, variance = self._predictor(X, random_effects, averaged)
+        rows, eta, variance = self._predictor(X, random_effects, averaged)
         family, psi = self.family_, self.result_.psi
-        if not variance.any():
-            return family.mean(eta, psi)
-        return family.link.average(eta, variance)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            if variance.any():
+                mean = family.link.average(eta, variance)
+            else:
+                mean = family.mean(eta, psi)
+        refuse_overflow(mean, eta, ~rows.missing)
+        return mean
 
     def _curve(self, X, *, random_effects=True):
         """Mean response for pictures.
@@ -265,6 +269,9 @@ class GeneralizedEstimator(
         eta = self._draw_predictors(X, n_samples, random_effects, random)
         w = self._trials_of(X, sample_weight, len(eta))
         known = ~np.isnan(eta[:, 0])
+        with np.errstate(over="ignore", divide="ignore"):
+            means = np.array([self.family_.mean(e, self.result_.psi) for e in eta.T]).T
+        refuse_overflow(means, eta[:, 0], known)
         drawn = np.full(eta.shape, np.nan)
         for sample in range(n_samples):
             law = self.family_.distribution(
@@ -280,3 +287,28 @@ class GeneralizedEstimator(
         if sample_weight is None:
             return np.ones(n)
         return read_weights(sample_weight, n, allow_missing=False)
+
+
+def refuse_overflow(values, eta, known):
+    """Raise for means or bounds of responses that are no numbers.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, ...)
+    eta : ndarray of shape (n,)
+        Linear predictor.
+    known : ndarray of bool of shape (n,)
+        Rows that have no missing values.
+
+    Raises
+    ------
+    ValueError
+    """
+    finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    lost = np.flatnonzero(known & ~finite)
+    if len(lost):
+        raise ColumnError(
+            f"The response cannot be computed in {len(lost)} rows, first at position "
+            f"{lost[0]}, where the linear predictor is {eta[lost[0]]:.3g}. Are the "
+            "columns in the units of the fit?"
+        )

@@ -5,7 +5,7 @@ from scipy.special import ndtri, roots_hermitenorm
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from skmixed.estimators.generalized import GeneralizedEstimator
+from skmixed.estimators.generalized import GeneralizedEstimator, refuse_overflow
 from skmixed.estimators.input import read_features, read_table
 from skmixed.estimators.prediction import check_interval
 from skmixed.estimators.rows import Rows, response_of
@@ -15,6 +15,8 @@ from skmixed.inference.prediction import mean_variance
 # Nodes over which predictive distributions are mixed, and halvings of their quantiles.
 MIXTURE_NODES = 25
 HALVINGS = 60
+# Bounds whose ratio is larger are halved on the logarithmic scale.
+WIDE = 4.0
 
 
 class GeneralizedRegressor(RegressorMixin, GeneralizedEstimator):
@@ -174,7 +176,7 @@ class GeneralizedRegressor(RegressorMixin, GeneralizedEstimator):
         """
         check_is_fitted(self)
         check_interval(confidence_level, kind)
-        rows = Rows.read(self, X)
+        rows = self._within_range(Rows.read(self, X))
         eta = self._predict_rows(rows, self.result_.means)
         known = ~rows.missing & estimable(self.fitted_, rows.design.X)
         variance = mean_variance(self.fitted_, rows.select(known).design)
@@ -182,11 +184,13 @@ class GeneralizedRegressor(RegressorMixin, GeneralizedEstimator):
         tails = np.array([0.5 - confidence_level / 2, 0.5 + confidence_level / 2])
         bounds = np.full((len(eta), 2), np.nan)
         mixture = Mixture(self, eta[known], np.sqrt(variance))
-        if kind == "mean":
-            bounds[known] = np.sort(mixture.mean_at(tails), axis=1)
-        else:
-            unit = np.broadcast_to(self.family_.unit(trials), trials.shape)
-            bounds[known] = mixture.quantiles(tails, trials) / unit[:, None]
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            if kind == "mean":
+                bounds[known] = np.sort(mixture.mean_at(tails), axis=1)
+            else:
+                unit = np.broadcast_to(self.family_.unit(trials), trials.shape)
+                bounds[known] = mixture.quantiles(tails, trials) / unit[:, None]
+        refuse_overflow(bounds, eta, known)
         return bounds
 
     def score(self, X, y=None, sample_weight=None):
@@ -282,8 +286,13 @@ def quantile(laws, weights, p, discrete):
     low, high = ends.min(axis=0), ends.max(axis=0)
     if discrete:
         low = low - 1.0
+    smallest, lowest = (1.0, -1.0) if discrete else (np.finfo(float).tiny, 0.0)
     for _ in range(HALVINGS):
-        middle = np.floor((low + high) / 2) if discrete else (low + high) / 2
+        least = np.maximum(low, smallest)
+        wide = (low >= lowest) & (high > WIDE * least)
+        middle = np.where(wide, np.sqrt(least) * np.sqrt(high), (low + high) / 2)
+        if discrete:
+            middle = np.floor(middle)
         below = sum(w * law.cdf(middle) for w, law in zip(weights, laws, strict=True))
         reached = below >= p
         high, low = np.where(reached, middle, high), np.where(reached, low, middle)

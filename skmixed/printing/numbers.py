@@ -6,6 +6,8 @@ import numpy as np
 DIGITS = 4
 # Beyond this many decimals a column is unreadable: its numbers go their own way.
 MOST_DECIMALS = 8
+# Larger numbers have more digits before the point than a double holds.
+MOST_WHOLE = 1e15
 # Nothing below the precision of a double is told apart from 0.
 SMALLEST_P = 2.2e-16
 # Units of time, in seconds, the longest first.
@@ -128,6 +130,8 @@ def format_number(value, digits=DIGITS):
 def format_column(numbers, digits=DIGITS, like=None):
     """Write numbers with as many decimals as the smallest needs; nothing for NaN.
 
+    Numbers that would be too long are written each by itself.
+
     Parameters
     ----------
     numbers : array-like of shape (n,)
@@ -146,7 +150,8 @@ def format_column(numbers, digits=DIGITS, like=None):
     decimals = digits - 1
     if size.size:
         decimals -= int(np.floor(np.log10(size.min())))
-    if decimals > MOST_DECIMALS:
+    whole = np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0)
+    if decimals > MOST_DECIMALS or whole >= MOST_WHOLE:
         return [format_number(value, digits) for value in numbers]
     return [fixed_decimals(max(decimals, 0))(value) for value in numbers]
 

@@ -54,8 +54,9 @@ def estimate_table(result, method, L, names, confidence_level=0.95, rhs=0.0):
     DataFrame of shape (q, 7)
         ``estimate``, ``std_error``, ``df``, ``t``, ``p``, ``lower``, ``upper``.
     """
-    estimate = L @ result.coef
-    std_error = np.sqrt(np.einsum("qa,ab,qb->q", L, method.covariance, L))
+    L, size = scaled_rows(L)
+    estimate = size * (L @ result.coef)
+    std_error = size * np.sqrt(np.einsum("qa,ab,qb->q", L, method.covariance, L))
     df = method.df(L) if len(L) else np.zeros(0)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (estimate - rhs) / std_error
@@ -93,7 +94,8 @@ def joint_test(result, method, L, rhs=None):
     The rows are turned to the eigenvectors of their covariance, so that estimates are
     uncorrelated, as Satterthwaite's method for several contrasts needs.
     """
-    gap = L @ result.coef - (0.0 if rhs is None else rhs)
+    L, size = scaled_rows(L)
+    gap = L @ result.coef - (0.0 if rhs is None else rhs / size)
     values, vectors = np.linalg.eigh(L @ method.covariance @ L.T)
     kept = values > REDUNDANT * max(values.max(initial=0.0), 0.0)
     q = int(kept.sum())
@@ -104,6 +106,13 @@ def joint_test(result, method, L, rhs=None):
     scaling, df = method.joint_df(turned @ L)
     statistic = scaling * unscaled
     return JointTest(statistic, unscaled, q, df, float(survival(statistic, q, df)))
+
+
+def scaled_rows(L):
+    """Rows over powers of two that leave their squares doubles, and these powers."""
+    largest = np.abs(L).max(axis=1, initial=0.0)
+    size = np.ldexp(1.0, np.frexp(np.where(largest > 0, largest, 1.0))[1] - 1)
+    return L / size[:, None], size
 
 
 def refuse_contradiction(L, rhs):
@@ -118,9 +127,10 @@ def refuse_contradiction(L, rhs):
     ------
     ValueError
     """
-    size = np.linalg.norm(L, axis=1)
     if not np.isfinite(L).all() or not np.isfinite(rhs).all():
         raise ContrastError("Contrasts and their values need to be finite numbers.")
+    L, largest = scaled_rows(L)
+    rhs, size = rhs / largest, np.linalg.norm(L, axis=1)
     size[size == 0.0] = 1.0
     unit, values = L / size[:, None], rhs / size
     solved = np.linalg.lstsq(unit, values, rcond=REDUNDANT)[0]

@@ -59,18 +59,31 @@ def to_response(table, link, variance=0.0):
     -------
     DataFrame
         Standard errors by the delta method; bounds are transformed.
+
+    Raises
+    ------
+    ValueError
+        For means that are too large for a double.
     """
 
     def mean(eta):
         return link.average(eta, np.asarray(variance)) if variance else link.mean(eta)
 
     eta = table["estimate"].to_numpy()
-    ends = np.sort(mean(table[["lower", "upper"]].to_numpy()), axis=1)
-    slope = link.slope(eta)
-    if variance:
-        slope = (mean(eta + STEP) - mean(eta - STEP)) / (2.0 * STEP)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        means, slope = mean(eta), link.slope(eta)
+        ends = np.sort(mean(table[["lower", "upper"]].to_numpy()), axis=1)
+        if variance:
+            slope = (mean(eta + STEP) - mean(eta - STEP)) / (2.0 * STEP)
+    lost = np.isfinite(eta) & ~np.isfinite(means)
+    if lost.any():
+        raise ArgumentError(
+            f"The linear predictor is {eta[lost][0]:.3g}: a mean on the scale of the "
+            "response leaves the range of doubles. Are the values of at= in the units "
+            "of the fit?"
+        )
     return table.assign(
-        estimate=mean(eta),
+        estimate=means,
         std_error=table["std_error"] * np.abs(slope),
         lower=ends[:, 0],
         upper=ends[:, 1],
