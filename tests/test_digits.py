@@ -21,8 +21,11 @@ SINGLE_PRECISION = 1e-5
 KERNELS = ("Prescott", "Nehalem")
 INTEL = platform.machine() in ("x86_64", "AMD64")
 SETTINGS = {
-    **{f"{n} threads": {"threads": n} for n in (1, 2, 8)},
-    **{kernel: {"threads": 1, "kernel": kernel} for kernel in KERNELS if INTEL},
+    f"{threads} threads, {kernel if INTEL else 'any kernel'}": {
+        "threads": threads,
+        "kernel": kernel if INTEL else None,
+    }
+    for threads, kernel in zip((2, 8), KERNELS, strict=True)
 }
 
 

@@ -130,7 +130,7 @@ def test_each_is_as_a_fit_of_its_own(formula, reml):
 @pytest.mark.parametrize("formula", list(FORMULAS)[::2])
 def test_weights_and_missing_values_of_each(formula, own):
     frame = table(3)
-    Y = responses(frame, 4, r=6)
+    Y = responses(frame, 4, r=4)
     rng = np.random.default_rng(5)
     W = 0.3 + rng.random(Y.shape if own else len(Y))
     Y[rng.random(Y.shape) < 0.07] = np.nan

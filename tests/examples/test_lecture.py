@@ -41,7 +41,7 @@ def test_the_lecture_is_one_page(capsys):
 def test_false_positives_are_those_of_the_level():
     example = load_example("type_one_error")
     rng = example.np.random.default_rng(1)
-    n = 200
+    n = 100
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("warnings.warn", lambda *args, **kwargs: None)
         p = example.pd.DataFrame(
