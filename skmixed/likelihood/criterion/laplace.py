@@ -140,6 +140,7 @@ class LaplaceDeviance(Remembering):
     # ------------------------------------------------------------------ the value
     def evaluate(self, x):
         """Find the deviance at x: see :meth:`at`."""
+        self.derived = None
         starts = [self.predicted(x)]
         if self.tangent is not None:
             starts.append(self.zero)

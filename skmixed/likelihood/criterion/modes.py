@@ -62,14 +62,14 @@ class ModeSearch:
         self.without_effects: Any = None
         self.stale: Any = None
 
-    def sweep(self, beta, b, psi):
+    def sweep(self, beta, b, psi, spent):
         """Sweep the rows; where b is zero the sweep may be known already."""
         known, self.without_effects = self.without_effects, None
         if known is not None and not any(block.any() for block in b):
             at_beta, at_psi, state = known
             if np.allclose(at_beta, beta, SAME, 0) and np.array_equal(at_psi, psi):
                 return replace(state, complete=False)
-        return self.sweeps.evaluate(beta, b, psi)
+        return self.sweeps.evaluate(beta, b, psi, spent=spent)
 
     def find(self, roots, beta, psi, u, tol):
         """Find the modes.
@@ -94,11 +94,12 @@ class ModeSearch:
         ModesFailedError
         """
         last: Any = None
+        state: Any = None
         halved, fresh = 0, False
         for _ in range(MOST_STEPS):
             self.n_steps += 1
             b = [L @ block for L, block in zip(roots, u, strict=True)]
-            state = self.sweep(beta, b, psi)
+            state = self.sweep(beta, b, psi, state)
             objective = -2.0 * state.loglik + inner(u, u)
             if is_worse(objective, last):
                 halved += 1

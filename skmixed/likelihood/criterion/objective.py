@@ -48,8 +48,13 @@ class Derivatives:
     @cached_property
     def hessian(self) -> Any:
         """Exact, or average information plus exact terms of the gradient, (m, m)."""
-        curve, self.curve = self.curve, None
+        curve = self.curve
+        self.release()
         return None if curve is None else curve()
+
+    def release(self):
+        """Let go of the point, whose Hessian is not asked for then."""
+        self.curve = None
 
 
 class Objective(Protocol):

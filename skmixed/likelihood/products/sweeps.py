@@ -167,7 +167,7 @@ class RowSweeps:
         return left, right
 
     # ------------------------------------------------------------------ one sweep
-    def evaluate(self, beta, b, psi, expected=False):
+    def evaluate(self, beta, b, psi, expected=False, spent=None):
         """Log-likelihood at (beta, b, psi), and the sums that a step needs.
 
         Parameters
@@ -177,13 +177,16 @@ class RowSweeps:
         psi : ndarray of shape (r,)
         expected : bool, default=False
             Weigh by Fisher's information, which is positive, in place of -d2l/deta2.
+        spent : RowState, optional
+            One that is not asked again: its rows' arrays are written over.
 
         Returns
         -------
         RowState
         """
         n, family = self.n, self.family
-        state = RowState(self.constant, np.empty(n), np.empty(n), np.empty(n))
+        rows = spent or RowState(0.0, np.empty(n), np.empty(n), np.empty(n))
+        state = RowState(self.constant, rows.eta, rows.score, rows.W)
         b = [np.ascontiguousarray(block) for block in b]
         places = self.further(1)
         by_level, by_pair = self.plan.plan_sums(places, 1)

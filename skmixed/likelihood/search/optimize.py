@@ -270,6 +270,7 @@ class Descent:
         if not costly or self.decrement**2 >= LAST**2 * self.tol * previous:
             return False
         self.model = self.model.turned(gradient)
+        self.slopes.release()
         return True
 
     def learn_curvature(self, step, change):
