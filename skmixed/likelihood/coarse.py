@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skmixed.likelihood.criterion.agq import QuadratureDeviance
-from skmixed.likelihood.search.generalized import search_generalized
+from skmixed.likelihood.search.generalized import search_roughly
 from skmixed.likelihood.working import differences
 
 # Rows from which on a model of one factor is fitted to some groups first, the rows of
@@ -14,7 +14,9 @@ COARSE_FROM, COARSE_ROWS, FEWEST_GROUPS = 100_000, 25_000, 200
 # Fall of the deviance that the first fit leaves.
 COARSE_TOL = 1e-2
 # Rows whose groups tell what quadrature adds to Laplace's Hessian: a few percent of it.
-CORRECTION_ROWS = 100_000
+CORRECTION_ROWS = 60_000
+# A step that these groups foretell is taken if no longer than this share of x.
+LONGEST = 0.3
 # Variances of scale-free effects start at least here: zero is stationary.
 FLOOR = 2.5e-3
 
@@ -128,7 +130,7 @@ def estimate_coarsely(design, opened):
         return None
     try:
         deviance, x = opened(some)
-        x = search_generalized(deviance, x, tol=COARSE_TOL, max_iter=50).theta
+        x = search_roughly(deviance, x, tol=COARSE_TOL, max_iter=50).theta
     except (ValueError, np.linalg.LinAlgError):
         return None
     basis, (beta, psi) = deviance.sweeps.basis, deviance.fixed(x)
@@ -138,16 +140,16 @@ def estimate_coarsely(design, opened):
     return CoarseEstimates(basis.fixed.raw(beta), basis.fixed.kept, roots, psi)
 
 
-def nodes_correction(design, laplace, x, n_nodes, opened):
-    """What quadrature adds to the Hessian of a Laplace deviance, from some groups.
+def add_nodes(design, laplace, x, n_nodes, opened):
+    """Quadrature for a design whose Laplace deviance is near its optimum.
 
     Parameters
     ----------
     design : Design
+        A large one.
     laplace : LaplaceDeviance
-        Of a large design.
     x : ndarray of shape (m,)
-        Its optimum.
+        Near its optimum.
     n_nodes : int
         Per effect.
     opened : callable
@@ -155,8 +157,34 @@ def nodes_correction(design, laplace, x, n_nodes, opened):
 
     Returns
     -------
-    ndarray of shape (m, m) or None
-        None where all rows are as well, or some lack a column.
+    deviance : QuadratureDeviance
+        That knows from some groups, if they serve, what its Hessian has beside
+        Laplace's.
+    x : ndarray of shape (m,)
+        Where its search starts: near its optimum, by the slopes of these groups.
+    """
+    deviance = QuadratureDeviance.beside(laplace, n_nodes)
+    gradient = laplace.derivatives(laplace.at(x)).gradient
+    laplace.forget()  # its rows' arrays, before others are made
+    part = part_at(design, laplace, x, opened)
+    if part is None:
+        return deviance, x
+    own = part.derivatives(part.last)
+    bend, slopes = own.hessian, own.gradient
+    nodes = QuadratureDeviance.beside(part, n_nodes)
+    whole = differences(nodes, x, np.arange(len(x)))
+    share = laplace.sweeps.factors[0].n_levels / part.sweeps.factors[0].n_levels
+    deviance.correction = share * (whole - bend)
+    slopes = nodes.derivatives(nodes.closely(x)).gradient - slopes
+    step = -np.linalg.solve(share * whole, gradient + share * slopes)
+    short = np.linalg.norm(step) <= LONGEST * max(1.0, np.linalg.norm(x))
+    return deviance, x + step if short else x
+
+
+def part_at(design, laplace, x, opened):
+    """Laplace deviance of some groups in the units of all, at x; None if not to be had.
+
+    See :func:`add_nodes`.
     """
     some = whole_groups(design, CORRECTION_ROWS)
     if some is None:
@@ -166,14 +194,7 @@ def nodes_correction(design, laplace, x, n_nodes, opened):
     if not np.array_equal(*kept):
         return None
     take_units(part, laplace)
-    point = part.closely(x)
-    if not np.isfinite(point.value):
-        return None
-    own = part.derivatives(point).hessian
-    quadrature = QuadratureDeviance.beside(part, n_nodes)
-    whole = differences(quadrature, x, np.arange(len(x)))
-    share = laplace.sweeps.factors[0].n_levels / some.random[0].n_levels
-    return share * (whole - own)
+    return part if np.isfinite(part.closely(x).value) else None
 
 
 def take_units(part, deviance):

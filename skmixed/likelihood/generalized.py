@@ -2,14 +2,15 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from skmixed.errors import ArgumentError, IdentifiabilityError
 from skmixed.likelihood.coarse import (
     COARSE_FROM,
+    add_nodes,
     estimate_coarsely,
-    nodes_correction,
 )
 from skmixed.likelihood.criterion.agq import QuadratureDeviance
 from skmixed.likelihood.criterion.laplace import LaplaceDeviance
@@ -20,6 +21,7 @@ from skmixed.likelihood.search.generalized import (
     fit_without_effects,
     moments_theta,
     search_generalized,
+    search_roughly,
 )
 from skmixed.likelihood.working import (
     covariance_of_estimates,
@@ -29,8 +31,8 @@ from skmixed.likelihood.working import (
 
 # Nodes per group at the most.
 MOST_NODES = 1000
-# Fall of Laplace's deviance that is left where quadrature of many rows takes over.
-STAGE_TOL = 0.1
+# Fall of Laplace's deviance that may be left where quadrature of many rows takes over.
+STAGE_TOL = 10.0
 # Nodes per effect that Laplace's approximation is held against, by number of effects,
 # rows times nodes that it is done for at the most, and the modes' tolerance.
 SHIFT_NODES, MOST_ROW_NODES, SHIFT_TOL = {1: 9, 2: 5}, 5_000_000, 1e-9
@@ -153,14 +155,14 @@ def fit_generalized(
         return open_deviance(RowSweeps(some, family), n_nodes, regime, coarse)
 
     def searched():
-        deviance, x = opened(design, estimate_coarsely(design, opened))
+        coarse = estimate_coarsely(design, opened)
+        deviance, x = opened(design, coarse)
         if not staged:
             return deviance, search_generalized(deviance, x, **options)
         check_quadrature(deviance.sweeps, n_quadrature)
-        x = search_generalized(deviance, x, **(options | {"tol": STAGE_TOL})).theta
-        correction = nodes_correction(design, deviance, x, n_quadrature, opened)
-        deviance = QuadratureDeviance.beside(deviance, n_quadrature)
-        deviance.correction = correction
+        x = search_roughly(deviance, x, **(options | {"tol": STAGE_TOL})).theta
+        part_opened = partial(opened, coarse=coarse)
+        deviance, x = add_nodes(design, deviance, x, n_quadrature, part_opened)
         return deviance, search_generalized(deviance, x, **options)
 
     try:

@@ -13,6 +13,7 @@ from generalized_designs import (
 
 from skmixed.formula import DesignSpec, parse_formula
 from skmixed.likelihood import coarse, generalized
+from skmixed.likelihood.criterion import laplace
 from skmixed.likelihood.families import family_of
 from skmixed.likelihood.generalized import fit_generalized
 
@@ -107,6 +108,16 @@ def test_a_start_from_some_groups_ends_at_the_optimum(name, n_quadrature, monkey
     assert coarse.whole_groups(design) is not None
     from_some = fit_generalized(design, family, n_quadrature=n_quadrature)
     assert_same(from_all, from_some)
+
+
+@pytest.mark.parametrize("structure", ["intercept", "crossed"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_rough_modes_and_curvatures_end_at_the_optimum(name, structure, monkeypatch):
+    family = FAMILIES[name]
+    design = generalized_design(family, structure)
+    exact = fit_generalized(design, family)
+    monkeypatch.setattr(laplace, "MANY_ROWS", 1)
+    assert_same(exact, fit_generalized(design, family))
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -8,6 +8,7 @@ from generalized_designs import every_family, generalized_design
 from scipy.integrate import quad
 from test_laplace import BY_DIFFERENCES, EXACT_MODES, deviance_of, differences
 
+from skmixed.likelihood.criterion import node_sums
 from skmixed.likelihood.criterion.agq import QuadratureDeviance
 from skmixed.likelihood.families import family_of
 from skmixed.likelihood.generalized import fit_generalized
@@ -47,6 +48,19 @@ def test_gradient_is_that_of_differences(name, structure, n_nodes):
     found = differences(deviance, x, lambda point: point.value)
     scale = max(1.0, np.abs(gradient).max())
     np.testing.assert_allclose(gradient / scale, found / scale, atol=BY_DIFFERENCES)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_rows_that_move_together_are_summed_as_others(name, monkeypatch):
+    family = FAMILIES[name]
+    deviance, _, x = quadrature_of(generalized_design(family, "intercept"), family, 7)
+    together = deviance.at(x)
+    monkeypatch.setattr(node_sums, "moves_together", lambda *_: False)
+    deviance.forget()
+    apart = deviance.at(x)
+    assert together.value == pytest.approx(apart.value, rel=SAME_VALUE)
+    for own, other in ((together.Zts, apart.Zts), (together.Xts, apart.Xts)):
+        np.testing.assert_allclose(own, other, rtol=SAME_VALUE, atol=SAME_VALUE)
 
 
 @pytest.mark.parametrize("structure", ["intercept", "slope"])

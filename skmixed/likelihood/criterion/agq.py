@@ -10,6 +10,7 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import logsumexp
 
 from skmixed.likelihood.criterion.laplace import LaplaceDeviance, LaplacePoint
+from skmixed.likelihood.criterion.node_sums import node_sums
 from skmixed.likelihood.criterion.pieces import contract
 from skmixed.likelihood.linalg.group_sums import add_by_group
 from skmixed.likelihood.linalg.grouped import (
@@ -108,43 +109,13 @@ class QuadratureDeviance(LaplaceDeviance):
         nodes = np.array([u + np.einsum("abg,b->ag", R, x) for x in self.x_nodes])
         root = self.roots(x)[0]
         away = np.array([root @ (node - u) for node in nodes])
-        logliks, Zts, Xts = self.node_sums(x, modes.state, away)
+        logliks, Zts, Xts = node_sums(self, x, modes.state, away)
         terms = self.log_w[:, None] + logliks - 0.5 * (nodes**2).sum(axis=1)
         integrals = logsumexp(terms, axis=0)
         value = modes.factored.logdet_V - 2.0 * float(integrals.sum())
         value -= 2.0 * self.sweeps.constant
         pi = np.exp(terms - integrals)
         return QuadraturePoint(x, float(value), modes, R, nodes, away, pi, Zts, Xts)
-
-    def node_sums(self, x, state, away):
-        """Log-likelihoods and Z's by node and group.
-
-        Returns
-        -------
-        logliks : ndarray of shape (q, G)
-        Zts : ndarray of shape (q, k, G)
-        Xts : ndarray of shape (q, p, G)
-            Of a family without psi, whose scores are not asked for again.
-        """
-        sweeps, (q, _, G) = self.sweeps, away.shape
-        p, own = 0 if self.r else self.p, sweeps.places[0]
-        used = [*range(p), *(a for a in own if a >= p)]
-        sums = np.zeros((q, 1 + len(used), G))
-        _, psi = self.fixed(x)
-        for chunk in sweeps.chunks:
-            codes = sweeps.codes(0, chunk)
-            ones = sweeps.ones[: len(codes)]
-            columns = [
-                ones if sweeps.is_one[a] else sweeps.columns[a, chunk] for a in used
-            ]
-            y, w = sweeps.y[chunk], sweeps.weights(chunk)
-            for out, b in zip(sums, away, strict=True):
-                eta = state.eta[chunk] + sweeps.row_values(b, chunk)
-                loglik, score, _ = self.family.step(y, w, eta, psi)
-                products = [(loglik, ones), *((score, column) for column in columns)]
-                add_by_group(out, codes, products)
-        by_column = sums[:, 1:]
-        return sums[:, 0], by_column[:, [used.index(a) for a in own]], by_column[:, :p]
 
     def curvature(self, point, pieces, G):
         """Hessian of Laplace's deviance, corrected where that is known."""

@@ -103,7 +103,7 @@ class LaplaceDeviance(Remembering):
         self.tol_modes, many = TIGHTEST, sweeps.n >= MANY_ROWS
         self.loosest = LOOSEST_OF_MANY if many else LOOSEST
         self.tol_now = self.loosest if many else TIGHTEST
-        self.costly_curvature = many and self.exact
+        self.costly, self.costly_curvature = many, many and self.exact
         self.forget()
 
     def forget(self):

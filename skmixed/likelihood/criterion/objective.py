@@ -81,8 +81,9 @@ class Remembering(ABC):
 
     last: Any = None
     n_evaluations = 0
-    # Whether a Hessian costs more than the step that another point's would do for.
-    costly_curvature = False
+    # Whether an evaluation costs too much for a step that gains less than the
+    # tolerance, and a Hessian more than a step by that of the point before.
+    costly = costly_curvature = False
 
     def at(self, theta):
         """Criterion at theta; an infinite value where it cannot be computed.

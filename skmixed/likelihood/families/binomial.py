@@ -112,6 +112,15 @@ class BinomialLogit(Binomial):
         rest *= p
         return q, np.subtract(y, p, out=p), rest
 
+    def tilts(self, y):
+        return True
+
+    def tilted(self, odds):
+        odds += 1.0
+        A = np.log(odds)
+        np.reciprocal(odds, out=odds)
+        return A, np.subtract(1.0, odds, out=odds)
+
     def terms(self, y, w, eta, psi):
         loglik, score, W = self.step(y, w, eta, psi)
         return replace(self.slopes(y, w, eta, psi, score, W), loglik=loglik)

@@ -67,6 +67,12 @@ class PoissonLog(Count):
     def slopes(self, y, w, eta, psi, score, W):
         return Terms(np.zeros(0), score, W, W, W)
 
+    def tilts(self, y):
+        return bool(y.max(initial=0.0) <= LARGE_COUNT)
+
+    def tilted(self, odds):
+        return odds, odds
+
     def latent_variance(self, psi, mean_of_rows):
         return float(polygamma(1, mean_of_rows()))
 

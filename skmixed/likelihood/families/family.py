@@ -107,6 +107,14 @@ class Family:
         """:meth:`terms` from two that are known; ``loglik`` may be left out."""
         return self.terms(y, w, eta, psi)
 
+    def tilts(self, y):
+        """Whether ``l = w (y eta - A(eta))``, with A a function of ``exp(eta)``."""
+        return False
+
+    def tilted(self, odds):
+        """``A(eta)`` and its slope, the mean, from ``exp(eta)``, which is spoilt."""
+        raise NotImplementedError
+
     def expected_weights(self, y, w, eta, psi):
         """Fisher's information of eta, positive where the observed W may not be."""
         return np.maximum(self.terms(y, w, eta, psi).W, SMALLEST_WEIGHT)

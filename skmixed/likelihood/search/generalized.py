@@ -200,6 +200,13 @@ def search_generalized(deviance, x, **options):
     ValueError
         If no start has a likelihood.
     """
+    optimum = search_roughly(deviance, x, **options)
+    value = deviance.closely(optimum.theta).value
+    return replace(optimum, value=value, n_iter=deviance.n_evaluations)
+
+
+def search_roughly(deviance, x, **options):
+    """:func:`search_generalized`, whose value may be that of rough modes."""
     x = with_likelihood(deviance, x)
     value = deviance.start_at(x).value
     if not np.isfinite(value):
@@ -222,8 +229,7 @@ def search_generalized(deviance, x, **options):
                     if other.value < optimum.value - SAME:
                         optimum = other
             optimum = snap_to_boundary(deviance, optimum)
-    value = deviance.closely(optimum.theta).value
-    return replace(optimum, value=value, n_iter=deviance.n_evaluations)
+    return optimum
 
 
 def with_likelihood(deviance, x):

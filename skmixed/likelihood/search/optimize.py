@@ -162,6 +162,7 @@ class Descent:
 
     def __init__(self, objective, theta, tol):
         self.objective, self.theta, self.tol = objective, theta, tol
+        self.enough = tol if getattr(objective, "costly", False) else LAST * tol
         point = objective.at(theta)
         self.value, self.slopes = point.value, objective.derivatives(point)
         self.samples = samples_of(point)
@@ -185,7 +186,7 @@ class Descent:
     def arrived(self):
         """Whether no further step is worth taking."""
         return (self.ended or self.radius < NO_ROOM) or (
-            self.decrement < LAST * self.tol and not self.model.saddle.any()
+            self.decrement < self.enough and not self.model.saddle.any()
         )
 
     def noise(self, tried):
@@ -270,7 +271,8 @@ class Descent:
         if not costly or self.decrement**2 >= LAST**2 * self.tol * previous:
             return False
         self.model = self.model.turned(gradient)
-        self.slopes.release()
+        if not self.arrived:
+            self.slopes.release()
         return True
 
     def learn_curvature(self, step, change):
