@@ -66,7 +66,7 @@ class FromSumsMixin:
                 found = accumulate(frozen, source, done)
             self.feature_names_in_ = np.asarray(names, dtype=object)
             self.n_features_in_ = len(names)
-            return self._solve(found)
+            return self._solve(found, source.blank)
 
     def _read_formula(self, columns, needs_response):
         formula = parse_formula(self._formula_to_read(), columns=columns)
@@ -170,7 +170,7 @@ class FromSumsMixin:
             self.__dict__["_asking"] = True
             try:
                 if "fitted_" not in self.__dict__:
-                    self._solve(reader.statistics())
+                    self._solve(reader.statistics(), reader.blank)
             finally:
                 del self.__dict__["_asking"]
         return object.__getattribute__(self, name)

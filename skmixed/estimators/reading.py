@@ -134,6 +134,7 @@ class DesignReader:
         self.sums = RowSums()
         self.n_chunks = self.n_read = self.n_used = 0
         self.weighted = False
+        self.blank = None
 
     def add(self, frame, y=None, sample_weight=None):
         """Add a chunk.
@@ -163,6 +164,7 @@ class DesignReader:
             )
             raise
         n_dropped, design, columns, coded = part
+        self.blank = frame.head(0) if self.blank is None else self.blank
         self.n_chunks, self.n_read = self.n_chunks + 1, self.n_read + len(frame)
         self.sums = self.sums + RowSums(n_dropped)
         if design is None:

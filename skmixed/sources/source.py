@@ -1,6 +1,6 @@
 """What rows come from, whether or not they fit into memory."""
 
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 import pandas as pd
@@ -64,10 +64,15 @@ class Source:
             raise TableError("The source of rows gave no table.")
         return pd.concat(taken, ignore_index=True)
 
+    @cached_property
+    def blank(self):
+        """A table without rows: names and types of the columns."""
+        return self.first(1).head(0)
+
     @property
     def names(self):
         """Names of the columns, a list."""
-        return list(self.first(1).columns)
+        return list(self.blank.columns)
 
     def reduce(self, columns, one, add):
         """Turn every table into something, and add that up in order.

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pandas as pd
 
-from skmixed.sources.arrow import DatasetSource, duckdb_source, parquet, polars_source
+from skmixed.sources.arrow import DatasetSource, PolarsSource, duckdb_source, parquet
 from skmixed.sources.clusters import DaskSource, SparkSource
 from skmixed.sources.frames import FrameCalls, FrameStream
 
@@ -27,7 +27,7 @@ SOURCES = {
     "Parquet files": (is_path, parquet),
     "dask DataFrame": (("to_delayed", "partitions"), DaskSource),
     "Spark DataFrame": (("mapInArrow",), SparkSource),
-    "polars LazyFrame": (("collect_batches", "collect_schema"), polars_source),
+    "polars LazyFrame": (("collect_batches", "collect_schema"), PolarsSource),
     "DuckDB relation": (("to_arrow_reader",), duckdb_source),
     "DuckDB relation, before 1.4": (("fetch_arrow_reader",), duckdb_source),
     "pyarrow Dataset": (("scanner", "to_batches", "count_rows"), DatasetSource),

@@ -36,6 +36,17 @@ FORMULAS = [
     "y ~ cat2 + flag + (1 | g)",
     "y ~ 0 + x + (0 + z | g)",
     "y ~ x + (1 | key32) + (1 | school:room)",
+    "y ~ x + (1 + x + z | g)",
+    "y ~ x*z*two + (1 | school) + (1 | g)",
+    "y ~ x + (1 | g) + (1 | h) + (1 | school)",
+    "y ~ x + (1 + x || school/room)",
+    "y ~ x + I(x**2) + (1 + x + I(x**2) || h)",
+    "y ~ cr(z, df=4) + (1 | h)",
+    "y ~ 0 + c:x + (1 | school)",
+    "y ~ c*flag + (1 | cat2:school)",
+    "y ~ scale(z) + (1 + scale(z) | g) + (1 | pupil)",
+    "y ~ x + year + offset(o) + (0 + z | h) + (1 | h)",
+    "y ~ 1 + (1 | g)",
 ]
 WEIGHTED = [
     "y ~ x + (1 + x | g) + (1 | h)",

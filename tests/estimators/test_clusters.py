@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import threading
 import time
 
 import numpy as np
@@ -71,8 +72,11 @@ def slowly(part):
 def test_a_worker_that_dies_costs_no_bit(frame, client):
     model = MixedLinearRegressor(FORMULA).fit(frame)
     slow = frame.map_partitions(slowly, meta=frame._meta)
-    os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+    worker = next(iter(client.run(os.getpid).values()))
+    threading.Timer(0.5, os.kill, (worker, signal.SIGKILL)).start()  # in mid-job
     again = MixedLinearRegressor(FORMULA).fit(slow)
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
     assert again.deviance_ == model.deviance_
     assert np.array_equal(again.theta_, model.theta_)
 
