@@ -1,60 +1,18 @@
 """Tables of very many rows: their design is made and summed a part at a time."""
 
 import numpy as np
-import pandas as pd
 
 from skmixed.estimators.freezing import SAMPLE_ROWS, freeze_design
 from skmixed.estimators.reading import DesignReader, needed_columns
 from skmixed.formula.table.design import name_groups
 from skmixed.formula.table.groups import GroupIndex
 from skmixed.inference.opened.row_sketch import GrowingSketch, sampled_rows
-from skmixed.sources.source import Source
+from skmixed.sources.frames import FrameParts
 
 # From so many rows on the arrays of all rows take longer to make than parts of them,
 # and three times the memory.
 MANY_ROWS = 2_000_000
 PART_ROWS = 1 << 18
-
-
-class FrameParts(Source):
-    """A table in memory as a source of rows.
-
-    Parameters
-    ----------
-    given : GivenRows
-    """
-
-    def __init__(self, given):
-        self.given = given
-        self.n_rows = n = len(given)
-        keep = given.columns.rows
-        self.rows = None if keep is None else np.flatnonzero(keep)
-        self.needed = needed_columns(given.formula, None)
-        if given.y is not None:
-            own = given.formula.predictor_columns
-            self.needed = [column for column in self.needed if column in own]
-        self.sample = np.linspace(0, n - 1, min(n, SAMPLE_ROWS)).astype(np.intp)
-
-    def part(self, which, columns=None):
-        """Some rows of those that enter, by a slice or an array of places."""
-        which = which if self.rows is None else self.rows[which]
-        frame = self.given.frame
-        parts = {c: frame[c].iloc[which] for c in columns or self.needed}
-        return pd.DataFrame(parts, copy=False)
-
-    def slices(self):
-        """Yield slices of all rows that enter."""
-        for start in range(0, self.n_rows, PART_ROWS):
-            yield slice(start, min(start + PART_ROWS, self.n_rows))
-
-    def tables(self, columns=None):
-        """Read all rows in order."""
-        for part in self.slices():
-            yield self.part(part, columns)
-
-    def first(self, n, columns=None):
-        """Rows spread over all."""
-        return self.part(self.sample[:n], columns)
 
 
 class TableGroups:
@@ -104,7 +62,12 @@ def sum_parts(given):
     ValueError, FormulaError
         Where something is wrong with the rows; or where sums cannot tell columns apart.
     """
-    source, y, weights = FrameParts(given), given.y, given.weights
+    y, weights, needed = given.y, given.weights, needed_columns(given.formula, None)
+    if y is not None:
+        own = given.formula.predictor_columns
+        needed = [column for column in needed if column in own]
+    keep = given.columns.rows
+    source = FrameParts(given.frame, keep, needed, PART_ROWS, SAMPLE_ROWS)
     if source.rows is not None and weights is not None:
         weights = weights[source.rows]
     of_sample = None if y is None else y[source.sample]

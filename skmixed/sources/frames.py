@@ -3,12 +3,13 @@
 import itertools
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from skmixed.errors import TableError, TableTypeError
 from skmixed.sources.source import Source
 
-__all__ = ["FrameCalls", "FrameStream", "read_table"]
+__all__ = ["FrameCalls", "FrameParts", "FrameStream", "read_table"]
 
 # What turns a table without rows into one with rows: dask, polars, DuckDB, ibis, Spark.
 EAGER_METHODS = ("compute", "collect", "df", "to_pandas", "toPandas", "__class__")
@@ -83,6 +84,49 @@ def read_foreign_table(X):
             f"X.{method}()."
         )
     return table.to_pandas() if isinstance(table, nw.DataFrame) else None
+
+
+class FrameParts(Source):
+    """A table in memory, read by parts.
+
+    Parameters
+    ----------
+    frame : DataFrame of pandas
+    keep : ndarray of bool, optional
+        Rows that are read; all by default.
+    needed : list of str
+        Columns that are read.
+    size : int
+        Rows of a part.
+    n_sample : int
+        Rows of :meth:`first`.
+    """
+
+    def __init__(self, frame, keep, needed, size, n_sample):
+        self.frame, self.needed, self.size = frame, needed, size
+        self.rows = None if keep is None else np.flatnonzero(keep)
+        self.n_rows = n = len(frame) if keep is None else len(self.rows)
+        self.sample = np.linspace(0, n - 1, min(n, n_sample)).astype(np.intp)
+
+    def part(self, which, columns=None):
+        """Some rows of those that are read, by a slice or an array of places."""
+        which = which if self.rows is None else self.rows[which]
+        parts = {c: self.frame[c].iloc[which] for c in columns or self.needed}
+        return pd.DataFrame(parts, copy=False)
+
+    def slices(self):
+        """Yield slices of all rows that are read."""
+        for start in range(0, self.n_rows, self.size):
+            yield slice(start, min(start + self.size, self.n_rows))
+
+    def tables(self, columns=None):
+        """Read the parts in order."""
+        for part in self.slices():
+            yield self.part(part, columns)
+
+    def first(self, n, columns=None):
+        """Rows spread over all."""
+        return self.part(self.sample[:n], columns)
 
 
 class FrameStream(Source):
