@@ -126,9 +126,11 @@ class BinomialLogit(Binomial):
         return replace(self.slopes(y, w, eta, psi, score, W), loglik=loglik)
 
     def slopes(self, y, w, eta, psi, score, W):
-        weighted = np.ndim(w) or w != 1.0
-        v = W / w if weighted else W
-        slope = (score / w if weighted else score) - y  # -p
+        v, slope = W, score
+        if np.ndim(w) or w != 1.0:
+            trials = np.where(w > 0, w, 1.0)  # rows left out add nothing
+            v, slope = W / trials, score / trials
+        slope = slope - y  # -p
         slope *= 2.0
         slope += 1.0
         slope *= W
