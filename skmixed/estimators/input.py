@@ -81,7 +81,9 @@ def read_features(estimator, X, *, reset):
     frame = read_table(X)
     if frame is None:
         return _read_array(estimator, X, reset)
-    named = all(isinstance(column, str) for column in frame.columns)
+    named = isinstance(frame.columns.dtype, pd.StringDtype) or all(
+        isinstance(column, str) for column in frame.columns
+    )
     if reset and named:
         # what `validate_data` would set, at a tenth of its price for a small table
         estimator.feature_names_in_ = np.asarray(frame.columns, dtype=object)

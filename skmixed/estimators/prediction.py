@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.errors import ArgumentError
 from skmixed.estimators.by_chunks import predict_by_chunks
-from skmixed.estimators.rows import Rows
+from skmixed.estimators.rows import Rows, require_fitted
 from skmixed.estimators.weights import read_weights
 from skmixed.formula.table.arrays import check_magnitudes
 from skmixed.inference.arguments import check_confidence_level, check_count
@@ -107,7 +107,7 @@ class PredictionMixin:
         >>> model.predict(someone_new, return_std=True)[1].round(1)
         array([25.7])
         """
-        check_is_fitted(self)
+        require_fitted(self)
         source = source_of(X)
         if source is not None:
             options = {"random_effects": random_effects, "return_std": return_std}
@@ -196,7 +196,7 @@ class PredictionMixin:
         >>> model.predict_interval(sleep.head(1).assign(Subject="new")).round(0)
         array([[178., 325.]])
         """
-        check_is_fitted(self)
+        require_fitted(self)
         check_interval(confidence_level, kind)
         rows = self._within_range(Rows.read(self, X))
         predicted = self._predict_rows(rows)

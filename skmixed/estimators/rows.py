@@ -81,7 +81,7 @@ class Rows:
         ValueError
             For missing values and unseen groups, where the model allows none.
         """
-        check_is_fitted(model)
+        require_fitted(model)
         columns = X
         if not isinstance(X, FrameColumns):
             columns = FrameColumns(read_features(model, X, reset=False))
@@ -280,6 +280,12 @@ class Rows:
                 "it keeps no rows. Pass what fit was given."
             )
         return self
+
+
+def require_fitted(model):
+    """Raise `NotFittedError` unless a model is fitted: fast where it is."""
+    if "fitted_" not in vars(model):
+        check_is_fitted(model)
 
 
 def columns_that_count(model, random_effects):
