@@ -55,7 +55,7 @@ class ReportMixin:
         ...     path.name
         'report.html'
         """
-        fitted(self, "report", generalized=True)
+        fitted(self, "report", residual=True, generalized=True)
         # pictures are of a higher floor, and matplotlib may be absent
         page = import_module("skmixed.inspection.page")
         return page.write_page(self, path, X, y, sample_weight=sample_weight)

@@ -1,5 +1,7 @@
 """The fitted covariance of one subject's rows."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
@@ -14,6 +16,7 @@ from skmixed.formula.table.design import DesignSpec
 from skmixed.formula.table.residual import ResidualSpec
 from skmixed.formula.text.errors import FormulaError
 from skmixed.formula.text.residual import parse_residual
+from skmixed.inference.diagnose.whitened import whitened_residuals
 from skmixed.inference.variance.residual_parameters import list_residual_parameters
 from skmixed.likelihood.covariance.names import BY_LAG
 from skmixed.likelihood.covariance.residual import canonical_residual
@@ -234,6 +237,17 @@ class ResidualCovarianceMixin:
             std[new] = np.sqrt(np.maximum(variance, 0.0))
         std[rows.missing] = np.nan
         return mean, std
+
+    def _whitened_residuals(self, rows):
+        """Residuals of complete rows given the rows before them, and fitted values."""
+        codes = []
+        for group in self.result_.groups:
+            columns = list(self.fitted_.spec.groups[group].columns)
+            grouped = rows.frame.groupby(columns, observed=True)
+            codes.append(grouped.ngroup().to_numpy())
+        places = self._residual_places(rows.frame)
+        design = dataclasses.replace(rows.design, **places)
+        return whitened_residuals(self.fitted_, design, codes)
 
     def _fixed_part(self, rows):
         """Fixed effects and offset of some rows, of shape (n,)."""

@@ -16,6 +16,7 @@ from skmixed.inference.diagnose.simulated_family import family_tests, scale_by_f
 from skmixed.inference.diagnose.unshrunk import standardise_modes
 from skmixed.inspection import family_findings as family
 from skmixed.inspection import findings as ask
+from skmixed.inspection.influence import delete_dependent_units
 from skmixed.inspection.style import choose_rows
 from skmixed.likelihood.products.residual import residual_of
 from skmixed.likelihood.products.rows import without_offset
@@ -143,6 +144,12 @@ def check_model(model, X, y=None, *, sample_weight=None, verbose=None):
     influence, simulated_residuals : Two of the questions in full.
     MixedLinearRegressor.report : The answers with tables and pictures.
 
+    Notes
+    -----
+    Of models with ``residual=`` or ``dispersion=`` the residuals are normalised: what a
+    row leaves given the fixed effects and the subject's earlier rows, that is
+    ``L^-1 (y - X b)`` with the responses' covariance ``V = L L'``.
+
     Examples
     --------
     >>> from skmixed import MixedLinearRegressor
@@ -158,8 +165,11 @@ def check_model(model, X, y=None, *, sample_weight=None, verbose=None):
     stand this well; prediction intervals do not. Look for single rows, or transform the
     response.
     """
-    rows = Rows.read_fitted(model, X, y, sample_weight, generalized=True)
-    if is_linear(model.result_):
+    allowed = {"residual": True, "generalized": True}
+    rows = Rows.read_fitted(model, X, y, sample_weight, **allowed)
+    if getattr(model.result_, "residual", None) is not None:
+        found = check_dependent(model, rows, verbose)
+    elif is_linear(model.result_):
         found = [
             *check_structure(model, rows, ask.check_influence, verbose),
             *check_residuals(model, rows),
@@ -212,6 +222,49 @@ def check_structure(estimator, rows, check_influence, verbose):
         labels = estimator.spec_.groups[group].labels
         found.append(check_influence(design, fit, factor, labels, verbose))
     return found
+
+
+def check_dependent(estimator, rows, verbose):
+    """Ask what concerns a model whose residuals covary or differ in spread.
+
+    Parameters
+    ----------
+    estimator : MixedLinearRegressor
+    rows : Rows
+        Of the fit.
+    verbose : int or None
+
+    Returns
+    -------
+    list of Finding
+    """
+
+    def of_groups(design, fit, factor, labels, verbose):
+        group = fit.result.groups[factor]
+        return influence_of(estimator, rows, group, labels, verbose)
+
+    found, spec = check_structure(estimator, rows, of_groups, verbose), estimator.spec_
+    subject = None if spec.residual is None else spec.residual.term.subject
+    if subject is not None and subject not in estimator.result_.groups:
+        found.append(influence_of(estimator, rows, subject, None, verbose))
+    residuals, fitted = estimator._whitened_residuals(rows)
+    names, X = estimator.fixed_effects_.index, rows.design.X[:, estimator.result_.kept]
+    return [
+        *found,
+        ask.check_linearity(X, names, residuals),
+        ask.check_rows(residuals, rows.index),
+        ask.check_spread(residuals, fitted),
+        ask.check_normality(residuals, "residuals", "residual normality"),
+    ]
+
+
+def influence_of(estimator, rows, level, labels, verbose):
+    """Whether a single subject or group moves the fixed effects."""
+    deletion, index = delete_dependent_units(
+        estimator, rows, level, refit=False, verbose=verbose
+    )
+    distance = deletion.cooks_distance(estimator.result_)
+    return ask.say_influence(distance, level, list(index), "held")
 
 
 def check_residuals(estimator, rows):

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from skmixed.estimators.diagnostics import describe_boundary
+from skmixed.estimators.diagnostics import (
+    describe_boundary,
+    describe_residual_boundary,
+)
 from skmixed.inference.diagnose.collinearity import (
     groups_without_variation,
     variance_inflation,
@@ -92,6 +95,10 @@ def check_singularity(estimator, still=()):
     Finding
     """
     result = estimator.result_
+    residual = getattr(result, "residual", None)
+    if residual is not None and residual.singular:
+        sentence = describe_residual_boundary(residual)
+        return Finding("singular fit", "problem", sentence)
     if result.singular:
         sentence = describe_boundary(result, estimator.spec_.formula)
         if still_and_singular(result, still):

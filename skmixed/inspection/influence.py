@@ -165,15 +165,10 @@ def influence(
         codes, index = units_of(model, rows, level)
         deletion = delete_units(model, rows.design, codes, level, refit, verbose)
     else:
-        codes, index, factor, at = dependent_units(model, rows, level)
-        if by_pattern(result):
-            deletion = delete_subjects(
-                model.fitted_, rows.design, at, refit=refit, verbose=verbose
-            )
-        else:
-            deletion = delete_dependent(
-                model.fitted_, factor, len(index), refit=refit, verbose=verbose
-            )
+        codes = dependent_units(model, rows, level)[0]
+        deletion, index = delete_dependent_units(
+            model, rows, level, refit=refit, verbose=verbose
+        )
     linear = is_linear(result)
     table = {
         "n_rows": np.bincount(codes, minlength=len(index)),
@@ -202,6 +197,22 @@ def units_of(estimator, rows, level):
     blocks = rows.design.random
     codes = next(block.codes for block in blocks if block.group == group)
     return codes, estimator.spec_.groups[group].to_index()
+
+
+def delete_dependent_units(estimator, rows, level, *, refit, verbose):
+    """Leave out units of a model whose residuals covary or differ in spread.
+
+    Returns
+    -------
+    deletion : Deletion
+    index : Index
+        Labels of the units.
+    """
+    _, index, factor, at = dependent_units(estimator, rows, level)
+    fit, options = estimator.fitted_, {"refit": refit, "verbose": verbose}
+    if by_pattern(fit.result):
+        return delete_subjects(fit, rows.design, at, **options), index
+    return delete_dependent(fit, factor, len(index), **options), index
 
 
 def dependent_units(estimator, rows, level):

@@ -8,12 +8,14 @@ from pathlib import Path
 from skmixed.formula.text.operators import write_term
 from skmixed.formula.text.parse import columns_of
 from skmixed.inspection.check_model import check_model
+from skmixed.inspection.covariance import CovarianceDisplay
 from skmixed.inspection.group_lines import GroupLinesDisplay
 from skmixed.inspection.random_effects import RandomEffectsDisplay
 from skmixed.inspection.residuals import ResidualsDisplay
 from skmixed.inspection.slopes import MOST_LEVELS, SlopesDisplay
 from skmixed.inspection.style import require_matplotlib
 from skmixed.inspection.variance import VarianceDisplay
+from skmixed.inspection.variogram import VariogramDisplay
 from skmixed.likelihood.result import is_linear
 
 DPI = 150
@@ -96,7 +98,9 @@ def write_page(model, path, X, y=None, *, sample_weight=None):
 
 def has_shares(model):
     """Whether the variance has shares: there are groups, and one residual variance."""
-    return bool(model.result_.groups) and model.result_.A.sigma is None
+    result = model.result_
+    covary = getattr(result, "residual", None) is not None
+    return bool(result.groups) and result.A.sigma is None and not covary
 
 
 def scale_of(model):
@@ -152,6 +156,25 @@ def pictures(model, X, y, sample_weight):
     if model.result_.groups:
         found.append(
             ("Random effects", lambda: RandomEffectsDisplay.from_estimator(model))
+        )
+    residual = model.spec_.residual
+    if residual is not None and residual.by_visit:
+        found.append(
+            (
+                "Standard deviations and correlations by visit",
+                lambda: CovarianceDisplay.from_estimator(
+                    model, X, y, sample_weight=sample_weight
+                ),
+            )
+        )
+    elif residual is not None:
+        found.append(
+            (
+                "Variogram",
+                lambda: VariogramDisplay.from_estimator(
+                    model, X, y, sample_weight=sample_weight
+                ),
+            )
         )
     found.append(
         (

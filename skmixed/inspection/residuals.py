@@ -7,7 +7,6 @@ from skmixed.errors import ArgumentError, UnavailableError
 from skmixed.estimators.input import read_table
 from skmixed.estimators.rows import Rows
 from skmixed.inference.diagnose.family_residuals import FamilyRows
-from skmixed.inference.opened.fitted import refuse_residual
 from skmixed.inspection.quantiles import draw_qq
 from skmixed.inspection.rows import choose_factor, group_codes
 from skmixed.inspection.style import (
@@ -48,7 +47,7 @@ class ResidualsDisplay:
     labels : ndarray of shape (G,) or None
     group : str or None
         Name of the grouping factor.
-    kind : {"conditional", "marginal", "quantile"}
+    kind : {"conditional", "marginal", "quantile", "normalised"}
 
     Attributes
     ----------
@@ -120,7 +119,9 @@ class ResidualsDisplay:
         group : str, default=None
             Grouping factor of the last panel; by default the first.
         kind : {"conditional", "marginal"}, default="conditional"
-            Residuals of fixed and random effects, or of the fixed effects alone.
+            Residuals of fixed and random effects, or of the fixed effects alone. Of
+            models with ``residual=`` or ``dispersion=`` they are normalised: what a row
+            leaves given the subject's earlier rows, over its standard deviation.
         panels : list of {"fitted", "scale", "qq", "groups"}
             Which panels; by default all that there are data for.
         ax : matplotlib Axes, or array of them, default=None
@@ -140,10 +141,14 @@ class ResidualsDisplay:
         if kind not in ("conditional", "marginal"):
             raise ArgumentError(f"kind={kind!r} should be 'conditional' or 'marginal'.")
         result = getattr(estimator, "result_", None)
-        refuse_residual(result, "ResidualsDisplay")
         table = read_table(X)
         X = X if table is None else table
-        if result is not None and not is_linear(result):
+        if getattr(result, "residual", None) is not None:
+            refuse_marginal(result, kind)
+            rows = Rows.read_complete(estimator, X, y, sample_weight)
+            residuals, fitted = estimator._whitened_residuals(rows)
+            X, kind = rows.frame, "normalised"
+        elif result is not None and not is_linear(result):
             fitted, residuals, kind = scores(estimator, X, y, sample_weight, kind)
         else:
             fitted = estimator.predict(X, random_effects=kind == "conditional")
@@ -289,6 +294,16 @@ def standardised(estimator, X, y, sample_weight, kind, fitted):
     if kind == "marginal":
         sd = marginal_sd(estimator, rows.design, weights)
     return (y - fitted) * np.sqrt(weights) / sd
+
+
+def refuse_marginal(result, kind):
+    """Raise for marginal residuals of rows that covary."""
+    if kind == "marginal":
+        raise UnavailableError(
+            f"Marginal residuals of a model with {result.residual.label} correlate; "
+            "leave kind out for normalised ones, and see VariogramDisplay for their "
+            "correlation."
+        )
 
 
 def scores(estimator, X, y, sample_weight, kind):

@@ -21,6 +21,7 @@ from skmixed import (
     drop_fixed_terms,
     likelihood_ratio_test,
 )
+from skmixed.estimators.rows import Rows
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
 from skmixed.inference.compare.nesting import difference
 from skmixed.inference.compare.residual_rows import BlockPair
@@ -28,7 +29,7 @@ from skmixed.inference.opened.open_fit import open_residual
 from skmixed.inference.resample.bootstrap import refitter_and_law
 from skmixed.inference.variance.held_residual import can_hold
 from skmixed.inference.variance.residual_parameters import parameters_of
-from skmixed.inspection import influence
+from skmixed.inspection import check_model, influence
 from skmixed.warnings import SingularFitWarning
 
 # Two searches of one optimum; estimates are known to about its square root.
@@ -339,3 +340,39 @@ def test_random_effects_at_their_boundary_are_named_beside_a_dispersion():
         model.fit(rows)
     assert model.singular_
     assert model.converged_
+
+
+@every_kind
+@pytest.mark.parametrize("weighted", [False, True])
+def test_normalised_residuals_are_the_root_of_dense_ones(kind, weighted):
+    """L^-1 (y - X b) of the subjects' rows in order of time, V = L L'."""
+    model = fit(kind, weighted=weighted)
+    w = weights() if weighted else None
+    rows = Rows.read_complete(model, table(), sample_weight=w)
+    found, fitted = model._whitened_residuals(rows)
+    left = table()["y"] - model.predict(table(), random_effects=False)
+    np.testing.assert_allclose(table()["y"] - fitted, left, rtol=SAME_ESTIMATES)
+    beside, residual, _ = KINDS[kind]
+    level = "site" if "site" in beside else "subject"
+    own = np.flatnonzero(table()[level] == table()[level].iloc[-1])
+    time = "hour" if residual and "hour" in residual else "visit"
+    order = table().iloc[own].sort_values(["subject", time]).index
+    V = model.marginal_cov(table().loc[order], None if w is None else w[order])
+    if residual is None and not beside:
+        order = own
+        V = model.marginal_cov(table().loc[order], None if w is None else w[order])
+    white = np.linalg.solve(np.linalg.cholesky(V), left.loc[order])
+    np.testing.assert_allclose(np.sum(found[order] ** 2), np.sum(white**2), rtol=1e-6)
+    if residual is not None:
+        np.testing.assert_allclose(found[order], white, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", ["sites above", "a series", "a dispersion"])
+def test_checks_and_the_page_know_such_models(kind, tmp_path):
+    model = fit(kind)
+    report = check_model(model, table())
+    assert report.table.loc["convergence", "status"] == "ok"
+    text = model.report(tmp_path / "page.html", table()).read_text()
+    assert ("Variogram" in text) == (kind == "a series")
+    assert ("correlations by visit" in text) == (kind == "sites above")
