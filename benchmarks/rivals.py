@@ -247,6 +247,7 @@ RIVALS = [
         "mixedlm",
         ("mixedlm==1.3.0",),
         open_mixedlm,
+        generalised.refuse_large,
         remark="compiled (Rust)",
         generalised=generalised.open_mixedlm,
     ),
