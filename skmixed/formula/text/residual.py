@@ -9,7 +9,7 @@ from skmixed.formula.text.scanner import QUOTED, scan
 __all__ = ["ResidualTerm", "parse_residual"]
 
 USAGE = "Write for example residual='ar1(week | id)'"
-# How nlme, SPSS and SAS call structures, and what they are called here.
+# How nlme, SPSS, SAS, mmrm and brms call structures, and what they are called here.
 ELSEWHERE = {
     "corar1": "ar1",
     "corcar1": "car1",
@@ -23,7 +23,12 @@ ELSEWHERE = {
     "ante": "adh",
     "vc": "id",
     "ar": "ar1",
+    "arh": "ar1h",
     "arh1": "ar1h",
+    "ad1": "adh",
+    "cosy": "cs",
+    "sp": "car1` or `gau",
+    "sp_exp": "car1",
     "tp": "toep",
     "tph": "toeph",
 }
