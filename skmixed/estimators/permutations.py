@@ -25,11 +25,11 @@ SAME = 1e-9
 
 def permutation_test(
     model,
-    L,
-    n_permutations=999,
-    *,
     X,
     y=None,
+    *,
+    L,
+    n_permutations=999,
     within=None,
     random_state=None,
     verbose=None,
@@ -44,13 +44,13 @@ def permutation_test(
     ----------
     model : MixedLinearRegressor
         Fitted, without weights.
-    L : array-like, DataFrame, dict, str or list of str
-        What is 0 under the hypothesis, as `contrast_test` takes it: ``"Days = 0"``.
-    n_permutations : int, default=999
     X : data frame or array-like
         The rows of the fit.
     y : array-like, default=None
         Response of the fit, where it is no column of `X`.
+    L : array-like, DataFrame, dict, str or list of str
+        What is 0 under the hypothesis, as `contrast_test` takes it: ``"Days = 0"``.
+    n_permutations : int, default=999
     within : str or list of str, default=None
         Columns of `X` within whose combined levels rows are exchangeable: by default
         those of the grouping factor, which must be named where there are several.
@@ -92,7 +92,9 @@ def permutation_test(
     >>> from skmixed.datasets import load_sleepstudy
     >>> sleep = load_sleepstudy().frame
     >>> model = MixedLinearRegressor("Reaction ~ Days + (1 | Subject)").fit(sleep)
-    >>> found = permutation_test(model, "Days = 0", 199, X=sleep, random_state=0)
+    >>> found = permutation_test(
+    ...     model, sleep, L="Days = 0", n_permutations=199, random_state=0
+    ... )
     >>> float(found["p"])
     0.005
     """

@@ -24,7 +24,7 @@ def model():
 
 @pytest.mark.parametrize("L", ["lrt = 0", ["lrt = 0", "noise = 0"], "lrt - noise = 0"])
 def test_the_statistic_is_that_of_the_contrast_test(model, L):
-    found = permutation_test(model, L, 3, X=schools(), random_state=0)
+    found = permutation_test(model, schools(), L=L, n_permutations=3, random_state=0)
     wanted = contrast_test(model, L).frame["F"].iloc[0]
     assert found["statistic"] == pytest.approx(wanted, rel=SAME_DENSE)
 
@@ -32,14 +32,16 @@ def test_the_statistic_is_that_of_the_contrast_test(model, L):
 def test_effects_are_found_and_noise_is_not(model):
     n = 99
     p = {
-        name: permutation_test(model, f"{name} = 0", n, X=schools(), random_state=0)[
-            "p"
-        ]
+        name: permutation_test(
+            model, schools(), L=f"{name} = 0", n_permutations=n, random_state=0
+        )["p"]
         for name in ("lrt", "noise")
     }
     assert p["lrt"] == pytest.approx(1 / (n + 1))
     assert p["noise"] > LEVEL
-    again = permutation_test(model, "noise = 0", n, X=schools(), random_state=0)
+    again = permutation_test(
+        model, schools(), L="noise = 0", n_permutations=n, random_state=0
+    )
     assert again["p"] == p["noise"]
 
 
@@ -63,18 +65,18 @@ def test_what_cannot_be_permuted_is_refused(model):
     dishes = load_penicillin().frame
     crossed.fit(dishes)
     for call, said in (
-        (lambda: permutation_test(model, "lrt = 1", X=frame), "compares with 0"),
-        (lambda: permutation_test(model, ["lrt = 0"] * 2, X=frame), "depend"),
-        (lambda: permutation_test(model, "lrt = 0", X=frame.tail(9)), "complete rows"),
+        (lambda: permutation_test(model, frame, L="lrt = 1"), "compares with 0"),
+        (lambda: permutation_test(model, frame, L=["lrt = 0"] * 2), "depend"),
+        (lambda: permutation_test(model, frame.tail(9), L="lrt = 0"), "complete rows"),
         (
-            lambda: permutation_test(crossed, "Intercept = 0", X=dishes),
+            lambda: permutation_test(crossed, dishes, L="Intercept = 0"),
             "name in `within`",
         ),
         (
-            lambda: permutation_test(model, "lrt = 0", X=frame, within="noise"),
+            lambda: permutation_test(model, frame, L="lrt = 0", within="noise"),
             "nothing to permute",
         ),
-        (lambda: permutation_test(weighted, "lrt = 0", X=frame), "differ from those"),
+        (lambda: permutation_test(weighted, frame, L="lrt = 0"), "differ from those"),
     ):
         with pytest.raises(ValueError, match=said):
             call()

@@ -86,7 +86,7 @@ METHODS = {
 FUNCTIONS = {
     "anova": lambda m, d: [skmixed.anova(m, type=kind) for kind in (1, 2, 3)],
     "as_marginaleffects": lambda m, d: skmixed.as_marginaleffects(m, d),
-    "permutation_test": lambda m, d: skmixed.permutation_test(m, "x = 0", X=d),
+    "permutation_test": lambda m, d: skmixed.permutation_test(m, d, L="x = 0"),
     "bootstrap_test": lambda m, d: skmixed.bootstrap_test(
         smaller(m, d), m, 2, random_state=0
     ),

@@ -66,6 +66,9 @@ RESULTS = {
     "contrast_test": lambda m, s, d: skmixed.contrast_test(m, np.eye(4), joint=False),
     "joint test": lambda m, s, d: skmixed.contrast_test(m, np.eye(4)),
     "likelihood_ratio_test": lambda m, s, d: skmixed.likelihood_ratio_test(m, s),
+    "permutation_test": lambda m, s, d: skmixed.permutation_test(
+        s, d, L="lrt_of_pupils = 0", n_permutations=9, random_state=0
+    ),
     "bootstrap_test": lambda m, s, d: skmixed.bootstrap_test(s, m, 9, random_state=0),
     "simulate_power": lambda m, s, d: skmixed.simulate_power(
         m, d, 10, {m.fixed_effects_.index[-1]: 1.0}, n_samples=20, random_state=0
