@@ -33,7 +33,7 @@ def no_pair(rows):
 
 # Formula, residual=, dispersion=, what is done to the table, and what is said.
 EFFECTS = {
-    name: (f"y ~ t + {name}(0 + v | id)", None, None, None, "residual='")
+    name: (f"y ~ v + {name}(0 + v | id)", None, None, None, "residual='")
     for name in ("us", "homcs", "homtoep", "homdiag")
 }
 WORDS = {
@@ -57,7 +57,7 @@ WORDS = {
     "car1(date | id)": "holds dates",
 }
 OTHERS = {
-    "an intercept in an order": ("y ~ t + ar1(v | id)", None, None, None, r"0 \+ f"),
+    "an intercept in an order": ("y ~ v + ar1(v | id)", None, None, None, r"0 \+ f"),
     "two rows at one visit": (
         "y ~ t",
         "us(v | id)",
