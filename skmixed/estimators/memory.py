@@ -8,13 +8,18 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from skmixed.errors import OutOfMemoryError, TableTypeError
+from skmixed.errors import OutOfMemoryError, TableTypeError, UnavailableError
 from skmixed.estimators.dispersion import read_dispersion
+from skmixed.estimators.freezing import SAMPLE_ROWS as FREEZING_ROWS
+from skmixed.estimators.freezing import freeze_design
 from skmixed.estimators.input import read_table
+from skmixed.estimators.many_rows import MANY_ROWS, PART_ROWS
 from skmixed.estimators.residual_memory import ResidualSizes
 from skmixed.formula.table.columns import missing_rows
 from skmixed.formula.table.design import DesignSpec, name_groups
+from skmixed.formula.table.frame import FrameColumns
 from skmixed.formula.table.groups import GroupIndex
+from skmixed.formula.table.growing import GrowingGroups
 from skmixed.formula.text.parse import parse_formula
 from skmixed.formula.text.residual import parse_residual
 from skmixed.likelihood.covariance.names import canonical_name
@@ -24,10 +29,14 @@ from skmixed.likelihood.elimination.sizes import (
     count_meetings,
     product_bytes,
 )
+from skmixed.likelihood.products.accumulate import WAITING
 from skmixed.likelihood.products.columns import CHUNK_ROWS
 from skmixed.printing.numbers import say_duration
 from skmixed.printing.printed import Printed
+from skmixed.sources.types import source_of
 
+# Rows of a source that are held at a time, about.
+SOURCE_ROWS = 1 << 19
 # Rows read to learn which columns a formula makes.
 SAMPLE_ROWS = 500
 # Seconds per row and column of [X y] and Z, from the frame to the cross-products.
@@ -113,8 +122,9 @@ def estimate_memory(formula, data, *, solver="auto", residual=None, dispersion=N
     ----------
     formula : str
         As of :class:`MixedLinearRegressor`.
-    data : data frame
-        With the columns of the formula; the response may be missing from it.
+    data : data frame, or source of rows
+        With the columns of the formula; the response may be missing from it. Of a
+        source, which is to be read twice, its grouping columns are read once.
     solver : {"auto", "exact", "stochastic"}, default="auto"
         As of :class:`MixedLinearRegressor`: what each would take.
     residual, dispersion : str, default=None
@@ -146,6 +156,14 @@ def estimate_memory(formula, data, *, solver="auto", residual=None, dispersion=N
     About ... MB beyond the data, and ... second...: 73,421 rows, 2 fixed effects;
     random effects: s 2,972 x 1, d 1,128 x 1; solver: crossed.
     """
+    source = source_of(data)
+    if source is not None:
+        if beside := [t for t in (residual, dispersion) if t is not None]:
+            raise UnavailableError(
+                f"A fit to a source of rows is for independent residuals, and {beside} "
+                "needs the rows themselves. Pass a frame."
+            )
+        return estimate_of_source(formula, source, solver)
     frame = read_table(data)
     if frame is None:
         raise TableTypeError(f"data must be a data frame, got {type(data).__name__}.")
@@ -156,30 +174,92 @@ def estimate_memory(formula, data, *, solver="auto", residual=None, dispersion=N
     spec, _ = DesignSpec.learn(parsed, few_rows(frame, parsed))
     frame = frame.reset_index(drop=True)
     codes, levels = learn_codes(parsed, frame)
+    parts = residual is None and dispersion is None and len(frame) >= MANY_ROWS
+    estimate = estimate_of(
+        spec, codes, levels, len(frame), PART_ROWS if parts else None, solver
+    )
+    if residual is None and dispersion is None:
+        return estimate
+    m, effects = len(spec.coef_names) + 1, estimate.n_effects
+    own = ResidualSizes.learn(frame, residual, dispersion, parsed, m, codes, effects)
+    return with_residuals(estimate, own)
+
+
+def estimate_of(spec, codes, levels, n, part, solver):
+    """Estimate from what a formula makes of rows.
+
+    Parameters
+    ----------
+    spec : DesignSpec
+    codes : dict of str to ndarray of shape (n,)
+        Of every grouping factor.
+    levels : dict of str to int
+    n : int
+        Rows.
+    part : int or None
+        Rows of the parts that are held at a time; None for all.
+    solver : {"auto", "exact", "stochastic"}
+
+    Returns
+    -------
+    MemoryEstimate
+    """
     effects = dict.fromkeys(levels, 0)
     for group, names in spec.effects:
         effects[group] += len(names)
-    n, m = len(frame), len(spec.coef_names) + 1
+    m, held = len(spec.coef_names) + 1, min(n, part or n)
     slopes = sum(len(names) for _, names in spec.effects if names != ("Intercept",))
     sizes = sizes_of_codes(codes, levels, effects, m)
     products = product_bytes(sizes)
     widths = m + 2 * sum(sizes.n_effects)
     regime, bid = best_bid(sizes, solver)
-    estimate = MemoryEstimate(
+    waiting = 0  # codes of the only factor, or pairs of levels as they come
+    if part is not None:
+        waiting = 16 * min(n, WAITING) * len(sizes.meetings) // 2
+        waiting += 4 * n * (len(levels) == 1)
+    return MemoryEstimate(
         n_obs=n,
         n_fixed=m - 1,
         n_levels=levels,
         n_effects=effects,
         solver=regime.name,
-        design=8 * n * (2 * m + 2 * slopes + len(levels)),
+        design=waiting + 8 * held * (2 * m + 2 * slopes + len(levels)),
         cross_products=products + 8 * min(CHUNK_ROWS, n) * widths,
         elimination=products + bid.bytes,
         seconds=ROW_SECONDS * n * (m + sum(sizes.n_effects)) + bid.fit_seconds,
     )
-    if residual is None and dispersion is None:
-        return estimate
-    own = ResidualSizes.learn(frame, residual, dispersion, parsed, m, codes, effects)
-    return with_residuals(estimate, own)
+
+
+def estimate_of_source(formula, source, solver):
+    """Estimate for rows of a source, from a sample and a pass over the groups.
+
+    Parameters
+    ----------
+    formula : str
+    source : Source
+    solver : {"auto", "exact", "stochastic"}
+
+    Returns
+    -------
+    MemoryEstimate
+    """
+    source.again("to count their groups")
+    parsed = parse_formula(formula, columns=tuple(source.names))
+    parsed = parsed.with_covariances(canonical_name)
+    frozen = freeze_design(parsed, source, None, "drop", np.zeros(FREEZING_ROWS))
+    names = dict(zip(name_groups(parsed), parsed.random, strict=True))
+    factors = {name: tuple(term.columns) for name, term in names.items()}
+    groups, n = GrowingGroups(factors, frozen.orders), 0
+    found = {name: [] for name in factors}
+    for table in source.tables(parsed.predictor_columns):
+        keep = ~missing_rows(table, parsed.predictor_columns)
+        n += int(keep.sum())
+        for name, (codes, places) in groups.encode(FrameColumns(table, keep)).items():
+            found[name].append(places.astype(np.int32)[codes])
+        groups.keep()
+    codes = {name: np.concatenate(own) for name, own in found.items()}
+    levels = {name: int(own.max(initial=-1)) + 1 for name, own in codes.items()}
+    return estimate_of(frozen.spec, codes, levels, n, SOURCE_ROWS, solver)
 
 
 def columns_beside(residual, dispersion):

@@ -200,6 +200,22 @@ def test_an_estimate_needs_no_response_and_leaves_missing_rows_out(table):
     assert "59,990 rows" in str(estimate)
 
 
+@pytest.mark.parametrize(
+    "formula",
+    ["y ~ x + kind + (1 + x | shop)", "y ~ x + (1 | town / shop) + (1 | item)"],
+)
+def test_an_estimate_for_a_source_counts_as_for_its_table(table, formula):
+    holed = table.drop(columns="y").assign(x=table["x"].mask(table.index < 10))
+    whole = estimate_memory(formula, holed)
+    parts = estimate_memory(formula, lambda: (holed[k::7] for k in range(7)))
+    for field in ("n_obs", "n_fixed", "n_levels", "n_effects", "solver", "elimination"):
+        assert getattr(parts, field) == getattr(whole, field)
+    with pytest.raises(ValueError, match="twice, to count their groups"):
+        estimate_memory(formula, iter([holed]))
+    with pytest.raises(ValueError, match="independent residuals"):
+        estimate_memory(formula, lambda: [holed], residual="cs(x | shop)")
+
+
 def test_an_estimate_wants_a_data_frame():
     with pytest.raises(TypeError, match="must be a data frame"):
         estimate_memory("y ~ x", [[1.0, 2.0]])
