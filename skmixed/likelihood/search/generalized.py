@@ -24,9 +24,9 @@ START_STEPS, START_TOL = 30, 1e-6
 SEPARATED = 1e-4
 # Absolute variances of scale-free effects that a search starts from besides.
 FURTHER_VARIANCES = (0.25, 1.0, 0.05)
-# One more for discrete responses, whose information ebbs where variances are large:
-# Laplace's deviance may have another minimum there.
-WIDE_VARIANCE = 9.0
+# More for discrete responses, whose information ebbs where variances are large:
+# Laplace's deviance may have other minima there.
+WIDE_VARIANCES = (4.0, 25.0)
 # The largest variance that moments may start a search from, and the least.
 LARGEST_START, LEAST_START = 25.0, 4e-3
 # psi of a start stays within this.
@@ -254,7 +254,7 @@ def further_starts(deviance, optimum):
     several = any(b.stop - b.start > 1 for s in structures for b in s.free_blocks)
     variances = FURTHER_VARIANCES[:1]
     if small and deviance.n_theta > 1:
-        wide = (WIDE_VARIANCE,) if deviance.family.discrete else ()
+        wide = WIDE_VARIANCES if deviance.family.discrete else ()
         variances = FURTHER_VARIANCES + wide
     for variance in variances if small or several else ():
         x = optimum.theta.copy()
