@@ -17,10 +17,11 @@ from skmixed.likelihood.products.blocks import (
 )
 from skmixed.likelihood.products.patterns import moment_matrix, subject_cubes
 from skmixed.likelihood.products.rows import GroupedRows, without_offset
+from skmixed.likelihood.products.precondition import scale_free
 from skmixed.likelihood.products.series import SeriesProducts
 from skmixed.likelihood.search.optimize import minimise
 from skmixed.likelihood.search.patterns import SAME, SMALL, check_pairs
-from skmixed.likelihood.search.search import search
+from skmixed.likelihood.search.start import starting_theta
 
 # Smallest relative variance of random effects that a search starts from.
 FLOOR = 1e-3
@@ -89,8 +90,8 @@ def block_model(A, design, spec, formula, reml, **options):
         groupings.append(design.residual.subject)
     block = find_blocks(groupings or [np.arange(len(design.y))])
     check_sizes(block, groupings, [f.group for f in A.factors], spec)
-    independent, optimum = search(A, reml, **options)
-    basis, factors = independent.A.basis, independent.A.factors
+    free = scale_free(A)
+    basis, factors = free.basis, free.factors
     rows = basis.rows(design)
     y = basis.response(without_offset(design), rows.X)
     w, scale = scaled_dispersion(design, formula)
@@ -110,7 +111,7 @@ def block_model(A, design, spec, formula, reml, **options):
     parts = [RandomPart(j, factor.structure) for j, factor in enumerate(factors)]
     deviance = MarginalDeviance(products, [*parts, part], reml)
     shape = part.structures[0].shape
-    heads = starting_heads(independent, optimum)
+    heads = starting_heads(free)
     model = BlockModel(deviance, heads, rest, shape, scale)
     check_told_apart(model, spec, formula)
     return model
@@ -229,20 +230,15 @@ def start_over_time(structure):
     return structure.with_phi(own[structure.n_pinned :], phi)
 
 
-def starting_heads(deviance, optimum):
+def starting_heads(A):
     """Theta of the random effects: that of independent residuals, and small ones."""
-    if not deviance.structures:
+    if not A.factors:
         return [np.zeros(0)]
-    Lambdas = deviance.relative_factors(optimum.theta)
-    own = [
-        structure.nearest(Lambda @ Lambda.T, FLOOR)
-        for structure, Lambda in zip(deviance.structures, Lambdas, strict=True)
-    ]
     small = [
-        structure.nearest(SMALL_VARIANCE * np.eye(structure.n_effects), FLOOR)
-        for structure in deviance.structures
+        factor.structure.nearest(SMALL_VARIANCE * np.eye(factor.n_effects), FLOOR)
+        for factor in A.factors
     ]
-    return [np.concatenate(own), np.concatenate(small)]
+    return [starting_theta(A), np.concatenate(small)]
 
 
 def search_blocks(model, **options):
@@ -261,41 +257,19 @@ def search_blocks(model, **options):
     Notes
     -----
     A random intercept and a slowly decaying correlation can stand in for one another,
-    and nuggets make further optima: up to some size, descents begin from two unlike
-    starts, and from the others where these two disagree.
+    and nuggets make further optima. The deviance at every start costs less than a
+    descent, and the lowest leads to the best optimum.
     """
     deviance = model.deviance
-    candidates = starts(model)
-    values = [deviance.at(theta).value for _, theta in candidates]
-    order = [int(k) for k in np.argsort(values)]
-    kinds = [kind for kind, _ in candidates]
-    unlike = [k for k in order if unlike_kinds(kinds[k], kinds[order[0]])]
-    if unlike:
-        order.remove(unlike[0])
-        order.insert(1, unlike[0])
-    if deviance.A.n_obs > SMALL:
-        order = order[:1]
-    found = []
-    for k in order:
-        found.append(minimise(deviance, candidates[k][1], **options))
-        nuggets = hasattr(model.shape, "share")
-        if len(found) == 2 and not nuggets and agree(found):
-            break
-    optimum = found[0]
-    for other in found[1:]:
-        if other.value < optimum.value - SAME:
-            optimum = other
+    best = min((deviance.at(theta) for _, theta in starts(model)), key=value_of)
+    deviance.recall(best)
+    optimum = minimise(deviance, best.theta, **options)
     return replace(optimum, n_iter=deviance.n_evaluations)
 
 
-def agree(found):
-    """Whether two descents came to one optimum."""
-    return abs(found[0].value - found[1].value) < SAME
-
-
-def unlike_kinds(one, other):
-    """Whether two starts differ in all that they can differ in."""
-    return all(a != b for a, b in zip(one, other, strict=True))
+def value_of(point):
+    """Deviance at a point."""
+    return point.value
 
 
 def starts(model):

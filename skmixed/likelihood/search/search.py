@@ -6,7 +6,6 @@ import numpy as np
 
 from skmixed.likelihood.covariance.roots import lower_root
 from skmixed.likelihood.criterion.profiled import ProfiledDeviance
-from skmixed.likelihood.elimination.dense import DENSE_EFFECTS
 from skmixed.likelihood.elimination.regime import choose_elimination
 from skmixed.likelihood.linalg.probes import Probes
 from skmixed.likelihood.products.precondition import change_basis, scale_free
@@ -21,12 +20,14 @@ from skmixed.likelihood.search.rivals import (
     basins,
     can_scan,
     correlated,
+    is_small,
     isotropic,
     look_afar,
     near_floor,
     uneven,
     within_starts,
 )
+from skmixed.likelihood.search.scan import scan
 from skmixed.likelihood.search.start import starting_theta
 
 # Variances, relative to the residual's, of the scale-free effects in further starts:
@@ -90,7 +91,7 @@ def search(A, reml, regime=None, start=None, **options):
     if not (optimum.flat or thin or kept):
         return deviance, replace(optimum, n_iter=deviance.n_evaluations)
     if not deviance.elimination.estimates:
-        optimum = best_of_starts(deviance, optimum, kept or bool(thin), options)
+        optimum = best_of_starts(deviance, optimum, bool(thin), options)
     spent = 0
     if covary(deviance):
         A, theta = eigenbasis(deviance, optimum.theta)
@@ -189,8 +190,8 @@ def best_of_starts(deviance, optimum, thin, options):
     optimum : Optimum
         The best one so far.
     thin : bool
-        Whether a variance of it is zero, or there may be other optima for another
-        reason.
+        Whether a variance of it is zero. Else other starts are descended from only
+        where they are below it already.
     options : dict
         Of :func:`skmixed.likelihood.search.optimize.minimise`.
 
@@ -202,9 +203,26 @@ def best_of_starts(deviance, optimum, thin, options):
         second = descend(deviance, unit_theta(deviance), options)
         if second.value < optimum.value + SAME:
             optimum = second
-    for theta in further_starts(deviance) if thin else ():
+    if thin:
+        starts = further_starts(deviance)
+    else:
+        starts = below(deviance, optimum) if structured(deviance) else ()
+    for theta in starts:
         optimum = better(optimum, descend(deviance, theta, options))
     return optimum
+
+
+def below(deviance, optimum):
+    """Starts with correlations whose deviance is below an optimum's."""
+    if not is_small(deviance):
+        return []
+    thetas = np.array(list(correlated(deviance.structures)))
+    if len(deviance.structures) == 1 and can_scan(deviance, len(thetas)):
+        values, _ = scan(deviance, thetas)
+    else:
+        values = np.array([deviance.at(theta).value for theta in thetas])
+    order = np.argsort(values)
+    return thetas[order[values[order] < optimum.value - SAME]]
 
 
 def deviance_of(A, reml, regime):
@@ -240,7 +258,7 @@ def further_starts(deviance):
     ------
     ndarray of shape (m,)
     """
-    small = sum(factor.size for factor in deviance.A.factors) <= DENSE_EFFECTS
+    small = is_small(deviance)
     if small and deviance.n_theta > 2:
         variances = FURTHER_VARIANCES
     elif covary(deviance) or structured(deviance) or (small and deviance.n_theta == 2):
