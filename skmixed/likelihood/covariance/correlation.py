@@ -143,6 +143,10 @@ class Autoregressive(Shape):
         """R, dR and d2R."""
         return self.at_lags(self.lag, phi)
 
+    def value(self, phi):
+        """R alone."""
+        return self.at(self.lag, phi)
+
     def at(self, lag, phi):
         """R over any distances, an array of any shape."""
         return np.tanh(np.clip(phi[0], -LARGEST_PHI, LARGEST_PHI)) ** lag
@@ -179,6 +183,20 @@ class Toeplitz(Shape):
     def names(self):
         """A name for every lag."""
         return tuple(f"rho{k}" for k in range(1, self.n_effects))
+
+    def value(self, phi):
+        """R alone."""
+        partial, rho, ar, left = (
+            tanh_bounded(phi),
+            np.ones(self.n_effects),
+            np.zeros(0),
+            1.0,
+        )
+        for k, here in enumerate(partial):
+            rho[k + 1] = here * left + ar @ rho[k:0:-1]
+            ar = np.append(ar - here * ar[::-1], here)
+            left *= 1.0 - here**2
+        return rho[self.lag]
 
     def derivatives(self, phi):
         """R, dR and d2R."""
@@ -276,7 +294,7 @@ def autocorrelations(phi):
     hessian : ndarray of shape (m, m, m)
     """
     m = len(phi)
-    partial = np.tanh(np.clip(phi, -LARGEST_PHI, LARGEST_PHI))
+    partial = tanh_bounded(phi)
     slope, each = 1.0 - partial**2, np.arange(m)
     h = np.zeros((m, m, m))
     h[each, each, each] = -2.0 * partial * slope
@@ -289,6 +307,11 @@ def autocorrelations(phi):
         ar = concatenate([ar - here * ar[::-1], here])
         left = left - here * here * left
     return rho.v, rho.g, rho.h
+
+
+def tanh_bounded(phi):
+    """Correlations that leave a root to their matrix."""
+    return np.tanh(np.clip(phi, -LARGEST_PHI, LARGEST_PHI))
 
 
 def arctanh_bounded(rho):

@@ -91,6 +91,14 @@ class Scaled(OnlyFields):
         d = np.exp(np.clip(own, -LARGEST_LOG, LARGEST_LOG))
         return np.where(own > -LARGEST_LOG, d, 0.0), phi
 
+    def shape_at(self, phi):
+        """R, dR and d2R at phi; those of the last phi again cost nothing."""
+        last = self.__dict__.get("last")
+        if last is None or not np.array_equal(last[0], phi):
+            last = np.array(phi), self.shape.derivatives(phi)
+            self.__dict__["last"] = last  # a frozen dataclass sets no attributes
+        return last[1]
+
     def slopes(self, d):
         """Slopes of the diagonal of D, of shape (n_scales, k)."""
         return np.ones((1, self.n_effects)) if self.equal else np.diag(d)
@@ -103,7 +111,7 @@ class Scaled(OnlyFields):
     def directions(self, theta):
         """Slopes of Psi, of shape (m, k, k)."""
         d, phi = self.split(theta)
-        R, R1, _ = self.shape.derivatives(phi)
+        R, R1, _ = self.shape_at(phi)
         half = self.slopes(d)[:, :, None] * (d * R)
         return np.concatenate([half + half.transpose(0, 2, 1), np.outer(d, d) * R1])
 
@@ -111,12 +119,12 @@ class Scaled(OnlyFields):
 
     def gradient(self, theta, G):
         """Slopes of ``tr(G Psi)``, of shape (m,)."""
-        return np.einsum("mab,ab->m", self.directions(theta), G)
+        return self.directions(theta).reshape(self.n_theta, -1) @ G.ravel()
 
     def bend(self, theta, G):
         """Second derivatives of ``tr(G Psi)``, of shape (m, m)."""
         d, phi = self.split(theta)
-        R, R1, R2 = self.shape.derivatives(phi)
+        R, R1, R2 = self.shape_at(phi)
         own, n = self.slopes(d), self.n_scales
         H = np.empty((self.n_theta, self.n_theta))
         H[:n, :n] = 2.0 * own @ (G * R) @ own.T

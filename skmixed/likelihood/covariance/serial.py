@@ -87,6 +87,10 @@ class Exponential(Shape):
         """R, dR and d2R."""
         return self.at_lags(self.lag, phi)
 
+    def value(self, phi):
+        """R alone."""
+        return self.at(self.lag, phi)
+
     def at(self, lag, phi):
         """R over any distances in units of the gap, an array of any shape."""
         log = np.clip(phi[0], -LARGEST_RANGE, LARGEST_RANGE)
@@ -164,6 +168,11 @@ class Antedependence(Shape):
                 both[j] = self.spanned[j]
                 R2[i, j] = R2[j, i] = slope[i] * slope[j] * both.prod(axis=0)
         return factors.prod(axis=0), R1, R2
+
+    def value(self, phi):
+        """R alone."""
+        rho = np.tanh(np.clip(phi, -LARGEST_PHI, LARGEST_PHI))
+        return np.where(self.between, rho[:, None, None], 1.0).prod(axis=0)
 
     def further(self, phi):
         """One correlation for all steps, small and large."""

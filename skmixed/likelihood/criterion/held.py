@@ -131,6 +131,10 @@ class TransformedFactored:
         """Sums over levels of the diagonal blocks of Z'V^-1 Z."""
         return self.factored.traces
 
+    def paired(self, D, f, whitened, ratio):
+        """Terms with two directions; see the factorisation."""
+        return self.factored.paired(D, f, whitened, ratio)
+
     def kronecker_sums(self, f, whitened):
         """Sums over pairs of levels; see the factorisation."""
         return self.factored.kronecker_sums(f, whitened)

@@ -228,12 +228,32 @@ class ProfiledDeviance(Remembering):
         -------
         ndarray of shape (m, m)
         """
-        f, exact, ratio = point.scores, self.elimination.exact, 1.0 / point.sigma2
-        PP, Pff, PFF = point.factored.kronecker_sums(
-            f, point.whitened if self.reml and exact else None
-        )
-        D = self.psi_directions(point)
-        weight = 2.0 * ratio if exact else ratio
+        D, weight = self.psi_directions(point), self.weight_of(point)
+        H = self.paired(point, D)
+        g, d = self.mean_directions(point, D)
+        H -= weight * (g @ g.T)
+        if self.profiles_sigma:
+            d = d / point.r2
+            H -= point.nu * np.outer(d, d)
+        if self.reml and self.elimination.exact:
+            N = self.fixed_directions(point, D)
+            H -= N @ N.T
+        for G, structure, span in zip(G_Psi, self.structures, self.spans, strict=True):
+            H[span, span] += structure.bend(point.theta[span], G)
+        return (H + H.T) / 2
+
+    def weight_of(self, point):
+        """What products with f f' count in the second derivatives."""
+        return (2.0 if self.elimination.exact else 1.0) / point.sigma2
+
+    def paired(self, point, D):
+        """Terms of the second derivatives with two directions, of shape (m, m)."""
+        f, exact, weight = point.scores, self.elimination.exact, self.weight_of(point)
+        whitened = point.whitened if self.reml and exact else None
+        H = point.factored.paired(D, f, whitened, 1.0 / point.sigma2)
+        if H is not None:
+            return H
+        PP, Pff, PFF = point.factored.kronecker_sums(f, whitened)
         H = np.empty((self.n_theta, self.n_theta))
         for (j, h), tensor in Pff.items():
             K = weight * tensor
@@ -245,17 +265,7 @@ class ProfiledDeviance(Remembering):
             H[self.spans[j], self.spans[h]] = (
                 D[j].reshape(-1, k_j**2) @ K @ D[h].reshape(-1, k_l**2).T
             )
-        g, d = self.mean_directions(point, D)
-        H -= weight * (g @ g.T)
-        if self.profiles_sigma:
-            d = d / point.r2
-            H -= point.nu * np.outer(d, d)
-        if self.reml and exact:
-            N = self.fixed_directions(point, D)
-            H -= N @ N.T
-        for G, structure, span in zip(G_Psi, self.structures, self.spans, strict=True):
-            H[span, span] += structure.bend(point.theta[span], G)
-        return (H + H.T) / 2
+        return H
 
     def psi_directions(self, point):
         """dPsi_j in each theta of every factor j, of shape (m_j, k_j, k_j)."""

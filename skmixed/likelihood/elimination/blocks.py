@@ -3,14 +3,9 @@
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import lapack
 
 from skmixed.likelihood.elimination.factored import Factorisation, Regime
-from skmixed.likelihood.elimination.patterns import root_inverses
-
-# Up to this many rows many matrices are factored at once: a few by NumPy's loops, more
-# column by column.
-MANY_AT_ONCE, FEW = 24, 100
+from skmixed.likelihood.linalg.roots import inverse_roots
 
 
 class Blocks(Regime):
@@ -135,38 +130,3 @@ class FactoredBlocks(Factorisation):
     def kronecker_sums(self, f, whitened):
         """Not to be had; the deviance knows its derivatives by rows."""
         raise NotImplementedError
-
-
-def inverse_roots(V):
-    """Inverse Cholesky factors T of matrices, V^-1 = T'T, and log det V.
-
-    Parameters
-    ----------
-    V : ndarray of shape (U, n, n)
-
-    Returns
-    -------
-    T : ndarray of shape (U, n, n)
-        Lower triangular.
-    logdet : ndarray of shape (U,)
-
-    Raises
-    ------
-    LinAlgError
-    """
-    U, n = V.shape[:2]
-    if n > MANY_AT_ONCE or U <= 2:
-        T, logdet = np.empty_like(V), np.empty(U)
-        for u, one in enumerate(V):
-            root, info = lapack.dpotrf(one, lower=1, clean=1)
-            if info:
-                raise np.linalg.LinAlgError("not positive definite")
-            T[u] = lapack.dtrtri(root, lower=1)[0]
-            logdet[u] = 2.0 * np.log(root.diagonal()).sum()
-        return T, logdet
-    if U <= FEW:
-        roots = np.linalg.cholesky(V)
-        logdet = 2.0 * np.log(roots.diagonal(axis1=1, axis2=2)).sum(axis=1)
-        return np.linalg.inv(roots), logdet
-    T, logdet = root_inverses(np.ascontiguousarray(V.transpose(1, 2, 0)))
-    return np.ascontiguousarray(T.transpose(2, 0, 1)), logdet

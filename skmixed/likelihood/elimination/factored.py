@@ -184,6 +184,25 @@ class Factorisation(ABC):
             g - L.T @ block[:, 0] for (L, g), block in zip(pairs, moved, strict=True)
         ]
 
+    def paired(self, D, f, whitened, ratio):
+        """Terms of the exact Hessian with two directions, where they cost little.
+
+        Parameters
+        ----------
+        D : list of ndarray of shape (m_j, k_j, k_j)
+            Directions of every factor's covariance.
+        f, whitened : list of ndarray
+            As of ``kronecker_sums``.
+        ratio : float
+            ``1 / sigma^2``.
+
+        Returns
+        -------
+        ndarray of shape (m, m) or None
+            None where ``kronecker_sums`` cost less.
+        """
+        return
+
     @property
     def rough_S(self):
         """``[X y]'V^-1[X y]`` to some six digits, where they cost less."""

@@ -3,8 +3,10 @@
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from skmixed.likelihood.elimination.factored import Factorisation, Regime
+from skmixed.likelihood.linalg.roots import inverse_roots
 
 
 class Patterns(Regime):
@@ -52,36 +54,37 @@ class FactoredPatterns(Factorisation):
 
     def __init__(self, batches, Lambdas, m):
         super().__init__(Lambdas)
-        self.batches = batches
+        self.batches, self.m = batches, m
         self.logdet_V, self.S = 0.0, np.zeros((m, m))
         self.T, self.W = [], []
         for batch, Lambda in zip(batches, Lambdas, strict=True):
-            seen = batch.seen[:, None] & batch.seen
-            # visits not seen get an identity: log 1 = 0, and they meet no data
-            V = np.where(seen, (Lambda @ Lambda.T)[:, :, None], 0.0)
-            k = np.arange(len(V))
-            V[k, k] += ~batch.seen
-            T, logdet = root_inverses(V)
-            W = times_lower(T, batch.pattern, batch.rows)
-            flat = W.transpose(1, 0, 2).reshape(m, -1)
+            V = (Lambda @ Lambda.T) * batch.both_seen
+            if batch.padding is not None:  # log 1 = 0, and it meets no data
+                np.einsum("ukk->uk", V)[:] += batch.padding
+            T, logdet = inverse_roots(V)
+            blocks = times_rows(T, batch.own_rows)
             self.logdet_V += float(batch.count @ logdet)
-            self.S += flat @ flat.T
+            for block in blocks:
+                flat = columns_first(block, m)
+                self.S += flat @ flat.T
             self.T.append(T)
-            self.W.append(W)
+            self.W.append(blocks)
 
     @cached_property
     def F(self):
         """V^-1 [X y], of shape (k, m, s) for every covariance."""
-        return [
-            times_lower(T, batch.pattern, W, transposed=True)
-            for T, batch, W in zip(self.T, self.batches, self.W, strict=True)
-        ]
+        found = []
+        for T, W in zip(self.T, self.W, strict=True):
+            blocks = times_rows(T.transpose(0, 2, 1), W)
+            shape = (T.shape[1], self.m, -1)
+            found.append(np.concatenate([b.reshape(shape) for b in blocks], axis=2))
+        return found
 
     @cached_property
     def inverses(self):
         """V^-1 of every pattern, of shape (k, k, U), zero where not seen."""
         return [
-            np.einsum("cau,cbu->abu", T, T) * (batch.seen[:, None] & batch.seen)
+            ((T.transpose(0, 2, 1) @ T) * batch.both_seen).transpose(1, 2, 0)
             for T, batch in zip(self.T, self.batches, strict=True)
         ]
 
@@ -108,6 +111,35 @@ class FactoredPatterns(Factorisation):
             for own, block in zip(self.P, directions, strict=True)
         ]
 
+    def paired(self, D, f, whitened, ratio):
+        """Second derivatives by directions, where these are few; see the contract."""
+        p = 0 if whitened is None else whitened[0].shape[1]
+        sizes = [
+            (len(own), len(f_j), batch)
+            for own, f_j, batch in zip(D, f, self.batches, strict=True)
+        ]
+        if not all(map(len, D)) or not all(few_directions(*size, p) for size in sizes):
+            return None
+        found = []
+        for j, (own, batch) in enumerate(zip(D, self.batches, strict=True)):
+            m, k = len(own), len(f[j])
+            P = self.inverses[j].transpose(2, 0, 1)
+            PD = P @ own[:, None]
+            weighed = (batch.count[:, None, None] * PD).transpose(0, 1, 3, 2)
+            H = -weighed.reshape(m, -1) @ PD.reshape(m, -1).T
+            columns = np.sqrt(ratio) * f[j][:, None]
+            if p:
+                columns = np.concatenate([columns, whitened[j]], axis=1)
+            flat = columns.reshape(k, -1)
+            DC = (own.reshape(-1, k) @ flat).reshape(m, k, 1 + p, -1)
+            for u, at in enumerate(batch.own):
+                seen = batch.seen[:, u]
+                block = DC[:, seen, :, at].reshape(m, np.count_nonzero(seen), -1)
+                TD = (self.T[j][u][np.ix_(seen, seen)] @ block).reshape(m, -1)
+                H += 2.0 * TD @ TD.T
+            found.append(H)
+        return block_diag(*found)
+
     def kronecker_sums(self, f, whitened):
         """Sums of products of V^-1 with itself, with f f' and with F_X F_X'."""
         n, PP, Pff, PFF = len(f), {}, {}, {}
@@ -130,47 +162,20 @@ class FactoredPatterns(Factorisation):
         return PP, Pff, PFF
 
 
-def root_inverses(V):
-    """Inverse Cholesky factors T of matrices, V^-1 = T'T, and log det V.
-
-    Loops over columns, so that many small matrices cost little.
-
-    Parameters
-    ----------
-    V : ndarray of shape (k, k, U)
-
-    Returns
-    -------
-    T : ndarray of shape (k, k, U)
-        Lower triangular.
-    logdet : ndarray of shape (U,)
-
-    Raises
-    ------
-    LinAlgError
-    """
-    k, L = len(V), V.copy()
-    for j in range(k):
-        if j:
-            L[j:, j] -= np.einsum("ahu,hu->au", L[j:, :j], L[j, :j])
-        if not (L[j, j] > 0).all():
-            raise np.linalg.LinAlgError("not positive definite")
-        L[j, j] = np.sqrt(L[j, j])
-        L[j + 1 :, j] /= L[j, j]
-    T = np.zeros_like(V)
-    for j in range(k):
-        T[j, j] = 1.0 / L[j, j]
-        if j:
-            T[j, :j] = -np.einsum("hu,hcu->cu", L[j, :j], T[:j, :j]) * T[j, j]
-    return T, 2.0 * np.log([L[j, j] for j in range(k)]).sum(axis=0)
+def few_directions(m, k, batch, p):
+    """Whether products of m directions cost less than sums over pairs of visits."""
+    U, s = len(batch.count), batch.rows.shape[2]
+    by_direction = m * (2 * k**3 * U + 2 * k**2 * s * (1 + p))
+    by_direction += m**2 * (k**2 * U + k * s * (1 + p))
+    return by_direction < k**4 * (U + (2 if p else 1) * s) + k**2 * s * p
 
 
-def times_lower(T, pattern, B, transposed=False):
-    """``T_s B_s``, or ``T_s' B_s``, for B of shape (k, m, s)."""
-    out = np.empty_like(B)
-    for a in range(len(B)):
-        if transposed:
-            out[a] = np.einsum("bs,bms->ms", T[a:, a][:, pattern], B[a:])
-        else:
-            out[a] = np.einsum("bs,bms->ms", T[a, : a + 1][:, pattern], B[: a + 1])
-    return out
+def times_rows(T, blocks):
+    """``T_u B_u`` of every pattern."""
+    return [one @ block for one, block in zip(T, blocks, strict=True)]
+
+
+def columns_first(block, m):
+    """Rows (k, m s) as columns (m, k s)."""
+    k = len(block)
+    return block.reshape(k, m, -1).transpose(1, 0, 2).reshape(m, -1)

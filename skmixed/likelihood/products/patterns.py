@@ -8,9 +8,12 @@ small.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
+from skmixed.likelihood.covariance.structure import OnlyFields
 from skmixed.likelihood.products.rows import Factor
 
 # Eigenvalues below this, relative to the largest, are rounding.
@@ -22,7 +25,7 @@ LARGEST_START = 0.98
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class Batch(OnlyFields):
     """Subjects that share a covariance, by their patterns of visits.
 
     Parameters
@@ -40,6 +43,29 @@ class Batch:
     pattern: np.ndarray
     seen: np.ndarray
     count: np.ndarray
+
+    @cached_property
+    def both_seen(self):
+        """Whether two visits are in a pattern, of shape (U, k, k)."""
+        seen = self.seen.T
+        return seen[:, :, None] & seen[:, None]
+
+    @cached_property
+    def padding(self):
+        """What makes V of visits not seen the identity, of shape (U, k), or None."""
+        return None if self.seen.all() else 1.0 * ~self.seen.T
+
+    @cached_property
+    def own(self):
+        """Where the pseudo-subjects of every pattern stand, a list of slices."""
+        ends = np.searchsorted(self.pattern, np.arange(1 + len(self.count)))
+        return [slice(int(a), int(b)) for a, b in pairwise(ends)]
+
+    @cached_property
+    def own_rows(self):
+        """``rows`` of every pattern, of shape (k, m s_u)."""
+        k = len(self.rows)
+        return [self.rows[:, :, own].reshape(k, -1) for own in self.own]
 
     @classmethod
     def of(cls, cube, seen):

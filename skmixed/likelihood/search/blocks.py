@@ -16,8 +16,8 @@ from skmixed.likelihood.products.blocks import (
     find_blocks,
 )
 from skmixed.likelihood.products.patterns import moment_matrix, subject_cubes
-from skmixed.likelihood.products.rows import GroupedRows, without_offset
 from skmixed.likelihood.products.precondition import scale_free
+from skmixed.likelihood.products.rows import GroupedRows, without_offset
 from skmixed.likelihood.products.series import SeriesProducts
 from skmixed.likelihood.search.optimize import minimise
 from skmixed.likelihood.search.patterns import SAME, SMALL, check_pairs
@@ -258,13 +258,24 @@ def search_blocks(model, **options):
     -----
     A random intercept and a slowly decaying correlation can stand in for one another,
     and nuggets make further optima. The deviance at every start costs less than a
-    descent, and the lowest leads to the best optimum.
+    descent, and the lowest leads to the best optimum, unless a nugget stands beside
+    random effects: then all are descended from.
     """
-    deviance = model.deviance
-    best = min((deviance.at(theta) for _, theta in starts(model)), key=value_of)
+    deviance, candidates = model.deviance, starts(model)
+    best = min((deviance.at(theta) for _, theta in candidates), key=value_of)
     deviance.recall(best)
     optimum = minimise(deviance, best.theta, **options)
+    if hasattr(model.shape, "share") and deviance.structures and is_small(deviance):
+        for _, theta in candidates:
+            other = minimise(deviance, theta, **options)
+            if other.value < optimum.value - SAME:
+                optimum = other
     return replace(optimum, n_iter=deviance.n_evaluations)
+
+
+def is_small(deviance):
+    """Whether a descent from every start is cheap."""
+    return deviance.A.n_obs <= SMALL
 
 
 def value_of(point):

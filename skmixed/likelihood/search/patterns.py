@@ -89,14 +89,21 @@ def search_patterns(deviance, start, **options):
     Optimum
         Of the best start. Where equal variances are forced on unequal ones, ``toep``
         and ``ad`` can have several optima, ``ar1`` where gaps leave the sign open, and
-        ``gau`` at several ranges.
+        ``gau`` at several ranges. With a single parameter the lowest start leads to
+        the best of them.
     """
-    optimum = descend_inside(deviance, start, **options)
+    starts = [start]
     if deviance.A.n_obs <= SMALL:
-        for theta in further_starts(deviance, start):
-            other = descend_inside(deviance, theta, **options)
-            if other.value < optimum.value - SAME:
-                optimum = other
+        starts += further_starts(deviance, start)
+    if len(starts) > 1 and deviance.n_theta == 1:
+        best = min((deviance.at(theta) for theta in starts), key=lambda p: p.value)
+        deviance.recall(best)
+        starts = [best.theta]
+    found = [descend_inside(deviance, theta, **options) for theta in starts]
+    optimum = found[0]
+    for other in found[1:]:
+        if other.value < optimum.value - SAME:
+            optimum = other
     return replace(optimum, n_iter=deviance.n_evaluations)
 
 

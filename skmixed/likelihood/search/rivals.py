@@ -56,6 +56,7 @@ def even(structures, variance):
     )
 
 
+@lru_cache(maxsize=32)
 def correlated(structures):
     """Thetas with correlations, and thetas with one effect large or small alone.
 
@@ -63,12 +64,19 @@ def correlated(structures):
 
     Parameters
     ----------
-    structures : sequence of Structure
+    structures : tuple of Structure
 
-    Yields
-    ------
-    ndarray of shape (m,)
+    Returns
+    -------
+    ndarray of shape (T, m)
     """
+    thetas = np.array(list(correlations_and_sizes(structures)))
+    thetas.flags.writeable = False
+    return thetas
+
+
+def correlations_and_sizes(structures):
+    """Yield the thetas of :func:`correlated`."""
     for rho in CORRELATIONS:
         for variance in (0.25, 2.0):
             yield np.concatenate(

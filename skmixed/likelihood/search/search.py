@@ -216,7 +216,7 @@ def below(deviance, optimum):
     """Starts with correlations whose deviance is below an optimum's."""
     if not is_small(deviance):
         return []
-    thetas = np.array(list(correlated(deviance.structures)))
+    thetas = correlated(tuple(deviance.structures))
     if len(deviance.structures) == 1 and can_scan(deviance, len(thetas)):
         values, _ = scan(deviance, thetas)
     else:
@@ -268,7 +268,7 @@ def further_starts(deviance):
     for variance in variances:
         yield isotropic(deviance, variance)
     if small and structured(deviance):
-        thetas = list(correlated(deviance.structures))
+        thetas = correlated(tuple(deviance.structures))
         values = [deviance.at(theta).value for theta in thetas]
         for i in np.argsort(values)[:MOST_PROMISING]:
             yield thetas[i]
