@@ -7,7 +7,7 @@ import numpy as np
 from skmixed.errors import TooLargeError
 from skmixed.inference.opened.open_fit import open_residual
 from skmixed.likelihood.covariance.parts import RandomPart
-from skmixed.likelihood.elimination.blocks import inverse_roots
+from skmixed.likelihood.linalg.roots import inverse_roots
 from skmixed.likelihood.products.blocks import MOST_ROWS, batch_rows, find_blocks
 from skmixed.likelihood.products.rows import without_offset
 from skmixed.likelihood.products.series import SeriesProducts

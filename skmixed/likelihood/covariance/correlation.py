@@ -65,11 +65,11 @@ class Shape:
         R = np.eye(self.n_effects)
         return R, np.zeros((0, *R.shape)), np.zeros((0, 0, *R.shape))
 
-    def between(self, found, phi, same):
+    def with_own(self, found, phi, same):
         """R, dR and d2R of rows, as distances tell; a row meets itself in ``same``."""
         return found
 
-    def beside_own(self, R, phi, same):
+    def at_rows(self, R, phi, same):
         """R of rows alone."""
         return R
 

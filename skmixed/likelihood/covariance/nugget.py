@@ -75,7 +75,7 @@ class Nugget(Shape):
     def derivatives(self, phi):
         """R, dR and d2R."""
         found = self.inner.at_lags(self.inner.lag, phi[:-1])
-        return self.between(found, phi, np.eye(self.n_effects))
+        return self.with_own(found, phi, np.eye(self.n_effects))
 
     def at(self, lag, phi):
         """What R is without a nugget over any distances."""
@@ -85,11 +85,11 @@ class Nugget(Shape):
         """The same with its derivatives."""
         return self.inner.at_lags(lag, phi[:-1])
 
-    def beside_own(self, R, phi, same):
+    def at_rows(self, R, phi, same):
         """R of rows; ``same`` is one where a row meets itself."""
         return R + self.share(phi) * (same - R)
 
-    def between(self, found, phi, same):
+    def with_own(self, found, phi, same):
         """R, dR and d2R of rows."""
         R, R1, R2 = found
         share = self.share(phi)

@@ -203,6 +203,6 @@ def correlate(shape, phi, batch, slopes):
         ]
     if slopes:
         found = batch.over_lags(lambda lag: shape.at_lags(lag / shape.unit, phi))
-        return shape.between(found, phi, batch.same)
+        return shape.with_own(found, phi, batch.same)
     (R,) = batch.over_lags(lambda lag: [shape.at(lag / shape.unit, phi)])
-    return [shape.beside_own(R, phi, batch.same)]
+    return [shape.at_rows(R, phi, batch.same)]

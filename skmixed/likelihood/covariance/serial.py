@@ -172,7 +172,7 @@ class Antedependence(Shape):
     def value(self, phi):
         """R alone."""
         rho = np.tanh(np.clip(phi, -LARGEST_PHI, LARGEST_PHI))
-        return np.where(self.between, rho[:, None, None], 1.0).prod(axis=0)
+        return np.where(self.spanned, rho[:, None, None], 1.0).prod(axis=0)
 
     def further(self, phi):
         """One correlation for all steps, small and large."""
