@@ -115,25 +115,19 @@ class Ordinal(Family):
     def add_thresholds(self, found, y, w, eta_moves, sides):
         """Derivatives in the thresholds: only a row's own two move it."""
         (p1, p2), grade = eta_moves, y.astype(np.intp)
-        by_threshold = []
-        for a in range(self.n_psi):
-            is_upper, is_lower = grade == a, grade == a + 1
-            q, q1, q2 = (
-                np.where(is_upper, up, np.where(is_lower, -down, 0.0))
-                for up, down in zip(*sides, strict=True)
-            )
-            by_threshold.append((q, q1))
-            slope = -q1 - p1 * q
-            found.loglik_psi.append(w * q)
-            found.score_psi.append(w * slope)
-            found.W_psi.append(w * (2.0 * p1 * slope - (q2 - p2 * q)))
-        found.loglik_psi2 = [
-            [
-                w * (q1 * (a == b) - q * other)
-                for b, (other, _) in enumerate(by_threshold)
-            ]
-            for a, (q, q1) in enumerate(by_threshold)
-        ]
+        threshold = np.arange(self.n_psi)[:, None]
+        is_upper, is_lower = grade == threshold, grade == threshold + 1
+        q, q1, q2 = (
+            np.where(is_upper, up, np.where(is_lower, -down, 0.0))
+            for up, down in zip(*sides, strict=True)
+        )
+        slope = -q1 - p1 * q
+        found.loglik_psi = list(w * q)
+        found.score_psi = list(w * slope)
+        found.W_psi = list(w * (2.0 * p1 * slope - (q2 - p2 * q)))
+        both = -q[:, None] * q
+        both[threshold[:, 0], threshold[:, 0]] += q1
+        found.loglik_psi2 = [list(row) for row in w * both]
 
     def unit_deviance(self, y, mean, psi):
         raise NotImplementedError("Grades have no deviance of a mean.")

@@ -18,8 +18,9 @@ from skmixed.likelihood.search.start import START_FLOOR, moment_equations
 
 # Rows that a start without random effects is fitted to.
 START_ROWS = 20_000
-# Steps of that fit, and the relative fall of the deviance that ends it.
-START_STEPS, START_TOL = 30, 1e-6
+# Steps of that fit, and the relative fall of the deviance that ends it: sooner where
+# coefficients and psi take turns, which is slow.
+START_STEPS, START_TOL, START_TOL_IN_TURNS = 30, 1e-6, 1e-4
 # A deviance below this, of a discrete response, separates: coefficients have no limit.
 SEPARATED = 1e-4
 # Absolute variances of scale-free effects that a search starts from besides.
@@ -84,6 +85,7 @@ def fit_without_effects(sweeps):
     if family.name != "ordinal":
         psi = np.clip(psi, -WIDEST_PSI, WIDEST_PSI)
     beta, value = None, np.inf
+    tol = START_TOL_IN_TURNS if family.n_psi else START_TOL
     for _ in range(START_STEPS):
         score = family.step(y, w, eta, psi)[1]
         WX = X * family.expected_weights(y, w, eta, psi)
@@ -97,7 +99,7 @@ def fit_without_effects(sweeps):
         eta = beta @ X + rows.offset
         psi = improved_psi(rows, eta, psi)
         before, value = value, -2.0 * rows.loglik(eta, psi)
-        arrived = before - value < START_TOL * (0.1 + abs(value))
+        arrived = before - value < tol * (0.1 + abs(value))
         if arrived or (family.discrete and abs(value) < SEPARATED):
             break
     return beta, psi
