@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import integrate, stats
+from sklearn.metrics import mean_tweedie_deviance
 
 from skmixed.likelihood.families import FAMILIES, family_of
 from skmixed.likelihood.families.links import (
@@ -120,6 +121,53 @@ def test_weight_two_is_the_row_twice(key):
 
 
 @pytest.mark.parametrize("key", CASES)
+def test_one_weight_serves_all_rows(key):
+    family, psi, y, _, eta = open_case(key)
+    y = np.round(y) if family.name == "binomial" else y
+    each = family.step(y, np.full(len(y), 3.0), eta, psi)
+    for given, expected in zip(family.step(y, 3.0, eta, psi), each, strict=True):
+        np.testing.assert_allclose(given, expected, rtol=MASS, atol=MASS)
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+def test_shares_have_the_mass_of_their_counts(link):
+    family, trials, eta = family_of("binomial", link), 5.0, np.full(6, 0.3)
+    y, w = np.arange(6) / trials, np.full(6, trials)
+    found = family.terms(y, w, eta, np.zeros(0)).loglik
+    found += [family.constant(y[k : k + 1], w[:1]) for k in range(6)]
+    expected = stats.binom.logpmf(np.arange(6), 5, family.link.mean(eta))
+    np.testing.assert_allclose(found, expected, rtol=MASS)
+
+
+# Tweedie's powers of the families whose deviance scikit-learn knows.
+@pytest.mark.parametrize(
+    ("name", "power"), [("poisson", 1), ("Gamma", 2), ("inverse.gaussian", 3)]
+)
+def test_deviances_are_those_of_scikit_learn(name, power):
+    family = family_of(name, "log")
+    y, mean = np.array([1.0, 2.0, 7.0]), np.array([1.5, 2.0, 3.0])
+    found = family.unit_deviance(y, mean, np.array([0.3])).mean()
+    assert found == pytest.approx(
+        mean_tweedie_deviance(y, mean, power=power), rel=LARGE
+    )
+
+
+@pytest.mark.parametrize(("name", "psi"), [("binomial", []), ("nbinom2", [0.4])])
+def test_deviances_are_twice_what_the_likelihood_lacks(name, psi):
+    family = family_of(name, "logit" if name == "binomial" else "log")
+    psi = np.array(psi)
+    y = np.array([0.2, 0.5, 0.9]) if name == "binomial" else np.array([1.0, 4.0, 9.0])
+    mean = np.array([0.3, 0.5, 0.4]) * (1.0 if name == "binomial" else 10.0)
+
+    def loglik(mean):
+        return family.terms(y, 1.0, family.link.of(mean), psi).loglik
+
+    expected = 2.0 * (loglik(y) - loglik(mean))
+    found = family.unit_deviance(y, mean, psi)
+    np.testing.assert_allclose(found, expected, rtol=MASS, atol=MASS)
+
+
+@pytest.mark.parametrize("key", CASES)
 def test_the_density_has_mass_one(key):
     family, psi, _, _, eta = open_case(key)
     eta = eta[:1]
@@ -208,6 +256,13 @@ def test_links_invert_and_average(link):
     np.testing.assert_allclose(
         link.average(eta, np.full(3, sd**2)), expected, rtol=QUADRATURE
     )
+
+
+def test_the_inverse_of_a_wide_predictor_is_taken_at_its_mean():
+    at, variance = np.array([2.0, 2.0]), np.array([1e-4, 100.0])
+    near, wide = Inverse().average(at, variance)
+    assert wide == 0.5
+    assert near > 0.5
 
 
 REFUSED = [
