@@ -63,7 +63,7 @@ def pool(models, *, df_complete=None, confidence_level=0.95):
     ['estimate', 'std_error', 'df', 't', 'p']
     """
     level = check_confidence_level(confidence_level)
-    fits = [fitted(model, "pool") for model in list(models)]
+    fits = [fitted(model, "pool", residual=True) for model in list(models)]
     if len(fits) < 2:
         raise ComparisonError(
             f"pool needs fits to two tables or more, not {len(fits)}."
@@ -74,6 +74,11 @@ def pool(models, *, df_complete=None, confidence_level=0.95):
             raise ComparisonError(
                 f"pool needs fits of one formula to tables of the same rows: {names} "
                 f"of {first.n_obs} rows, and {fit.names} of {fit.result.n_obs} rows."
+            )
+        if label_of(fit) != label_of(fits[0]):
+            raise ComparisonError(
+                "pool needs fits with one residual covariance; these have "
+                f"{label_of(fits[0])} and {label_of(fit)}."
             )
     if df_complete is None:
         df_complete = first.df_resid
@@ -92,6 +97,12 @@ def pool(models, *, df_complete=None, confidence_level=0.95):
     return PrintedTable(
         table, title, notes, rules=dict.fromkeys(("riv", "fmi"), fixed_decimals(3))
     )
+
+
+def label_of(fit):
+    """How the residuals of a fit covary, as the estimator's parameters."""
+    residual = fit.result.residual
+    return "independent residuals" if residual is None else residual.label
 
 
 def rubin(Q, U, df_complete):

@@ -20,6 +20,7 @@ from skmixed import (
     bootstrap_test,
     drop_fixed_terms,
     likelihood_ratio_test,
+    pool,
 )
 from skmixed.estimators.rows import Rows
 from skmixed.inference.compare.likelihood_ratio import by_maximum_likelihood
@@ -376,3 +377,17 @@ def test_checks_and_the_page_know_such_models(kind, tmp_path):
     text = model.report(tmp_path / "page.html", table()).read_text()
     assert ("Variogram" in text) == (kind == "a series")
     assert ("correlations by visit" in text) == (kind == "sites above")
+
+
+def test_fits_of_one_covariance_are_pooled():
+    """By Rubin's rules of their coefficients and standard errors."""
+    first, other = fit("a series"), clone(fit("a series"))
+    other.fit(table().assign(y=table()["y"] + table()["visit"] % 2))
+    found = pool([first, other])
+    Q = np.array([m.fixed_effects_ for m in (first, other)])
+    U = np.array([np.diag(m.fixed_effects_cov_) for m in (first, other)])
+    total = U.mean(axis=0) + 1.5 * Q.var(axis=0, ddof=1)
+    np.testing.assert_allclose(found["estimate"], Q.mean(axis=0), rtol=SAME_ALGEBRA)
+    np.testing.assert_allclose(found["std_error"] ** 2, total, rtol=SAME_ALGEBRA)
+    with pytest.raises(ValueError, match="one residual covariance"):
+        pool([first, fit("a nugget")])

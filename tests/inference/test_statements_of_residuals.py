@@ -157,7 +157,7 @@ NO_ANSWER = {
     *("adapt", "design_effect", "icc", "partial_fit", "r2_nakagawa"),
     *("submodel", "update", "variance_partition"),
     *("as_marginaleffects", "cluster_robust"),
-    *("compare_table", "drop_random_terms", "permutation_test", "pool"),
+    *("compare_table", "drop_random_terms", "permutation_test"),
     "simulated_residuals",
     *("GroupLinesDisplay", "RandomEffectsDisplay"),
     *("ShrinkageDisplay", "TrajectoriesDisplay", "VarianceDisplay"),

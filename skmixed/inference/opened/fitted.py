@@ -229,6 +229,6 @@ def refuse_residual(result, asked):
             "predict_interval, simulate, summary, describe, equations, conf_int, "
             "profile, bootstrap, anova, contrast_test, drop_fixed_terms, joint_tests, "
             "likelihood_ratio_test, bootstrap_test, emmeans, emtrends, johnson_neyman, "
-            "visit_table, check_model, report, influence of subjects and "
+            "visit_table, check_model, report, pool, influence of subjects and "
             "marginal_cov."
         )
