@@ -10,7 +10,7 @@ from skmixed.inference.compare.residual_rows import BlockPair
 from skmixed.inference.compare.residuals import ResidualPair, fixed_map
 from skmixed.inference.compare.structures import factor_key
 from skmixed.inference.opened.residual_refit import by_pattern
-from skmixed.inference.resample.bootstrap import in_chunks
+from skmixed.inference.resample.bootstrap import chunk_sizes, in_chunks
 from skmixed.inference.resample.draws import ResponseLaw
 from skmixed.inference.resample.family_bootstrap import FamilyPair
 from skmixed.inference.resample.refit import Refitter
@@ -176,7 +176,7 @@ def null_ratios(
         ratio_chunk,
         (*results, designs),
         added,
-        n_resamples,
+        chunk_sizes(n_resamples, results[1]),
         n_jobs,
         random_state,
         verbose,

@@ -16,12 +16,14 @@ from skmixed.inference.resample.residual_draws import residual_law
 from skmixed.inference.resample.row_draws import RowLaw
 from skmixed.inference.variance.parameters import values_of
 from skmixed.likelihood.linalg.threads import blas_threads
+from skmixed.likelihood.result import is_linear
 from skmixed.printing.numbers import say_level
 from skmixed.printing.printed import Printed, PrintedTable, Table
 from skmixed.printing.progress import count_done, ignore
 
-# Replicates drawn together; results do not depend on the number of workers.
-CHUNK = 250
+# Replicates drawn together, and those of designs with few random effects, of which each
+# is a moment; results do not depend on the number of workers.
+CHUNK, LARGE_CHUNK, FEW_EFFECTS = 250, 1000, 100
 KINDS = ("percentile", "bias-corrected")
 
 
@@ -153,7 +155,7 @@ def bootstrap_replicates(
         refit_chunk,
         (result, design),
         parameters,
-        n_resamples,
+        chunk_sizes(n_resamples, result),
         n_jobs,
         random_state,
         verbose,
@@ -167,7 +169,16 @@ def bootstrap_replicates(
     )
 
 
-def in_chunks(run, first, second, n_resamples, n_jobs, random_state, verbose):
+def chunk_sizes(n_resamples, result):
+    """Numbers of replicates of a fit that are drawn together, a list."""
+    few = sum(factor.size for factor in result.A.factors) <= FEW_EFFECTS
+    simple = result.residual is None and is_linear(result)
+    size = LARGE_CHUNK if few and simple else CHUNK
+    full, rest = divmod(n_resamples, size)
+    return [size] * full + [rest] * (rest > 0)
+
+
+def in_chunks(run, first, second, sizes, n_jobs, random_state, verbose):
     """Spread replicates over processes; each chunk has a seed of its own.
 
     Parameters
@@ -175,7 +186,8 @@ def in_chunks(run, first, second, n_resamples, n_jobs, random_state, verbose):
     run : callable
         ``run(first, second, n, seed, done)``, which tells `done` of every replicate.
     first, second : object
-    n_resamples : int
+    sizes : list of int
+        Replicates of every chunk.
     n_jobs : int or None
     random_state : int, Generator or None
     verbose : int or None
@@ -188,12 +200,9 @@ def in_chunks(run, first, second, n_resamples, n_jobs, random_state, verbose):
     -----
     Other processes cannot tell of single replicates: theirs count as chunks arrive.
     """
-    sizes = [CHUNK] * (n_resamples // CHUNK)
-    if n_resamples % CHUNK:
-        sizes.append(n_resamples % CHUNK)
     seeds = np.random.default_rng(random_state).integers(2**63, size=len(sizes))
     tasks = list(zip(sizes, seeds, strict=True))
-    with count_done(n_resamples, "bootstrap", "replicates", verbose) as done:
+    with count_done(sum(sizes), "bootstrap", "replicates", verbose) as done:
         if n_jobs in (None, 1):
             return [run(first, second, n, seed, done) for n, seed in tasks]
         jobs = (delayed(run)(first, second, n, seed) for n, seed in tasks)

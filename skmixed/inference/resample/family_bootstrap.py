@@ -5,7 +5,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from skmixed.inference.opened.family_refit import FamilyRefitter
-from skmixed.inference.resample.bootstrap import BootstrapReplicates, in_chunks
+from skmixed.inference.resample.bootstrap import (
+    BootstrapReplicates,
+    chunk_sizes,
+    in_chunks,
+)
 from skmixed.inference.resample.family_draws import FamilyLaw
 from skmixed.inference.variance.family_parameters import family_values
 from skmixed.printing.progress import ignore
@@ -42,7 +46,7 @@ def family_replicates(
         family_chunk,
         (result, design),
         parameters,
-        n_resamples,
+        chunk_sizes(n_resamples, result),
         n_jobs,
         random_state,
         verbose,
