@@ -15,7 +15,7 @@ from random_designs import SHAPES, random_design, regimes
 from scipy.linalg import block_diag
 
 from skmixed.likelihood import cross_products
-from skmixed.likelihood.elimination import sparse_plan
+from skmixed.likelihood.elimination import sparse, sparse_plan
 from skmixed.likelihood.elimination.regime import (
     REWEIGHTED,
     choose_elimination,
@@ -23,6 +23,7 @@ from skmixed.likelihood.elimination.regime import (
 )
 from skmixed.likelihood.linalg.grouped import levels_major
 from skmixed.likelihood.products.plan import RowPlan
+from skmixed.likelihood.products.precondition import scale_free
 from skmixed.likelihood.products.residual import Independent, Weighted
 
 every_regime = pytest.mark.parametrize(
@@ -250,6 +251,19 @@ def test_waves_of_every_kind(index, limits, monkeypatch):
             assert_same(ask(factored), expected)
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
+
+
+def test_a_sparse_plan_is_made_once_for_the_same_levels():
+    index = next(k for k, shape in enumerate(SHAPES) if "sparse" in regimes(shape))
+    A = cross_products(random_design(index))
+    plan = choose_elimination(A, "sparse").plan
+    assert choose_elimination(scale_free(A), "sparse").plan is plan
+    again = cross_products(random_design(index))
+    assert choose_elimination(again, "sparse").plan is not plan
+    assert sparse.LATEST.get(A) is None
+    assert sparse.LATEST.get(again) is not None
+    del again
+    assert sparse.LATEST.plan is None
 
 
 @every_regime

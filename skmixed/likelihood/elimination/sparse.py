@@ -1,6 +1,7 @@
 """Elimination of sparse crossed designs: waves of independent effects, then a core."""
 
 import copy
+import weakref
 
 import numpy as np
 from scipy import sparse
@@ -99,12 +100,17 @@ class SparseElimination(SettledRegime):
         order = sorted(range(len(sizes)), key=lambda j: -sizes[j])
         self.stack = Stack.of(A.factors, order)
         self.take_products(A)
-        self.plan = Plan(self.K, self.first_waves(A))
+        self.plan, self.maps = LATEST.get(A) or LATEST.keep(A, self.make_plan(A))
         self.n_dense = len(self.plan.core)
-        self.maps = [
-            self.plan.find(rows, columns).astype(self.plan.index)
+
+    def make_plan(self, A):
+        """The plan, and where it has the entries of every block."""
+        plan = Plan(self.K, self.first_waves(A))
+        maps = [
+            plan.find(rows, columns).astype(plan.index)
             for _, _, rows, columns, _ in self.blocks()
         ]
+        return plan, maps
 
     def take_products(self, A):
         """Take Z'WZ."""
@@ -176,6 +182,54 @@ class SparseElimination(SettledRegime):
     def factor(self, Lambdas):
         """Factor V at some Lambdas."""
         return SparseFactored(self, Lambdas)
+
+
+class LatestPlan:
+    """The plan that was made last: a fit that is opened again has the same levels.
+
+    It is kept as long as anybody keeps the cross-products that it was made for, whose
+    pairs of levels are told by identity: those of other bases share them.
+    """
+
+    def __init__(self):
+        self.key, self.plan = (), None
+
+    def get(self, A):
+        """The plan for some cross-products, or None."""
+        key, plan = self.key, self.plan
+        ours = [part() if isinstance(part, weakref.ref) else part for part in key]
+        theirs = key_of(A)
+        same = len(ours) == len(theirs) and all(map(is_same, ours, theirs))
+        return plan if same else None
+
+    def keep(self, A, plan):
+        """Keep a plan in place of the one before, and return it."""
+        self.key = tuple(
+            weakref.ref(part, self.forget) if isinstance(part, np.ndarray) else part
+            for part in key_of(A)
+        )
+        self.plan = plan
+        return plan
+
+    def forget(self, gone):
+        """Let go of the plan where it was for what is gone."""
+        if any(part is gone for part in self.key):
+            self.key, self.plan = (), None
+
+
+def key_of(A):
+    """What a plan depends on: numbers of effects, and the levels that meet."""
+    sizes = tuple((f.n_levels, f.n_effects) for f in A.factors)
+    pairs = [(pair.first, pair.second, pair.indptr, pair.indices) for pair in A.pairs]
+    return [sizes, *(part for pair in pairs for part in pair)]
+
+
+def is_same(one, other):
+    """Whether two parts of keys are equal numbers, or one array."""
+    return one is other if isinstance(other, np.ndarray) else one == other
+
+
+LATEST = LatestPlan()
 
 
 def leading_chain(order, nested):
