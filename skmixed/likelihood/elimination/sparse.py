@@ -2,6 +2,7 @@
 
 import copy
 import weakref
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -192,7 +193,8 @@ class LatestPlan:
     """
 
     def __init__(self):
-        self.key, self.plan = (), None
+        self.key: tuple[Any, ...] = ()
+        self.plan: Any = None
 
     def get(self, A):
         """The plan for some cross-products, or None."""
