@@ -530,7 +530,7 @@ def test_sleepstudy_by_subject():
     sleep = load_sleepstudy().frame
     whole = MixedLinearRegressor(SLEEP).fit(sleep)
     model = MixedLinearRegressor(SLEEP).fit(
-        lambda: (own for _, own in sleep.groupby("Subject"))
+        lambda: (own for _, own in sleep.groupby("Subject", observed=True))
     )
     assert_same_fit(model, whole)
     assert str(model.summary()) == str(whole.summary())
