@@ -258,29 +258,38 @@ def search_blocks(model, **options):
     -----
     A random intercept and a slowly decaying correlation can stand in for one another,
     and nuggets make further optima. The deviance at every start costs less than a
-    descent, and the lowest leads to the best optimum, unless a nugget stands beside
-    random effects: then all are descended from.
+    descent, and the lowest mostly leads to the best optimum. Beside random effects a
+    second descent begins at the lowest of the unlike starts, and more from the others
+    where these two disagree, or where there is a nugget.
     """
     deviance, candidates = model.deviance, starts(model)
-    best = min((deviance.at(theta) for _, theta in candidates), key=value_of)
-    deviance.recall(best)
-    optimum = minimise(deviance, best.theta, **options)
-    if hasattr(model.shape, "share") and deviance.structures and is_small(deviance):
-        for _, theta in candidates:
+    points = [deviance.at(theta).value for _, theta in candidates]
+    first, *others = (candidates[int(k)] for k in np.argsort(points))
+    optimum = minimise(deviance, first[1], **options)
+    if deviance.structures and is_small(deviance):
+        # the sort is stable: unlike ones before the others, the lowest first
+        others.sort(key=lambda one: not unlike_kinds(one[0], first[0]))
+        nugget = hasattr(model.shape, "share")
+        for place, (kind, theta) in enumerate(others):
+            if place == 0 and not unlike_kinds(kind, first[0]):
+                break
             other = minimise(deviance, theta, **options)
+            same = abs(other.value - optimum.value) < SAME
             if other.value < optimum.value - SAME:
                 optimum = other
+            if place == 0 and same and not nugget:
+                break
     return replace(optimum, n_iter=deviance.n_evaluations)
+
+
+def unlike_kinds(one, other):
+    """Whether two starts differ in all that they can differ in."""
+    return all(a != b for a, b in zip(one, other, strict=True))
 
 
 def is_small(deviance):
     """Whether a descent from every start is cheap."""
     return deviance.A.n_obs <= SMALL
-
-
-def value_of(point):
-    """Deviance at a point."""
-    return point.value
 
 
 def starts(model):
