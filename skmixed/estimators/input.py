@@ -158,7 +158,9 @@ def _read_array(estimator, X, reset):
         text = str(error).rpartition(": ")[2]
         raise TableError(
             f"X is an array with text ({text}), and arrays hold numbers. Pass a frame, "
-            "whose columns may be text."
+            "whose columns may be text. Where another estimator hands arrays on "
+            "(bagging, boosting, RFE, RANSAC), make numbers of text before, and write "
+            "the formula with x0, x1, ... in the order of the columns."
         ) from None
     if reset or names is None:
         names = array_names(X.shape[1])

@@ -16,7 +16,7 @@ from skmixed import (
     emmeans,
     fit_many,
 )
-from skmixed.inspection import ResidualsDisplay, check_model
+from skmixed.inspection import simulated_residuals
 from skmixed.likelihood.covariance.residual import (
     RESIDUALS,
     canonical_residual,
@@ -364,9 +364,9 @@ def test_pairs_that_nobody_has_are_named():
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda m: ResidualsDisplay.from_estimator(m, table()),
-        lambda m: check_model(m, table()),
         lambda m: m.icc(),
+        lambda m: m.r2_nakagawa(),
+        lambda m: simulated_residuals(m, table()),
         lambda m: compare_table([m, m]),
     ],
 )
