@@ -18,10 +18,11 @@ from skmixed.estimators.generalized_bootstrap import GeneralizedBootstrapMixin
 from skmixed.estimators.generalized_description import GeneralizedDescriptionMixin
 from skmixed.estimators.generalized_intervals import GeneralizedIntervalsMixin
 from skmixed.estimators.generalized_statements import GeneralizedStatementsMixin
-from skmixed.estimators.prediction import PredictionMixin, check_simulate
+from skmixed.estimators.prediction import PredictionMixin
 from skmixed.estimators.rows import Rows
 from skmixed.estimators.separation import warn_about_generalized
 from skmixed.estimators.weights import read_weights
+from skmixed.inference.arguments import check_simulate
 from skmixed.inference.opened.fitted import Fitted
 from skmixed.inference.prediction import random_variance
 from skmixed.likelihood.families.names import family_of

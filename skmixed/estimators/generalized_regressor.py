@@ -7,8 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixed.estimators.generalized import GeneralizedEstimator, refuse_overflow
 from skmixed.estimators.input import read_features, read_table
-from skmixed.estimators.prediction import check_interval
 from skmixed.estimators.rows import Rows, response_of
+from skmixed.inference.arguments import check_interval
 from skmixed.inference.fixed.reference_grid import estimable
 from skmixed.inference.prediction import mean_variance
 

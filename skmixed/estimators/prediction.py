@@ -11,7 +11,7 @@ from skmixed.estimators.by_chunks import predict_by_chunks
 from skmixed.estimators.rows import Rows, require_fitted
 from skmixed.estimators.weights import read_weights
 from skmixed.formula.table.arrays import check_magnitudes
-from skmixed.inference.arguments import check_confidence_level, check_count
+from skmixed.inference.arguments import check_interval, check_simulate
 from skmixed.inference.fixed.reference_grid import estimable
 from skmixed.inference.opened.residual_refit import by_pattern
 from skmixed.inference.prediction import mean_variance, predictive_distribution
@@ -386,20 +386,4 @@ def _warn_about_undetermined(fit, design, missing):
             f"the data of the fit never do, which left out {fit.aliased}: their "
             "predictions are not determined by those data, and have no standard error.",
             RankDeficiencyWarning,
-        )
-
-
-def check_interval(confidence_level, kind):
-    """Raise unless the arguments of `predict_interval` make sense."""
-    check_confidence_level(confidence_level)
-    if kind not in ("prediction", "mean"):
-        raise ArgumentError(f"kind={kind!r} should be 'prediction' or 'mean'.")
-
-
-def check_simulate(n_samples, random_effects):
-    """Raise unless the arguments of `simulate` make sense."""
-    check_count("n_samples", n_samples)
-    if random_effects not in ("new", "fitted"):
-        raise ArgumentError(
-            f"random_effects={random_effects!r} should be 'new' or 'fitted'."
         )

@@ -74,3 +74,19 @@ def check_count(name, value, least=1):
         return int(value)
     wanted = "a positive integer" if least == 1 else f"an integer, {least} or more"
     raise ArgumentError(f"{name}={value!r} should be {wanted}.")
+
+
+def check_interval(confidence_level, kind):
+    """Raise unless the arguments of `predict_interval` make sense."""
+    check_confidence_level(confidence_level)
+    if kind not in ("prediction", "mean"):
+        raise ArgumentError(f"kind={kind!r} should be 'prediction' or 'mean'.")
+
+
+def check_simulate(n_samples, random_effects):
+    """Raise unless the arguments of `simulate` make sense."""
+    check_count("n_samples", n_samples)
+    if random_effects not in ("new", "fitted"):
+        raise ArgumentError(
+            f"random_effects={random_effects!r} should be 'new' or 'fitted'."
+        )

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+from functools import partial
 from pathlib import Path
 
 from skmixed.formula.text.operators import write_term
@@ -129,61 +130,28 @@ def pictures(model, X, y, sample_weight):
     -------
     list of (str, callable)
     """
-    found = []
-    numeric = [c for c, (_, levels) in model.spec_.typical.items() if not levels]
+    found, spec = [], model.spec_
+    weighted = {"sample_weight": sample_weight}
+
+    def add(title, display, *rows, **options):
+        found.append((title, partial(display.from_estimator, model, *rows, **options)))
+
+    numeric = [c for c, (_, levels) in spec.typical.items() if not levels]
     if model.result_.groups and numeric:
-        found.append(
-            (
-                "Lines of the groups",
-                lambda: GroupLinesDisplay.from_estimator(model, X, y),
-            )
-        )
+        add("Lines of the groups", GroupLinesDisplay, X, y)
     slopes = moderated(model)
     if slopes is not None:
-        found.append(
-            (
-                f"Slopes of {slopes[0]}",
-                lambda: SlopesDisplay.from_estimator(model, X, *slopes),
-            )
-        )
+        add(f"Slopes of {slopes[0]}", SlopesDisplay, X, *slopes)
     if has_shares(model):
-        found.append(
-            (
-                "Shares of the variance",
-                lambda: VarianceDisplay.from_estimator(model, scale=scale_of(model)),
-            )
-        )
+        add("Shares of the variance", VarianceDisplay, scale=scale_of(model))
     if model.result_.groups:
-        found.append(
-            ("Random effects", lambda: RandomEffectsDisplay.from_estimator(model))
-        )
-    residual = model.spec_.residual
-    if residual is not None and residual.by_visit:
-        found.append(
-            (
-                "Standard deviations and correlations by visit",
-                lambda: CovarianceDisplay.from_estimator(
-                    model, X, y, sample_weight=sample_weight
-                ),
-            )
-        )
-    elif residual is not None:
-        found.append(
-            (
-                "Variogram",
-                lambda: VariogramDisplay.from_estimator(
-                    model, X, y, sample_weight=sample_weight
-                ),
-            )
-        )
-    found.append(
-        (
-            "Residuals",
-            lambda: ResidualsDisplay.from_estimator(
-                model, X, y, sample_weight=sample_weight
-            ),
-        )
-    )
+        add("Random effects", RandomEffectsDisplay)
+    if spec.residual is not None and spec.residual.by_visit:
+        title = "Standard deviations and correlations by visit"
+        add(title, CovarianceDisplay, X, y, **weighted)
+    elif spec.residual is not None:
+        add("Variogram", VariogramDisplay, X, y, **weighted)
+    add("Residuals", ResidualsDisplay, X, y, **weighted)
     return found
 
 
