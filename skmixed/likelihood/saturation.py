@@ -48,7 +48,7 @@ def check_bounded(A):
     """
     n, p = A.n_obs, A.n_fixed
     size = p + sum(factor.size for factor in A.factors)
-    if size < n or size > LARGEST_RANK:
+    if not A.factors or size < n or size > LARGEST_RANK:
         return
     gram, spans = joint_gram(in_general_position(A))
     for columns, groups in combinations_of_effects(A, spans):

@@ -11,6 +11,7 @@ from conftest import SAME_DENSE, SAME_DEVIANCE
 
 from skmixed import MixedLinearRegressor
 from skmixed.inference.opened.open_fit import reopen
+from skmixed.inspection import simulated_residuals
 from skmixed.likelihood.products.plan import cross_products
 from skmixed.likelihood.search.blocks import block_model, search_blocks
 from skmixed.likelihood.search.optimize import minimise
@@ -372,11 +373,9 @@ def test_times_of_few_subjects_are_told_apart():
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda m: m.equations(),
-        lambda m: m.predict_interval(table()),
         lambda m: m.icc(),
-        lambda m: m.conf_int(method="profile"),
-        lambda m: m.bootstrap(2),
+        lambda m: m.r2_nakagawa(),
+        lambda m: simulated_residuals(m, table()),
     ],
 )
 def test_what_is_not_there_is_refused(ask):

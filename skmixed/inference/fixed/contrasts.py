@@ -94,7 +94,9 @@ def joint_test(result, method, L, rhs=None):
     The rows are turned to the eigenvectors of their covariance, so that estimates are
     uncorrelated, as Satterthwaite's method for several contrasts needs.
     """
-    L, size = scaled_rows(L)
+    # by one power: the degrees of freedom depend on the rows' relative sizes
+    size = np.max(scaled_rows(L)[1], initial=0.0) or 1.0
+    L = L / size
     gap = L @ result.coef - (0.0 if rhs is None else rhs / size)
     values, vectors = np.linalg.eigh(L @ method.covariance @ L.T)
     kept = values > REDUNDANT * max(values.max(initial=0.0), 0.0)

@@ -9,7 +9,7 @@ from skmixed.inference.opened.open_fit import open_residual, reopen
 from skmixed.likelihood.covariance.structure import lifted
 from skmixed.likelihood.fit import finish, raw_factors
 from skmixed.likelihood.products.patterns import PatternProducts
-from skmixed.likelihood.search.blocks import BlockModel, search_blocks, starting_heads
+from skmixed.likelihood.search.blocks import BlockModel, heads_about, search_blocks
 from skmixed.likelihood.search.optimize import minimise
 from skmixed.likelihood.search.patterns import search_patterns
 
@@ -87,7 +87,7 @@ def search_again(deviance, residual):
     """
     if isinstance(deviance.A, PatternProducts):
         return search_patterns(deviance, residual.theta)
-    heads = starting_heads(deviance, residual)
+    heads = heads_about(deviance, residual.theta)
     shape = residual.structures[0].shape
     model = BlockModel(deviance, heads, residual.own_theta, shape, np.zeros(0))
     return search_blocks(model)

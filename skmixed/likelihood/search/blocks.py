@@ -231,14 +231,28 @@ def start_over_time(structure):
 
 
 def starting_heads(A):
-    """Theta of the random effects: that of independent residuals, and small ones."""
+    """Theta of the random effects: by moments of independent residuals, and small."""
     if not A.factors:
         return [np.zeros(0)]
-    small = [
-        factor.structure.nearest(SMALL_VARIANCE * np.eye(factor.n_effects), FLOOR)
-        for factor in A.factors
+    return [starting_theta(A), small_head([factor.structure for factor in A.factors])]
+
+
+def heads_about(deviance, theta):
+    """Theta of the random effects: those of an estimate, and small ones."""
+    if not deviance.structures:
+        return [np.zeros(0)]
+    Lambdas = deviance.relative_factors(theta)
+    own = [
+        structure.nearest(Lambda @ Lambda.T, FLOOR)
+        for structure, Lambda in zip(deviance.structures, Lambdas, strict=True)
     ]
-    return [starting_theta(A), np.concatenate(small)]
+    return [np.concatenate(own), small_head(deviance.structures)]
+
+
+def small_head(structures):
+    """Theta of random effects that are small beside the residuals."""
+    small = [s.nearest(SMALL_VARIANCE * np.eye(s.n_effects), FLOOR) for s in structures]
+    return np.concatenate(small)
 
 
 def search_blocks(model, **options):
