@@ -17,8 +17,8 @@ from skmixed.likelihood.covariance.residual import (
 )
 from skmixed.likelihood.elimination.sizes import PER_SECOND
 from skmixed.likelihood.products.blocks import LARGEST_BATCH, find_blocks, sizes_up
-from skmixed.likelihood.search.blocks import check_sizes
-from skmixed.likelihood.search.patterns import MOST_VISITS
+from skmixed.likelihood.search.blocks import check_sizes, is_grid, is_series
+from skmixed.likelihood.search.patterns import MOST_VISITS, SMALL
 
 # Evaluations of a search, and of one from several starts.
 EVALUATIONS, SEVERAL = 8, 25
@@ -107,14 +107,9 @@ class ResidualSizes:
     def solver(self):
         """Regime of the likelihood."""
         beside = bool(self.codes or self.n_gamma)
-        if self.spec is not None and not beside:
-            if self.spec.by_visit:
-                return "patterns"
-            nugget = dict(self.spec.term.options).get("nugget", False)
-            plain = self.spec.term.by is None and not nugget
-            if self.spec.term.name in ("ar1", "car1") and plain:
-                return "markov"
-        return "blocks"
+        if is_grid(self.spec, beside):
+            return "patterns"
+        return "markov" if is_series(self.spec, beside) else "blocks"
 
     def estimate(self):
         """Bytes of what is summed and of the solver, and the search's seconds.
@@ -162,7 +157,7 @@ class ResidualSizes:
         squares, m = float((padded.astype(float) ** 2).sum()), self.n_theta
         batch = 8 * min(squares, LARGEST_BATCH) * BATCH_COPIES * (m + 2)
         cubes = float((padded.astype(float) ** 3).sum())
-        several = SEVERAL if self.n_rows <= 20_000 else EVALUATIONS
+        several = SEVERAL if self.n_rows <= SMALL else EVALUATIONS
         once = 2.0 * cubes * (1 + m) / PER_SECOND + ENTRY_SECONDS * squares * m
         seconds = several * (once + EVALUATION_SECONDS)
         return 2 * rows, int(2 * rows + V_COPIES * 8 * squares + batch), seconds

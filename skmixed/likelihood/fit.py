@@ -12,6 +12,7 @@ from skmixed.likelihood.result import FitResult, ResidualFit
 from skmixed.likelihood.saturation import check_bounded, check_not_saturated
 from skmixed.likelihood.search.blocks import (
     block_model,
+    is_grid,
     is_series,
     search_blocks,
     series_model,
@@ -144,15 +145,16 @@ def fit_residual(A, design, spec, *, reml=True, tol=1e-8, max_iter=100, verbose=
     options = {"tol": tol, "max_iter": max_iter, "verbose": verbose}
     with blas_threads(A.n_fixed + 1):
         check_not_exact(A, covary=True)
-        if is_grid(A, design, spec):
+        beside = bool(A.factors) or design.dispersion is not None
+        if is_grid(spec, beside):
             deviance, start = pattern_deviance(A, design, spec, reml)
             optimum = search_patterns(deviance, start, **options)
             scale = None
         else:
-            if is_series(A, design, spec):
+            if is_series(spec, beside):
                 model = series_model(A, design, spec, reml)
             else:
-                model = block_model(A, design, spec, dispersion, reml, **options)
+                model = block_model(A, design, spec, dispersion, reml)
             deviance, scale = model.deviance, model.scale
             optimum = search_blocks(model, **options)
     residual = ResidualFit(
@@ -164,12 +166,6 @@ def fit_residual(A, design, spec, *, reml=True, tol=1e-8, max_iter=100, verbose=
     )
     result = replace(finish(A, deviance, optimum), residual=residual)
     return replace(result, converged=False) if residual.singular else result
-
-
-def is_grid(A, design, spec):
-    """Whether covariances depend on the visits that a subject has, and on no more."""
-    beside = A.factors or design.dispersion is not None
-    return spec is not None and spec.by_visit and not beside
 
 
 def finish(A, deviance, optimum):

@@ -45,6 +45,8 @@ class Restricted:
         Position in x of the theta that is ``amount / sigma``.
     """
 
+    costly = costly_curvature = False
+
     def __init__(self, deviance, M, scaled=None):
         self.deviance = deviance
         self.M = M

@@ -64,7 +64,12 @@ class Objective(Protocol):
     ----------
     exact : bool
         Whether the Hessian is exact, and not the average information.
+    costly, costly_curvature : bool
+        Whether a point, or its Hessian, takes so long that the last step saves one.
     """
+
+    costly: bool
+    costly_curvature: bool
 
     @property
     def exact(self) -> bool: ...  # noqa: D102

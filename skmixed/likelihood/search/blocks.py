@@ -61,7 +61,7 @@ class BlockModel:
     scale: np.ndarray
 
 
-def block_model(A, design, spec, formula, reml, **options):
+def block_model(A, design, spec, formula, reml):
     """Set the deviance of a marginal model up, and where its search starts.
 
     Parameters
@@ -73,8 +73,6 @@ def block_model(A, design, spec, formula, reml, **options):
     formula : str or None
         Of the dispersion, for messages.
     reml : bool
-    **options
-        Of :func:`skmixed.likelihood.search.optimize.minimise`.
 
     Returns
     -------
@@ -144,12 +142,19 @@ def series_model(A, design, spec, reml):
     return BlockModel(deviance, [np.zeros(0)], rest, shape, np.zeros(0))
 
 
-def is_series(A, design, spec):
+def is_grid(spec, beside):
+    """Whether covariances depend on the visits that a subject has, and on no more.
+
+    Not ``beside`` random effects or a dispersion.
+    """
+    return spec is not None and spec.by_visit and not beside
+
+
+def is_series(spec, beside):
     """Whether rows depend on those before them through the last one alone."""
     plain = spec is not None and spec.term.by is None and not spec.by_visit
     name = spec.term.name if plain else ""
     nugget = plain and dict(spec.term.options).get("nugget", False)
-    beside = A.factors or design.dispersion is not None
     return name in ("ar1", "car1") and not (nugget or beside)
 
 

@@ -162,7 +162,7 @@ class Descent:
 
     def __init__(self, objective, theta, tol):
         self.objective, self.theta, self.tol = objective, theta, tol
-        self.enough = tol if getattr(objective, "costly", False) else LAST * tol
+        self.enough = tol if objective.costly else LAST * tol
         point = objective.at(theta)
         self.value, self.slopes = point.value, objective.derivatives(point)
         self.samples = samples_of(point)
@@ -207,9 +207,7 @@ class Descent:
             self.theta, self.value, self.ended = tried.theta, tried.value, True
         elif gain < noise and abs(fall) < noise:
             self.follow_slopes(tried)
-        elif fall < 0 and self.slopes_agree(tried, gain - fall):
-            self.move(tried)
-        else:
+        elif not (fall < 0 and self.moved_by_slopes(tried, gain - fall)):
             self.judge(tried, length, fall / gain)
 
     @property
@@ -227,16 +225,19 @@ class Descent:
             self.decrement = model.decrement
         self.ended = self.decrement > LAST * self.previous
 
-    def slopes_agree(self, tried, error):
-        """Whether slopes say that a step was right which lost values say was not.
+    def moved_by_slopes(self, tried, error):
+        """Take a step that lost values say was wrong where slopes say it was right.
 
         Values are sums of all that rows add, and lose digits where groups are far
         apart; near an optimum slopes tell more.
         """
         if error > VALUES_LOST or self.model.saddle.any():
             return False
-        left = self.model.decrement_of(self.objective.derivatives(tried).gradient)
-        return left < 0.25 * self.decrement
+        slopes = self.objective.derivatives(tried)
+        agree = self.model.decrement_of(slopes.gradient) < 0.25 * self.decrement
+        if agree:
+            self.move(tried, slopes)
+        return agree
 
     def judge(self, tried, length, ratio):
         """Take or leave a step by the ratio of its gain to the predicted one."""
@@ -247,12 +248,12 @@ class Descent:
         if ratio > 1e-4:
             self.move(tried)
 
-    def move(self, point):
+    def move(self, point, slopes=None):
         """Go to a point, and look around where the way there does not tell enough."""
         step, before = point.theta - self.theta, self.slopes.gradient
         self.theta, self.value, self.previous = point.theta, point.value, self.decrement
         self.samples = samples_of(point)
-        self.slopes = self.objective.derivatives(point)
+        self.slopes = slopes or self.objective.derivatives(point)
         if self.curvature_serves():
             return
         self.look_around()
@@ -267,7 +268,7 @@ class Descent:
         self.decrement = self.model.decrement_of(gradient)
         if previous < NEAR and self.arrived:
             return True
-        costly = getattr(self.objective, "costly_curvature", False)
+        costly = self.objective.costly_curvature
         if not costly or self.decrement**2 >= LAST**2 * self.tol * previous:
             return False
         self.model = self.model.turned(gradient)

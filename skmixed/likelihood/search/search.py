@@ -241,7 +241,9 @@ def descend(deviance, theta, options):
 
 def evaluable(deviance, start):
     """Start, or one where the deviance can be computed in its place."""
-    for theta in (start, unit_theta(deviance), np.zeros(len(start))):
+    if np.isfinite(deviance.at(start).value):
+        return start
+    for theta in (unit_theta(deviance), np.zeros(len(start))):
         if np.isfinite(deviance.at(theta).value):
             return theta
     return start
